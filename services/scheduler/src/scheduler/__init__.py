@@ -1,0 +1,1 @@
+"""The scheduler: accepts jobs over gRPC, answers for them, and streams their lives. It runs none."""
