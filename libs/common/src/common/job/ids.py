@@ -1,0 +1,53 @@
+"""Job ids: a code of the queue, then a UUIDv7 (RFC 9562), so that an id finds its queue and sorts by time."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Final, NewType
+
+JobId = NewType("JobId", str)
+
+#: Crockford's base 32, in lower case: sorts like the number, has no letter that looks like a digit.
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+#: 128 bits in base 32.
+_UUID_LENGTH: Final = 26
+
+#: Codes of the platform's own queues. No code holds a dot, so that `q.NAME` can name any other queue.
+_CODES: Final = {
+    "ai_analysis": "ai",
+    "data_processing": "data",
+    "notifications": "note",
+    "exports": "exp",
+    "maintenance": "main",
+}
+_QUEUES: Final = {code: queue for queue, code in _CODES.items()}
+_OTHER_QUEUE: Final = "q."
+
+
+def new_job_id(queue: str, *, now_ms: int | None = None) -> JobId:
+    """Return a new id for a job of `queue`; ids made later sort later, to the millisecond."""
+    made_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
+    entropy = int.from_bytes(os.urandom(10), "big")
+    version_and_a = 0x7000 | (entropy >> 62) & 0xFFF
+    variant_and_b = 0x8000000000000000 | entropy & 0x3FFFFFFFFFFFFFFF
+    number = (made_ms & 0xFFFFFFFFFFFF) << 80 | version_and_a << 64 | variant_and_b
+    return JobId(f"{_CODES.get(queue) or _OTHER_QUEUE + queue}-{_base32(number)}")
+
+
+def queue_of(job_id: str) -> str | None:
+    """Return the queue that an id names, or None if it is no job id."""
+    code, dash, uuid = job_id.rpartition("-")
+    if not dash or len(uuid) != _UUID_LENGTH or not all(character in _ALPHABET for character in uuid):
+        return None
+    if code.startswith(_OTHER_QUEUE):
+        return code.removeprefix(_OTHER_QUEUE) or None
+    return _QUEUES.get(code)
+
+
+def _base32(number: int) -> str:
+    digits = []
+    for _ in range(_UUID_LENGTH):
+        number, digit = divmod(number, 32)
+        digits.append(_ALPHABET[digit])
+    return "".join(reversed(digits))

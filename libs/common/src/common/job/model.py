@@ -1,0 +1,160 @@
+"""The job as the platform sees it, whatever it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from common.job.ids import JobId
+from common.job.priority import Priority
+from common.job.states import JobState
+
+#: The tenant of everyone whose credentials name none.
+DEFAULT_TENANT: Final = "default"
+_NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class ErrorClass(StrEnum):
+    """What kind of failure it was; `common.job.retry` says what follows."""
+
+    TRANSIENT = "TRANSIENT"
+    TIMEOUT = "TIMEOUT"
+    RATE_LIMITED = "RATE_LIMITED"
+    QUOTA_EXHAUSTED = "QUOTA_EXHAUSTED"
+    INVALID_OUTPUT = "INVALID_OUTPUT"
+    INVALID_INPUT = "INVALID_INPUT"
+    CONTENT_POLICY = "CONTENT_POLICY"
+    AUTHENTICATION = "AUTHENTICATION"
+    WORKER_LOST = "WORKER_LOST"
+    BUG = "BUG"
+
+
+@dataclass(frozen=True, slots=True)
+class JobError:
+    """Why an attempt failed. Holds no payload."""
+
+    error_class: ErrorClass
+    #: A constant in UPPER_SNAKE_CASE, such as the exception's name.
+    reason: str
+    message: str = ""
+    #: What a person could do about it.
+    suggestion: str = ""
+    #: The attempt that failed, from 1; 0 when not known.
+    attempt: int = 0
+    at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an attempt has come."""
+
+    #: 0 to 1.
+    fraction: float
+    stage: str = ""
+    completed_units: int = 0
+    #: 0 when not known.
+    total_units: int = 0
+    #: When the worker expects to be done; None when not known.
+    finish_ms: int | None = None
+    at_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Bounds on the attempts of one job and the pauses between them."""
+
+    #: The first attempt counts too.
+    max_attempts: int = 3
+    min_backoff_ms: int = 2_000
+    max_backoff_ms: int = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """A job as it is submitted: what the queue must know of it, and the message that workers get."""
+
+    job_id: JobId
+    queue: str
+    actor: str
+    #: The encoded Dramatiq message.
+    payload: bytes
+    #: The job type's name, such as TRANSCRIPT_ANALYSIS; GENERIC for anyone's actor.
+    job_type: str = "GENERIC"
+    tenant: str = DEFAULT_TENANT
+    priority: Priority = Priority.NORMAL
+    #: Earliest start, counted from acceptance (ms); or `run_at_ms`, absolute. At most one of the two.
+    delay_ms: int = 0
+    run_at_ms: int | None = None
+    #: When the result is needed.
+    deadline_ms: int | None = None
+    #: After this moment the job no longer starts; or `ttl_ms` from acceptance.
+    expire_ms: int | None = None
+    ttl_ms: int | None = None
+    retry: RetryPolicy = RetryPolicy()
+    #: Longest run of one attempt; None: the worker's own limit.
+    timeout_ms: int | None = None
+    conversation_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: _NO_LABELS)
+    trace_id: str = ""
+    #: Makes the submit safe to repeat; "" for none. Unique within tenant and method.
+    request_id: str = ""
+    #: Digest of what was asked, to tell a repeat from a reuse.
+    request_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job's record, read at one moment."""
+
+    job_id: JobId
+    queue: str
+    state: JobState
+    actor: str
+    job_type: str
+    tenant: str
+    priority: Priority
+    created_ms: int
+    updated_ms: int
+    #: The last fencing token: counts every lease, spent or not.
+    attempt: int
+    #: Attempts that were used up.
+    spent: int
+    #: Attempts whose worker vanished.
+    lost: int
+    retry: RetryPolicy
+    run_at_ms: int | None = None
+    deadline_ms: int | None = None
+    expire_ms: int | None = None
+    timeout_ms: int | None = None
+    started_ms: int | None = None
+    ended_ms: int | None = None
+    worker: str = ""
+    conversation_id: str = ""
+    labels: Mapping[str, str] = field(default_factory=lambda: _NO_LABELS)
+    trace_id: str = ""
+    progress: Progress | None = None
+    error: JobError | None = None
+    #: Grows with every change of the record.
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Bytes and what they are: a result, or a part of one. Opaque to the queue."""
+
+    #: A MIME type, such as "application/json".
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A finished part of a running job's result."""
+
+    name: str
+    attempt: int
+    at_ms: int
+    content: Content

@@ -1,0 +1,46 @@
+"""The table of job types: a type is its name, its actor and its queue.
+
+A new type is a row here, a spec in `job.proto` and a module in the worker's `handlers`; nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+AI_ANALYSIS: Final = "ai_analysis"
+DATA_PROCESSING: Final = "data_processing"
+NOTIFICATIONS: Final = "notifications"
+EXPORTS: Final = "exports"
+MAINTENANCE: Final = "maintenance"
+
+#: The platform's own queues; anyone's actors may declare others.
+QUEUES: Final = (AI_ANALYSIS, DATA_PROCESSING, NOTIFICATIONS, EXPORTS, MAINTENANCE)
+
+#: The type of a job that runs a named actor.
+GENERIC: Final = "GENERIC"
+#: Where a generic job waits if its spec names no queue.
+GENERIC_QUEUE: Final = DATA_PROCESSING
+
+
+@dataclass(frozen=True, slots=True)
+class JobType:
+    """One kind of work."""
+
+    #: As in `Job.Type` of the contract.
+    name: str
+    queue: str
+
+    @property
+    def spec_field(self) -> str:
+        """The field of `JobSpec` that orders this type; also the actor's name."""
+        return self.name.lower()
+
+
+_TYPES: Final = (
+    JobType("TRANSCRIPT_ANALYSIS", AI_ANALYSIS),
+    JobType("REFLECTION_PROCESSING", AI_ANALYSIS),
+)
+
+JOB_TYPES: Final = {job_type.name: job_type for job_type in _TYPES}
+JOB_TYPES_BY_SPEC: Final = {job_type.spec_field: job_type for job_type in _TYPES}

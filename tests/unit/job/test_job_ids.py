@@ -1,0 +1,43 @@
+"""Job ids name their queue and sort by time."""
+
+from __future__ import annotations
+
+import string
+
+from common.job.ids import new_job_id, queue_of
+from common.job.types import QUEUES
+from hypothesis import given
+from hypothesis import strategies as st
+
+#: Dramatiq's rule for queue names.
+QUEUE_NAMES = st.builds(
+    str.__add__,
+    st.sampled_from(string.ascii_letters + "_"),
+    st.text(string.ascii_letters + string.digits + "._-", max_size=20),
+)
+
+
+@given(st.one_of(QUEUE_NAMES, st.sampled_from(QUEUES)))
+def test_an_id_names_its_queue(queue: str) -> None:
+    assert queue_of(new_job_id(queue)) == queue
+
+
+@given(QUEUE_NAMES, QUEUE_NAMES)
+def test_ids_of_two_queues_never_name_the_same_one(one: str, other: str) -> None:
+    assert (queue_of(new_job_id(one)) == queue_of(new_job_id(other))) == (one == other)
+
+
+@given(st.text())
+def test_text_that_is_no_id_names_no_queue(text: str) -> None:
+    assert queue_of(text + "!") is None
+
+
+@given(st.integers(0, 2**47), st.integers(1, 2**40))
+def test_ids_made_later_sort_later(now_ms: int, later_ms: int) -> None:
+    first = new_job_id("ai_analysis", now_ms=now_ms)
+    second = new_job_id("ai_analysis", now_ms=now_ms + later_ms)
+    assert first < second
+
+
+def test_ids_made_in_the_same_millisecond_differ() -> None:
+    assert len({new_job_id("exports", now_ms=1_000) for _ in range(1_000)}) == 1_000
