@@ -1,0 +1,37 @@
+#!lua
+-- Record how far a leased job has come, or keep a finished part of its result, and tell the watchers.
+--
+-- Input:
+--   KEYS     those of QueueKeys.all()
+--   ARGV[1]  now (ms), or '' for the server's clock
+--   ARGV[2]  member "id/attempt"
+--   ARGV[3]  progress as JSON, or ''
+--   ARGV[4]  name of the part, or ''
+--   ARGV[5]  media type of the part
+--   ARGV[6]  the part
+--
+-- Output:
+--   1  recorded
+--   2  recorded, and the job is asked to stop
+--   0  stale: another attempt holds the job, or it is final
+-- @include queue
+
+local member = ARGV[2]
+if not redis.call('ZSCORE', LEASES, member) then return 0 end
+local now = clock(ARGV[1])
+local id, attempt = split_member(member)
+redis.call('HSET', job_key(id), 'updated', ms(now))
+if ARGV[3] ~= '' then
+  redis.call('HSET', job_key(id), 'progress', ARGV[3])
+  emit('P', id, now, attempt, ARGV[3])
+end
+redis.call('HINCRBY', job_key(id), 'revision', 1)
+commit(now)
+if ARGV[4] ~= '' then
+  redis.call('HSET', PREFIX .. 'parts:' .. id, ARGV[4],
+    table.concat({attempt, ms(now), ARGV[5]}, '\t') .. '\n' .. ARGV[6])
+  -- A part is an entry of its own, so that its bytes need no escaping.
+  redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', '1',
+    table.concat({'R', id, ms(now), attempt, ARGV[4], ARGV[5]}, '\t'), 'data', ARGV[6])
+end
+return redis.call('SISMEMBER', CANCELLING, member) == 1 and 2 or 1

@@ -1,0 +1,122 @@
+"""An operation is a value: a script, its keys and arguments, and how to read the reply.
+
+Each is written once. A synchronous runner (Dramatiq's threads) and an asynchronous one (scheduler,
+monitor) execute the same value. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any, Final, Generic, TypeVar
+
+import redis
+import redis.asyncio
+import redis.exceptions
+
+from common.errors import JobsError, StoreFull, StoreUnavailable
+
+R = TypeVar("R")
+Argument = str | bytes | int | float
+_INCLUDE: Final = "-- @include "
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One Lua file, with what it includes put in place."""
+
+    name: str
+    source: str
+    sha: str
+
+
+@cache
+def script(name: str) -> Script:
+    """Return the script in `lua/NAME.lua`."""
+    lines: list[str] = []
+    for line in _read(name).splitlines():
+        if line.startswith(_INCLUDE):
+            lines.extend(_read(line.removeprefix(_INCLUDE)).splitlines())
+        else:
+            lines.append(line)
+    source = "\n".join(lines)
+    return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+def _read(name: str) -> str:
+    return resources.files("common.store").joinpath("lua", f"{name}.lua").read_text()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[R]):
+    """A script call that has not happened yet."""
+
+    script: Script
+    keys: Sequence[str]
+    arguments: Sequence[Argument]
+    read: Callable[[Any], R]
+
+    @property
+    def evalsha(self) -> tuple[Argument, ...]:
+        return ("EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.arguments)
+
+    @property
+    def eval(self) -> tuple[Argument, ...]:
+        return ("EVAL", self.script.source, len(self.keys), *self.keys, *self.arguments)
+
+
+class SyncRunner:
+    """Runs operations on the calling thread. Safe to share between threads, as its client is."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client: Any = client
+
+    def run(self, operation: Operation[R]) -> R:
+        """Run one operation and return what it reads.
+
+        Raises:
+            StoreUnavailable: The server did not answer, or answered with an error; the operation
+                may have happened. Every operation may be repeated.
+            StoreFull: The server is at its memory limit and the script adds data.
+        """
+        try:
+            try:
+                reply = self._client.execute_command(*operation.evalsha)
+            except redis.exceptions.NoScriptError:
+                reply = self._client.execute_command(*operation.eval)
+        except redis.exceptions.RedisError as error:
+            raise translated(error, operation) from error
+        return operation.read(reply)
+
+
+class AsyncRunner:
+    """Runs operations on an event loop."""
+
+    def __init__(self, client: redis.asyncio.Redis) -> None:
+        self._client: Any = client
+
+    async def run(self, operation: Operation[R]) -> R:
+        """Run one operation and return what it reads; errors as for SyncRunner.run."""
+        try:
+            try:
+                reply = await self._client.execute_command(*operation.evalsha)
+            except redis.exceptions.NoScriptError:
+                reply = await self._client.execute_command(*operation.eval)
+        except redis.exceptions.RedisError as error:
+            raise translated(error, operation) from error
+        return operation.read(reply)
+
+
+def translated(error: redis.exceptions.RedisError, operation: Operation[Any] | None = None) -> JobsError:
+    """Return the platform's error for one of redis-py's; an error reply is logged, as it is a bug."""
+    if isinstance(error, redis.exceptions.OutOfMemoryError) or str(error).startswith("OOM"):
+        return StoreFull()
+    if type(error) is redis.exceptions.ResponseError:
+        name = operation.script.name if operation is not None else "command"
+        _log.error("the store refused %s: %s", name, str(error)[:300])
+    return StoreUnavailable()

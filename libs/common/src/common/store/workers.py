@@ -1,0 +1,56 @@
+"""The register of workers: each reports itself every few seconds, and is forgotten when silent."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import orjson
+
+from common.store import keys
+from common.store.operation import Operation, script
+
+#: A worker that was silent for longer is no longer there (ms).
+SILENCE_MS: Final = 15_000
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport:
+    """What a worker says of itself."""
+
+    worker_id: str
+    host: str
+    pid: int
+    version: str
+    queues: tuple[str, ...]
+    #: Jobs it can run at once, over all its queues.
+    slots: int
+    running: int
+    started_ms: int
+    #: When it last reported, by the server's clock; 0 in what it sends.
+    reported_ms: int = 0
+
+
+def report_worker(namespace: str, report: WorkerReport) -> Operation[int]:
+    """Record that a worker is there."""
+    body = orjson.dumps(asdict(report))
+    return Operation(script("report"), keys.workers(namespace), (report.worker_id, body, SILENCE_MS), int)
+
+
+def forget_worker(namespace: str, worker_id: str) -> Operation[int]:
+    """Record that a worker has gone."""
+    return Operation(script("report"), keys.workers(namespace), (worker_id, "", SILENCE_MS), int)
+
+
+def list_workers(namespace: str) -> Operation[tuple[int, list[WorkerReport]]]:
+    """Read the server's time (ms) and the workers that reported lately."""
+
+    def read(reply: list[Any]) -> tuple[int, list[WorkerReport]]:
+        return int(reply[0]), [_report(row) for row in reply[1:]]
+
+    return Operation(script("reports"), keys.workers(namespace), (), read)
+
+
+def _report(row: list[Any]) -> WorkerReport:
+    body = orjson.loads(row[2])
+    return WorkerReport(**{**body, "queues": tuple(body["queues"]), "reported_ms": int(float(row[1]))})
