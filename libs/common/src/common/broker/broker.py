@@ -1,0 +1,365 @@
+"""JobBroker: plain Dramatiq actors on a store that tracks every job.
+
+The queue entry, the record, the event and the statistics of a job change together, in one script.
+It replaces Dramatiq's Redis broker and nothing else: actors, middleware, Worker and the `dramatiq`
+command stay as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import uuid4
+
+import dramatiq
+import redis
+from dramatiq.broker import Broker, Consumer
+from dramatiq.errors import ConnectionClosed, QueueJoinTimeout, QueueNotFound
+from dramatiq.message import Message
+from dramatiq.middleware import AgeLimit, Callbacks, CurrentMessage, Middleware, Pipelines
+
+from common.broker.cancels import CancelListener
+from common.broker.committer import Committer
+from common.broker.consumer import FetchCursor, JobConsumer
+from common.broker.leases import LeaseKeeper
+from common.broker.message import JobMessage
+from common.broker.middleware import AsyncActors, JobRetries, Lifecycle, error_of
+from common.broker.running import RunningJob, StopReason
+from common.broker.slots import Slots
+from common.errors import InvalidField, QueueFull, RequestIdReused, StoreUnavailable
+from common.job.ids import new_job_id
+from common.job.model import DEFAULT_TENANT, JobRequest, RetryPolicy
+from common.job.outcome import Retry
+from common.job.priority import Priority
+from common.store import jobs, queues, stats
+from common.store.keys import QueueKeys
+from common.store.operation import Operation, SyncRunner
+
+#: What ends are waited for when a worker shuts down (s).
+FLUSH_S: Final = 30.0
+#: A blocking wait ends in this share of the client's own time-out, so that an answer still gets through.
+_WAIT_SHARE: Final = 0.8
+#: Between two looks of `join` (s).
+_JOIN_EVERY_S: Final = 0.01
+
+
+class JobBroker(Broker):
+    """A broker on Valkey or Redis ≥ 7 in which every message is a job with a record.
+
+    `actor.send_with_options` takes, beside Dramatiq's own `delay`: `priority` ("CRITICAL", "HIGH",
+    "NORMAL", "LOW", "BACKGROUND"), `tenant`, `request_id` (the same id and arguments within 24 hours
+    are one job), `deadline_ms` (Unix ms), `ttl_ms`, `timeout_ms`, `labels`. The message that it
+    returns carries `options["job_id"]`.
+
+    Args:
+        client: A connected client with `decode_responses=False`; safe to share.
+        namespace: Before all keys; one deployment, one namespace.
+        lease_ms: A worker that is killed costs its jobs at most this long. At least 100.
+        middleware: All middleware but the broker's own. None: AgeLimit, Callbacks, Pipelines,
+            CurrentMessage, async actors, and retries by error class.
+        retry: For jobs whose actor and message say nothing about retries.
+        timeout_ms: Longest run of one attempt of an async actor that names no `timeout_ms`.
+
+    Raises:
+        ValueError: The client decodes responses, or the lease is too short.
+    """
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        *,
+        namespace: str = "bothsides",
+        lease_ms: int = 30_000,
+        middleware: list[Middleware] | None = None,
+        retry: RetryPolicy | None = None,
+        timeout_ms: int = 300_000,
+    ) -> None:
+        settings = _settings_of(client)
+        if settings.get("decode_responses"):
+            raise ValueError("client: pass a client with decode_responses=False; payloads are bytes")
+        if lease_ms < 100:
+            raise ValueError(f"lease_ms: {lease_ms} is too short; a lease is at least 100 ms")
+        if middleware is None:
+            middleware = [
+                AgeLimit(),
+                Callbacks(),
+                Pipelines(),
+                CurrentMessage(),
+                AsyncActors(timeout_ms),
+                JobRetries(),
+            ]
+        super().__init__(middleware=[Lifecycle(), *middleware, _Shutdown()])
+        logging.getLogger("dramatiq.worker.WorkerThread").addFilter(_keeps_results)
+        self.queues: dict[str, QueueKeys] = {}
+        self.client: Any = client
+        self.namespace = namespace
+        self.lease_ms = lease_ms
+        self.retry = retry or RetryPolicy()
+        self.runner = SyncRunner(client)
+        self.draining = threading.Event()
+        #: No blocking wait of this client may take longer (s).
+        self.longest_wait_s = _WAIT_SHARE * (settings.get("socket_timeout") or float("inf"))
+        self._lock = threading.Lock()
+        self._registered: set[str] = set()
+        self._cursors: dict[str, FetchCursor] = {}
+        self._slots: Slots | None = None
+        self._identity: tuple[int, str] | None = None
+        self._start_parts()
+
+    def _start_parts(self) -> None:
+        self.keeper = LeaseKeeper(self.runner, self.namespace, self.lease_ms)
+        self.committer = Committer(self.runner, self.namespace, self.keeper.drop)
+        self.cancels = CancelListener(self.client, self.keeper)
+
+    @property
+    def worker_id(self) -> str:
+        """Name of this process among workers: host, process id, and a random part."""
+        pid = os.getpid()
+        if self._identity is None or self._identity[0] != pid:
+            self._identity = (pid, f"{socket.gethostname()}:{pid}:{uuid4().hex[:8]}")
+        return self._identity[1]
+
+    @property
+    def slots(self) -> Slots:
+        """Free threads of this process's worker.
+
+        Raises:
+            RuntimeError: Nothing consumes here.
+        """
+        if self._slots is None:
+            raise RuntimeError("no worker was started on this broker")
+        return self._slots
+
+    def use_slots(self, total: int) -> None:
+        """Say how many jobs this process runs at once; called when its worker boots."""
+        self._slots = Slots(total)
+        self.draining.clear()
+
+    def running_jobs(self) -> list[RunningJob]:
+        """Return the jobs that this process holds."""
+        return self.keeper.jobs()
+
+    def stop_jobs(self, reason: StopReason) -> None:
+        """Tell all running jobs to stop, and take no more."""
+        self.draining.set()
+        for job in self.keeper.jobs():
+            job.stop(reason)
+
+    # -- declaring -------------------------------------------------------------------------------
+
+    def declare_queue(self, queue_name: str) -> None:
+        """Declare a queue. Needs no connection; the store hears of it with the first message or consumer."""
+        if queue_name in self.queues:
+            return
+        self.emit_before("declare_queue", queue_name)
+        self.queues[queue_name] = QueueKeys(self.namespace, queue_name)
+        self.emit_after("declare_queue", queue_name)
+
+    def _register(self, queue_name: str) -> None:
+        if queue_name not in self._registered:
+            self.run(queues.declare_queue(self.namespace, queue_name))
+            self._registered.add(queue_name)
+
+    # -- producing -------------------------------------------------------------------------------
+
+    def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
+        """Accept a message as a job.
+
+        A message that this worker runs right now is not a new job: sending it again, as Dramatiq's
+        Retries does, makes it the job's next attempt.
+
+        Args:
+            delay: Earliest start, in ms from now. Any length.
+
+        Raises:
+            ConnectionClosed: The store does not answer. The message may be sent again, with a
+                `request_id` safely.
+            QueueFull, StoreFull, RequestIdReused, InvalidField: The job was refused.
+        """
+        if isinstance(message, JobMessage):
+            error = error_of(message.exception, message.job.attempt)
+            message.job.outcome = Retry(error, delay or 0, payload=message.encode())
+            return message._message
+        self.declare_queue(message.queue_name)
+        self.emit_before("enqueue", message, delay)
+        request = self._request_of(message, delay or 0)
+        self._register(message.queue_name)
+        keys = self.queues[message.queue_name]
+        match self.run(jobs.submit(keys, [request]))[0]:
+            case jobs.Accepted(job_id=job_id) | jobs.Repeated(job_id=job_id):
+                sent = message.copy(options={"job_id": job_id})
+            case jobs.Reused(job_id=job_id):
+                raise RequestIdReused(job_id)
+            case jobs.Full(depth=depth):
+                raise QueueFull(message.queue_name, depth)
+        self.emit_after("enqueue", sent, delay)
+        return sent
+
+    def _request_of(self, message: Message[Any], delay_ms: int) -> JobRequest:
+        actor = self.actors.get(message.actor_name)
+        options: Mapping[str, Any] = {**(actor.options if actor else {}), **message.options}
+        request_id = str(options.get("request_id") or "")
+        return JobRequest(
+            job_id=new_job_id(message.queue_name),
+            queue=message.queue_name,
+            actor=message.actor_name,
+            payload=message.encode(),
+            tenant=str(options.get("tenant") or DEFAULT_TENANT),
+            priority=_priority_of(options.get("priority")),
+            delay_ms=max(0, delay_ms),
+            deadline_ms=_whole(options, "deadline_ms"),
+            ttl_ms=_whole(options, "ttl_ms"),
+            retry=self._retry_of(options),
+            timeout_ms=_whole(options, "timeout_ms") or _whole(options, "time_limit"),
+            labels={str(key): str(value) for key, value in (options.get("labels") or {}).items()},
+            request_id=request_id,
+            request_digest=_digest(message) if request_id else "",
+        )
+
+    def _retry_of(self, options: Mapping[str, Any]) -> RetryPolicy:
+        retries = _whole(options, "max_retries")
+        most = self.retry.max_attempts if retries is None else retries + 1
+        return RetryPolicy(
+            most,
+            _whole(options, "min_backoff") or self.retry.min_backoff_ms,
+            _whole(options, "max_backoff") or self.retry.max_backoff_ms,
+        )
+
+    # -- consuming -------------------------------------------------------------------------------
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 30_000) -> Consumer:
+        """Return an iterator over jobs that can start now.
+
+        `prefetch` counts only when no Worker was booted: nothing is leased ahead of a free thread.
+
+        Raises:
+            QueueNotFound: The queue was never declared.
+            ConnectionClosed: The store does not answer.
+        """
+        try:
+            keys = self.queues[queue_name]
+        except KeyError:
+            raise QueueNotFound(queue_name) from None
+        with self._lock:
+            if self._slots is None:
+                self.use_slots(prefetch)
+            cursor = self._cursors.setdefault(queue_name, FetchCursor(f"{self.worker_id}/{queue_name}"))
+        self._register(queue_name)
+        self.cancels.listen(keys)
+        return JobConsumer(self, keys, cursor, timeout)
+
+    def run(self, operation: Operation[Any]) -> Any:
+        """Run an operation as Dramatiq expects it of a broker.
+
+        Raises:
+            ConnectionClosed: The store does not answer.
+        """
+        try:
+            return self.runner.run(operation)
+        except StoreUnavailable as error:
+            raise ConnectionClosed(error) from error
+
+    # -- ending ----------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Write what is still to be written, and end the broker's threads; a later worker has new ones."""
+        if not self.committer.flush(FLUSH_S):
+            self.logger.error("outcomes were not written within %.0f s; their jobs will run again", FLUSH_S)
+        self.keeper.close()
+        self.cancels.close()
+        self._slots = None
+        self._start_parts()
+
+    def close(self) -> None:
+        """Write what is still to be written."""
+        self.settle()
+
+    def flush(self, queue_name: str) -> None:
+        """Remove all jobs of a queue, in every state. Meant for tests."""
+        keys = self.queues.get(queue_name)
+        if keys is None:
+            raise QueueNotFound(queue_name)
+        while self.run(queues.flush(keys)) > 0:
+            pass
+
+    def flush_all(self) -> None:
+        """Remove all jobs of all declared queues. Meant for tests."""
+        for queue_name in self.queues:
+            self.flush(queue_name)
+
+    def join(self, queue_name: str, *, timeout: int | None = None) -> None:
+        """Wait until no job of the queue waits or runs. Meant for tests.
+
+        Raises:
+            QueueJoinTimeout: `timeout` (ms) passed first.
+            QueueNotFound: The queue was never declared.
+        """
+        keys = self.queues.get(queue_name)
+        if keys is None:
+            raise QueueNotFound(queue_name)
+        deadline_s = None if timeout is None else time.monotonic() + timeout / 1000
+        while True:
+            now = self.run(stats.read_stats(keys, totals=False))
+            if now.ready + now.scheduled + now.retrying + now.leased == 0:
+                return
+            if deadline_s is not None and time.monotonic() >= deadline_s:
+                raise QueueJoinTimeout(queue_name)
+            time.sleep(_JOIN_EVERY_S)
+
+
+class _Shutdown(Middleware):
+    """Ties the broker's own threads to the worker's life."""
+
+    def before_worker_boot(self, broker: Broker, worker: dramatiq.Worker) -> None:
+        if isinstance(broker, JobBroker):
+            broker.use_slots(worker.worker_threads)
+
+    def before_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
+        if isinstance(broker, JobBroker):
+            broker.draining.set()
+
+    def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
+        if isinstance(broker, JobBroker):
+            broker.settle()
+
+
+def _keeps_results(record: logging.LogRecord) -> bool:
+    """Drop Dramatiq's warning that a return value is lost without its Results middleware: here it is kept."""
+    return "you haven't added the Results middleware" not in str(record.msg)
+
+
+def _settings_of(client: Any) -> Mapping[str, Any]:
+    pool = getattr(client, "connection_pool", None)
+    settings: Mapping[str, Any] = getattr(pool, "connection_kwargs", {})
+    return settings
+
+
+def _priority_of(value: Any) -> Priority:
+    if value is None:
+        return Priority.NORMAL
+    try:
+        return Priority(str(value).upper())
+    except ValueError:
+        names = ", ".join(priority.value for priority in Priority)
+        raise InvalidField("priority", f"is not one of {names}") from None
+
+
+def _whole(options: Mapping[str, Any], name: str) -> int | None:
+    value = options.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
+        raise InvalidField(name, "must be a whole number of milliseconds, or a count, from 0")
+    return int(value)
+
+
+def _digest(message: Message[Any]) -> str:
+    """Digest what was asked: the actor and its arguments, not when or by which message."""
+    asked = {"actor": message.actor_name, "args": message.args, "kwargs": message.kwargs}
+    return hashlib.sha256(dramatiq.get_encoder().encode(asked)).hexdigest()[:32]

@@ -1,0 +1,167 @@
+"""Writes what jobs report and how they ended, in order, on one thread, until the server has answered.
+
+A batch is whatever came while the last one was written, so that a job that ends alone waits for no
+one and short jobs that end together share one call (group commit, DeWitt et al. 1984).
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from common.broker.running import RunningJob, StopReason
+from common.errors import StoreFull, StoreUnavailable
+from common.job.model import Content, Progress
+from common.job.outcome import Outcome
+from common.store import jobs
+from common.store.keys import QueueKeys
+from common.store.operation import Operation, SyncRunner
+
+#: The most jobs in one script call: keeps the server's longest script under about 3 ms.
+BATCH: Final = 256
+#: The most that may wait to be written; who reports more waits.
+WAITING_MAX: Final = 4_096
+#: Between two tries while the server does not answer (s).
+RETRY_EVERY_S: Final = 0.25
+_log = logging.getLogger(__name__)
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    job: RunningJob
+    keys: QueueKeys
+    progress: Progress | None
+    part: tuple[str, Content] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    job: RunningJob
+    keys: QueueKeys
+    outcome: Outcome
+
+
+class Committer:
+    """Owns one thread, started with the first item. `on_committed` hears of each end that was written."""
+
+    def __init__(
+        self, runner: SyncRunner, namespace: str, on_committed: Callable[[RunningJob], None]
+    ) -> None:
+        self._runner = runner
+        self._namespace = namespace
+        self._on_committed = on_committed
+        self._items: queue.SimpleQueue[_Report | _End] = queue.SimpleQueue()
+        self._room = threading.BoundedSemaphore(WAITING_MAX)
+        self._open = 0
+        self._settled = threading.Condition()
+        self._thread: threading.Thread | None = None
+
+    def report(self, job: RunningJob, progress: Progress) -> None:
+        """Write progress. While the server does not answer it is dropped: a later one says more."""
+        self._put(_Report(job, self._keys(job), progress, None))
+
+    def keep_part(self, job: RunningJob, name: str, content: Content) -> None:
+        """Write a finished part of a job's result."""
+        self._put(_Report(job, self._keys(job), None, (name, content)))
+
+    def end(self, job: RunningJob, outcome: Outcome) -> None:
+        """Write how a job ended, after all that it reported."""
+        self._put(_End(job, self._keys(job), outcome))
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until everything is written; False if the time ran out first."""
+        with self._settled:
+            return self._settled.wait_for(lambda: self._open == 0, timeout_s)
+
+    @property
+    def alive(self) -> bool:
+        """The thread runs, or was never needed."""
+        return self._thread is None or self._thread.is_alive()
+
+    def _keys(self, job: RunningJob) -> QueueKeys:
+        return QueueKeys(self._namespace, job.queue)
+
+    def _put(self, item: _Report | _End) -> None:
+        self._room.acquire()
+        with self._settled:
+            self._open += 1
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="Committer", daemon=True)
+                self._thread.start()
+        self._items.put(item)
+
+    def _run(self) -> None:
+        while True:
+            batch = [self._items.get()]
+            while len(batch) < BATCH:
+                try:
+                    batch.append(self._items.get_nowait())
+                except queue.Empty:
+                    break
+            try:
+                self._write(batch)
+            except Exception:
+                # An answer that nobody foresaw must not end the thread: the leases of this batch run
+                # out, and the jobs run again.
+                _log.exception("a batch of %d outcomes could not be written", len(batch))
+            with self._settled:
+                self._open -= len(batch)
+                self._settled.notify_all()
+            self._room.release(len(batch))
+
+    def _write(self, batch: list[_Report | _End]) -> None:
+        """Write reports one by one, then ends by queue. A job's reports stand before its end."""
+        ends: defaultdict[QueueKeys, list[_End]] = defaultdict(list)
+        for item in batch:
+            match item:
+                case _Report():
+                    self._write_report(item)
+                case _End():
+                    ends[item.keys].append(item)
+        for keys, of_queue in ends.items():
+            operation = jobs.finish(keys, [(end.job.lease.member, end.outcome) for end in of_queue])
+            states = self._insist(operation)
+            for end, state in zip(of_queue, states, strict=True):
+                if state is None:
+                    _log.warning(
+                        "job %s attempt %d had lost its lease: its outcome was refused",
+                        end.job.job_id,
+                        end.job.attempt,
+                    )
+                self._on_committed(end.job)
+
+    def _write_report(self, item: _Report) -> None:
+        if item.job.stop_reason is StopReason.LOST:
+            return
+        operation = jobs.progress(item.keys, item.job.lease.member, report=item.progress, part=item.part)
+        try:
+            answer = self._insist(operation) if item.part is not None else self._runner.run(operation)
+        except StoreUnavailable:
+            return
+        except StoreFull:
+            # The end of the job still goes through, and carries the whole result.
+            _log.warning("the store is full: a report of job %s was dropped", item.job.job_id)
+            return
+        if answer == jobs.LOST:
+            item.job.stop(StopReason.LOST)
+        elif answer == jobs.STOP:
+            item.job.stop(StopReason.CANCEL)
+
+    def _insist(self, operation: Operation[R]) -> R:
+        """Repeat until the server answers. Scripts are fenced, so a repeat changes nothing twice."""
+        told = False
+        while True:
+            try:
+                return self._runner.run(operation)
+            except StoreUnavailable:
+                if not told:
+                    _log.warning("the store does not answer; outcomes are kept and written when it does")
+                    told = True
+                time.sleep(RETRY_EVERY_S)

@@ -1,0 +1,167 @@
+"""Takes jobs of one queue off the store, as many as there are free threads."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+import redis
+from dramatiq.broker import Consumer, MessageProxy
+from dramatiq.errors import ActorNotFound, ConnectionClosed, DecodeError
+from dramatiq.message import Message
+
+from common.broker.message import JobMessage
+from common.broker.middleware import error_of
+from common.broker.running import RunningJob
+from common.errors import JobsError
+from common.job.model import ErrorClass, JobError
+from common.job.outcome import Fail, Release
+from common.store import jobs
+from common.store.jobs import Lease
+from common.store.keys import QueueKeys
+
+if TYPE_CHECKING:
+    from common.broker.broker import JobBroker
+
+#: A consumer looks again after this at the latest (s): what a lost wake-up costs.
+WAIT_MAX_S: Final = 1.0
+#: A job whose actor this worker does not know, as in a rolling deploy, waits this long (ms) for another.
+UNKNOWN_ACTOR_DELAY_MS: Final = 5_000
+_log = logging.getLogger(__name__)
+
+
+class FetchCursor:
+    """Names the fetches of one queue by one process, so that a lost reply can be asked for again."""
+
+    def __init__(self, consumer: str) -> None:
+        self.consumer = consumer
+        self.number = 1
+
+
+class JobConsumer(Consumer):
+    """What Dramatiq's consumer thread iterates over. A fetched job holds a slot until it has ended."""
+
+    def __init__(self, broker: JobBroker, keys: QueueKeys, cursor: FetchCursor, timeout_ms: int) -> None:
+        self._broker = broker
+        self._keys = keys
+        self._cursor = cursor
+        self._timeout_s = min(timeout_ms / 1000, WAIT_MAX_S, broker.longest_wait_s)
+        self._fetched: deque[JobMessage] = deque()
+
+    def __next__(self) -> MessageProxy | None:
+        """Return a job that can start now, or None after a bounded wait.
+
+        Raises:
+            ConnectionClosed: The store does not answer. Dramatiq makes a new consumer, whose first
+                fetch repeats the last of this one.
+        """
+        if self._fetched:
+            return self._fetched.popleft()
+        if self._broker.draining.is_set():
+            time.sleep(self._timeout_s)
+            return None
+        slots = self._broker.slots
+        taken = slots.take(slots.total, self._timeout_s)
+        if taken == 0:
+            return None
+        leased = 0
+        try:
+            fetched = self._fetch(taken)
+            leased = len(fetched.leases)
+        finally:
+            slots.give(taken - leased)
+        if leased == 0:
+            self._sleep(fetched.wait_ms)
+        return self._fetched.popleft() if self._fetched else None
+
+    def ack(self, message: MessageProxy) -> None:
+        """Commit the outcome that middleware decided. A missing outcome is a failure, never a success."""
+        job = _job_of(message)
+        self._end(job, job.outcome or Fail(error_of(None, job.attempt)))
+
+    def nack(self, message: MessageProxy) -> None:
+        """Commit a failure; a job of an unknown actor goes back, since another worker may know it."""
+        job = _job_of(message)
+        exception = message.exception if isinstance(message, JobMessage) else None
+        if isinstance(exception, ActorNotFound):
+            self._end(job, Release(UNKNOWN_ACTOR_DELAY_MS, "UNKNOWN_ACTOR"))
+        else:
+            self._end(job, job.outcome or Fail(error_of(exception, job.attempt)))
+
+    def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        """Give back jobs that were leased and not started."""
+        for message in messages:
+            self._end(_job_of(message), Release(reason="WORKER_STOPPED"))
+
+    def close(self) -> None:
+        """Give back what was fetched and not handed out."""
+        self.requeue(self._fetched)
+        self._fetched.clear()
+
+    def _fetch(self, want: int) -> jobs.Fetched:
+        asked_s = time.monotonic()
+        operation = jobs.fetch(
+            self._keys,
+            consumer=self._cursor.consumer,
+            number=self._cursor.number,
+            want=want,
+            lease_ms=self._broker.lease_ms,
+            worker=self._broker.worker_id,
+        )
+        try:
+            fetched = self._broker.runner.run(operation)
+        except JobsError as error:
+            raise ConnectionClosed(error) from error
+        self._cursor.number += 1
+        for lease in fetched.leases:
+            self._take(lease, asked_s)
+        return fetched
+
+    def _take(self, lease: Lease, asked_s: float) -> None:
+        try:
+            message: Message[Any] = Message.decode(lease.payload)
+        except DecodeError:
+            job = RunningJob(lease, self._keys.queue, "?", self._broker.committer)
+            self._broker.keeper.hold(job, asked_s)
+            self._end(job, Fail(_undecodable(lease)))
+            return
+        if message.queue_name != self._keys.queue:
+            message = message.copy(queue_name=self._keys.queue)
+        job = RunningJob(lease, self._keys.queue, message.actor_name, self._broker.committer)
+        self._broker.keeper.hold(job, asked_s)
+        self._fetched.append(JobMessage(message, job))
+
+    def _sleep(self, wait_ms: int | None) -> None:
+        """Wait for a wake-up, or until something is due."""
+        wait_s = self._timeout_s if wait_ms is None else min(self._timeout_s, wait_ms / 1000)
+        if wait_s <= 0:
+            return
+        client: Any = self._broker.client
+        try:
+            # The server rounds to milliseconds, and takes 0 as "for ever".
+            client.execute_command("BLPOP", self._keys.wake, max(wait_s, 0.001))
+        except redis.RedisError as error:
+            raise ConnectionClosed(error) from error
+
+    def _end(self, job: RunningJob, outcome: Any) -> None:
+        self._broker.slots.give(1)
+        self._broker.committer.end(job, outcome)
+
+
+def _job_of(message: MessageProxy) -> RunningJob:
+    if not isinstance(message, JobMessage):
+        raise TypeError(f"{type(message).__name__} did not come from this broker")
+    return message.job
+
+
+def _undecodable(lease: Lease) -> JobError:
+    return JobError(
+        ErrorClass.BUG,
+        "UNDECODABLE_MESSAGE",
+        f"the stored message of {len(lease.payload)} bytes cannot be decoded",
+        "check that producers and workers use the same Dramatiq encoder",
+        lease.attempt,
+    )

@@ -1,0 +1,130 @@
+"""Keeps the leases of running jobs alive, on a thread that no job can hold up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from typing import Final
+
+from common.broker.running import RunningJob, StopReason
+from common.errors import JobsError
+from common.store import jobs
+from common.store.keys import QueueKeys
+from common.store.operation import SyncRunner
+
+#: A lease is renewed when this share of it has passed.
+RENEW_AT: Final = 1 / 3
+#: A job stops itself when its lease was not renewed for this share of it: another may soon have it.
+FENCE_AT: Final = 0.8
+#: The most leases in one renew call.
+BATCH: Final = 256
+_log = logging.getLogger(__name__)
+
+
+class LeaseKeeper:
+    """Renews what is held, and stops jobs that were cancelled, lost, or not renewed in time."""
+
+    def __init__(self, runner: SyncRunner, namespace: str, lease_ms: int) -> None:
+        self._runner = runner
+        self._namespace = namespace
+        self._lease_ms = lease_ms
+        #: By member: the job, and when (monotonic s) its lease was last known to be good.
+        self._held: dict[str, tuple[RunningJob, float]] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self._last_contact_s = time.monotonic()
+
+    def hold(self, job: RunningJob, fetched_s: float) -> None:
+        """Keep a lease that was asked for at `fetched_s` (monotonic s), which is no later than it began."""
+        with self._lock:
+            self._held[job.lease.member] = (job, fetched_s)
+            self._last_contact_s = max(self._last_contact_s, fetched_s)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="LeaseKeeper", daemon=True)
+                self._thread.start()
+
+    def drop(self, job: RunningJob) -> None:
+        """Let a lease go: its job's end is written."""
+        with self._lock:
+            self._held.pop(job.lease.member, None)
+
+    def find(self, member: str) -> RunningJob | None:
+        """Return the held job of a lease member."""
+        with self._lock:
+            held = self._held.get(member)
+        return held[0] if held is not None else None
+
+    def jobs(self) -> list[RunningJob]:
+        """Return all jobs whose leases are held."""
+        with self._lock:
+            return [job for job, _ in self._held.values()]
+
+    @property
+    def silence_ms(self) -> float:
+        """How long the oldest held lease has gone without a good renewal; 0 when none is held."""
+        with self._lock:
+            oldest = min((good_s for _, good_s in self._held.values()), default=None)
+        return 0.0 if oldest is None else (time.monotonic() - oldest) * 1000
+
+    @property
+    def alive(self) -> bool:
+        """The thread runs, or was never needed."""
+        return self._thread is None or self._thread.is_alive()
+
+    def close(self) -> None:
+        """End the thread. Leases still held run out by themselves."""
+        self._closed = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._wake.wait(self._lease_ms * RENEW_AT / 1000) and not self._closed:
+            try:
+                self._renew_all()
+            except Exception:
+                _log.exception("leases could not be renewed")
+            self._fence()
+
+    def _renew_all(self) -> None:
+        by_queue: defaultdict[str, list[RunningJob]] = defaultdict(list)
+        for job in self.jobs():
+            if job.stop_reason is not StopReason.LOST:
+                by_queue[job.queue].append(job)
+        for queue, held in by_queue.items():
+            for start in range(0, len(held), BATCH):
+                self._renew(QueueKeys(self._namespace, queue), held[start : start + BATCH])
+
+    def _renew(self, keys: QueueKeys, held: list[RunningJob]) -> None:
+        asked_s = time.monotonic()
+        members = [job.lease.member for job in held]
+        try:
+            answers = self._runner.run(jobs.renew(keys, members, lease_ms=self._lease_ms))
+        except JobsError as error:
+            _log.warning("%d leases of %s were not renewed: %s", len(held), keys.queue, error.reason)
+            return
+        for job, answer in zip(held, answers, strict=True):
+            if answer == jobs.LOST:
+                # Also when its end was written a moment ago: then nobody runs it any more.
+                job.stop(StopReason.LOST)
+                continue
+            with self._lock:
+                if job.lease.member in self._held:
+                    self._held[job.lease.member] = (job, asked_s)
+            if answer == jobs.STOP:
+                job.stop(StopReason.CANCEL)
+
+    def _fence(self) -> None:
+        latest_s = time.monotonic() - self._lease_ms * FENCE_AT / 1000
+        with self._lock:
+            doubtful = [job for job, good_s in self._held.values() if good_s < latest_s]
+        for job in doubtful:
+            if job.stop_reason is None:
+                _log.error(
+                    "job %s attempt %d stops itself: its lease was not renewed", job.job_id, job.attempt
+                )
+            job.stop(StopReason.LOST)

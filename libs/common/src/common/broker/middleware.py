@@ -1,0 +1,188 @@
+"""Middleware by which the broker learns how a message ended. It decides; `ack` and `nack` commit."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from typing import Any, Final
+
+import dramatiq
+from dramatiq.asyncio import get_event_loop_thread, set_event_loop_thread
+from dramatiq.broker import Broker, MessageProxy
+from dramatiq.middleware import Middleware, SkipMessage
+
+from common.broker.loop import JobLoop, JobStopped
+from common.broker.message import JobMessage
+from common.broker.running import StopReason, set_current_job
+from common.job.failure import AttemptFailed
+from common.job.model import Content, ErrorClass, JobError, RetryPolicy
+from common.job.outcome import Cancelled, Fail, Outcome, Release, Retry, Succeed
+from common.job.retry import after_failure, backoff_ms
+
+_log = logging.getLogger(__name__)
+JSON: Final = "application/json"
+#: A return value larger than this (bytes) is not kept with the job.
+RESULT_MAX: Final = 1_048_576
+
+
+class Lifecycle(Middleware):
+    """Makes the job current while it runs, and its return value the result. Always the first of all."""
+
+    #: What `send_with_options` and `@actor` may say about a job.
+    @property
+    def actor_options(self) -> set[str]:
+        return {"priority", "tenant", "labels", "timeout_ms", "ttl_ms", "time_limit", "notify_shutdown"}
+
+    def after_declare_actor(self, broker: Broker, actor: dramatiq.Actor[Any, Any]) -> None:
+        actor.logger.addFilter(_names_no_arguments)
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        if isinstance(message, JobMessage):
+            set_current_job(message.job)
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,
+        *,
+        result: Any = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        set_current_job(None)
+        if not isinstance(message, JobMessage) or message.job.outcome is not None or message.failed:
+            return
+        if exception is None:
+            message.job.outcome = Succeed(message.job.result or _encoded(message, result))
+
+    def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
+        set_current_job(None)
+        if isinstance(message, JobMessage) and message.job.outcome is None and not message.failed:
+            message.job.outcome = Succeed()
+
+
+def _names_no_arguments(record: logging.LogRecord) -> bool:
+    """Drop the line in which Dramatiq's actor logs its arguments: they are private."""
+    return not str(record.msg).startswith("Received args")
+
+
+def _encoded(message: JobMessage, result: Any) -> Content | None:
+    if result is None:
+        return None
+    try:
+        data = dramatiq.get_encoder().encode(result)
+    except Exception:
+        _log.warning("the return value of %s cannot be encoded and is not kept", message)
+        return None
+    if len(data) > RESULT_MAX:
+        _log.warning("the return value of %s is %d bytes and is not kept", message, len(data))
+        return None
+    return Content(JSON, data)
+
+
+class JobRetries(Middleware):
+    """Decides what follows an exception.
+
+    An actor that sets Dramatiq's own options (max_retries, retry_when) keeps their meaning: any
+    exception is retried that often. For all others the table of error classes holds.
+    """
+
+    @property
+    def actor_options(self) -> set[str]:
+        return {"max_retries", "min_backoff", "max_backoff", "retry_when", "throws", "on_retry_exhausted"}
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,
+        *,
+        result: Any = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        if exception is None or not isinstance(message, JobMessage) or message.job.outcome is not None:
+            return
+        options = {**broker.get_actor(message.actor_name).options, **message.options}
+        outcome = decide(message, exception, options)
+        message.job.outcome = outcome
+        if isinstance(outcome, Fail):
+            message.fail()
+            if exhausted := options.get("on_retry_exhausted"):
+                told = {"retries": message.job.spent, "max_retries": message.job.lease.retry.max_attempts - 1}
+                broker.get_actor(exhausted).send(message.asdict(), told)
+
+
+def decide(message: JobMessage, exception: BaseException, options: dict[str, Any]) -> Outcome:
+    """Return the outcome of an attempt that ended in `exception`."""
+    job = message.job
+    if isinstance(exception, JobStopped):
+        return Cancelled() if job.stop_reason is StopReason.CANCEL else Release(reason="WORKER_STOPPED")
+    error = error_of(exception, job.attempt)
+    throws = options.get("throws")
+    if throws and isinstance(exception, throws):
+        return Fail(error)
+    policy = job.lease.retry
+    if isinstance(exception, dramatiq.Retry):
+        return _again(error, policy, job.spent, exception.delay)
+    retry_when: Callable[[int, BaseException], bool] | None = options.get("retry_when")
+    if retry_when is not None:
+        return _again(error, policy, job.spent, None) if retry_when(job.spent, exception) else Fail(error)
+    if options.get("max_retries") is not None and not isinstance(exception, AttemptFailed):
+        return _again(error, policy, job.spent, None) if job.spent + 1 < policy.max_attempts else Fail(error)
+    retry_after_ms = exception.retry_after_ms if isinstance(exception, AttemptFailed) else None
+    return after_failure(error, policy, job.spent, random.random, retry_after_ms=retry_after_ms)
+
+
+def _again(error: JobError, policy: RetryPolicy, spent: int, delay_ms: int | None) -> Outcome:
+    if delay_ms is None:
+        return Retry(error, backoff_ms(policy, spent + 1, random.random))
+    return Retry(error, delay_ms) if spent + 1 < policy.max_attempts else Fail(error)
+
+
+def error_of(exception: BaseException | None, attempt: int) -> JobError:
+    """Describe an exception without quoting it: its text may hold a payload."""
+    match exception:
+        case AttemptFailed():
+            return JobError(
+                exception.error_class, exception.reason, exception.message, exception.suggestion, attempt
+            )
+        case TimeoutError():
+            return JobError(
+                ErrorClass.TIMEOUT,
+                "TIMEOUT",
+                "the attempt ran longer than its timeout",
+                "raise the job's timeout, or JOB_TIMEOUT_MS of the workers",
+                attempt,
+            )
+        case SkipMessage():
+            return JobError(
+                ErrorClass.INVALID_INPUT, "SKIPPED", "a middleware refused the message", "", attempt
+            )
+        case None:
+            return JobError(ErrorClass.BUG, "NO_OUTCOME", "the attempt ended without an outcome", "", attempt)
+        case _:
+            name = type(exception).__name__
+            return JobError(
+                ErrorClass.BUG,
+                "".join("_" + c if c.isupper() else c for c in name).lstrip("_").upper(),
+                f"unexpected {name}",
+                "look for the job id in the worker's log: the traceback stands there",
+                attempt,
+            )
+
+
+class AsyncActors(Middleware):
+    """Gives async actors their event loop, from worker boot to shutdown."""
+
+    def __init__(self, default_timeout_ms: int) -> None:
+        self._default_timeout_ms = default_timeout_ms
+
+    def before_worker_boot(self, broker: Broker, worker: dramatiq.Worker) -> None:
+        loop = JobLoop(self._default_timeout_ms)
+        loop.start(timeout=5.0)
+        set_event_loop_thread(loop)
+
+    def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
+        loop = get_event_loop_thread()
+        if loop is not None:
+            loop.stop()
+            set_event_loop_thread(None)
