@@ -260,7 +260,8 @@ def test_results_and_pipelines_work(client: redis.Redis) -> None:
         return x + y
 
     with working(broker):
-        pipe = dramatiq.pipeline([add.message(1, 2), add.message(3), add.message(4)], broker=broker)
+        steps = [add.message_with_options(args=args) for args in ((1, 2), (3,), (4,))]
+        pipe = dramatiq.pipeline(steps, broker=broker)
         pipe.run()
         assert pipe.get_result(block=True, timeout=JOIN_MS) == 10
         group = dramatiq.group([add.message(i, i) for i in range(5)], broker=broker).run()

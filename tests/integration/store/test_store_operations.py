@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import redis
 from common.job.model import Content, ErrorClass, JobError, Progress
 from common.job.outcome import Cancelled, Fail, Release, Retry, Succeed
@@ -309,7 +311,8 @@ class TestReading:
         part = ("tone", Content("text/plain", b"\x00\nfine"))
         queue.run(jobs.progress(queue.keys, lease.member, report=Progress(0.5, "half\tway"), part=part))
         queue.finish(lease, Fail(ERROR))
-        told = [event for _, entry in client.xrange(queue.keys.events) for event in events_of(entry)]
+        entries: Any = client.xrange(queue.keys.events)
+        told = [event for _, entry in entries for event in events_of(entry)]
         assert [type(event) for event in told] == [
             StateChanged,
             StateChanged,

@@ -1,0 +1,22 @@
+"""Actors as anyone would write them, for `dramatiq cli_actors`. The server is named by CLI_ACTORS_URL."""
+
+from __future__ import annotations
+
+import os
+
+import dramatiq
+import redis
+from common.broker import JobBroker
+
+broker = JobBroker(redis.Redis.from_url(os.environ["CLI_ACTORS_URL"], protocol=2), namespace="cli")
+dramatiq.set_broker(broker)
+
+
+@dramatiq.actor
+def add(x: int, y: int) -> int:
+    return x + y
+
+
+@dramatiq.actor
+async def double(x: int) -> int:
+    return 2 * x
