@@ -18,9 +18,10 @@ from collections.abc import Sequence
 
 import dramatiq
 import redis
+from dramatiq.brokers.redis import RedisBroker
+
 from bothsides_stack.embedded import EmbeddedServer
 from common.broker import JobBroker
-from dramatiq.brokers.redis import RedisBroker
 
 STARTS = "bench:starts"
 

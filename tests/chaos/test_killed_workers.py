@@ -8,12 +8,13 @@ from contextlib import ExitStack
 
 import pytest
 import redis
+from dramatiq.message import Message
+
 from bothsides_stack.embedded import EmbeddedServer
 from common.broker import JobBroker
 from common.job.model import Job
 from common.job.states import JobState
 from common.store import jobs, stats
-from dramatiq.message import Message
 from support.children import Program, python, running
 from support.waiting import wait_until
 

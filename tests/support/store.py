@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import redis
+
 from common.job.ids import JobId, new_job_id
 from common.job.model import Job, JobRequest
 from common.job.outcome import Outcome

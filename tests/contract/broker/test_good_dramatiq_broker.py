@@ -11,13 +11,14 @@ from datetime import timedelta
 import dramatiq
 import pytest
 import redis
-from common.broker import JobBroker
-from common.job.states import JobState
-from common.store import jobs
 from dramatiq.errors import QueueJoinTimeout, QueueNotFound
 from dramatiq.middleware import AgeLimit, Callbacks, CurrentMessage, Pipelines, Retries
 from dramatiq.results import Results
 from dramatiq.results.backends import RedisBackend
+
+from common.broker import JobBroker
+from common.job.states import JobState
+from common.store import jobs
 from support.waiting import wait_until
 from support.workers import working
 

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import redis
+from dramatiq.message import Message
+
 from common.broker import JobBroker
 from common.store import jobs
-from dramatiq.message import Message
 from support.children import PROGRAMS, running
 
 

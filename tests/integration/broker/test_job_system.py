@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import dramatiq
 import pytest
 import redis
+
 from common.broker import JobBroker, StopReason, current_job
 from common.errors import InvalidField, RequestIdReused
 from common.job.failure import AttemptFailed

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import redis
+
 from common.job.ids import JobId
 from common.job.model import ErrorClass, JobError
 from common.job.outcome import Cancelled, Fail, Outcome, Release, Retry, Succeed

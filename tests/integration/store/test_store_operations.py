@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import redis
+
 from common.job.model import Content, ErrorClass, JobError, Progress
 from common.job.outcome import Cancelled, Fail, Release, Retry, Succeed
 from common.job.states import JobState
@@ -189,6 +190,18 @@ class TestLeases:
         queue.now_ms += queue.lease_ms
         queue.fetch(0)
         assert queue.state(job_id) is JobState.CANCELLED
+
+
+class TestDamage:
+    def test_ids_without_records_do_not_stop_a_queue(self, client: redis.Redis) -> None:
+        queue = Queue(client)
+        gone = [queue.submit(), queue.submit(delay_ms=1_000), queue.submit()]
+        [lease] = queue.fetch()
+        client.delete(*(f"{queue.keys.prefix}job:{job_id}" for job_id in gone))
+        queue.now_ms += queue.lease_ms
+        sound = queue.submit()
+        assert [found.job_id for found in queue.fetch(5)] == [sound]
+        assert queue.finish(lease, Succeed()) is None
 
 
 class TestFinish:

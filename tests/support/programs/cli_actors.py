@@ -6,6 +6,7 @@ import os
 
 import dramatiq
 import redis
+
 from common.broker import JobBroker
 
 broker = JobBroker(redis.Redis.from_url(os.environ["CLI_ACTORS_URL"], protocol=2), namespace="cli")

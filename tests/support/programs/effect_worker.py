@@ -13,6 +13,7 @@ import threading
 
 import dramatiq
 import redis
+
 from common.broker import JobBroker, current_job
 
 url, namespace, lease_ms = sys.argv[1], sys.argv[2], int(sys.argv[3])

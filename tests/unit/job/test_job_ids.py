@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import string
 
-from common.job.ids import new_job_id, queue_of
-from common.job.types import QUEUES
 from hypothesis import given
 from hypothesis import strategies as st
+
+from common.job.ids import new_job_id, queue_of
+from common.job.types import QUEUES
 
 #: Dramatiq's rule for queue names.
 QUEUE_NAMES = st.builds(

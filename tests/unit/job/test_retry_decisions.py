@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from common.job.model import ErrorClass, JobError, RetryPolicy
 from common.job.outcome import Fail, Release, Retry
 from common.job.retry import DEFAULT_HOLD_MS, RULES, after_failure, backoff_ms
-from hypothesis import given
-from hypothesis import strategies as st
 
 POLICY = RetryPolicy(max_attempts=3, min_backoff_ms=2_000, max_backoff_ms=300_000)
 

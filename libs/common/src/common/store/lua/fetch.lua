@@ -32,10 +32,14 @@ local function promote(waiting)
   for _, id in ipairs(redis.call('ZRANGE', waiting, '-inf', ms(now), 'BYSCORE', 'LIMIT', 0, 100)) do
     redis.call('ZREM', waiting, id)
     local f = redis.call('HMGET', job_key(id), 'state', 'tenant', 'score', 'attempt')
-    redis.call('HSET', job_key(id), 'state', 'PENDING', 'ready', ms(now), 'updated', ms(now))
-    redis.call('HINCRBY', job_key(id), 'revision', 1)
-    make_ready(id, f[2], f[3])
-    if f[1] ~= 'PENDING' then emit_state(id, now, f[4] or 0, 'PENDING') end
+    -- An id without a record, as after a hand-made deletion, must not stop the queue.
+    if f[1] then
+      redis.call('HSET', job_key(id), 'state', 'PENDING', 'ready', ms(now), 'updated', ms(now))
+      redis.call('HDEL', job_key(id), 'run_at')
+      redis.call('HINCRBY', job_key(id), 'revision', 1)
+      make_ready(id, f[2], f[3])
+      if f[1] ~= 'PENDING' then emit_state(id, now, f[4] or 0, 'PENDING') end
+    end
   end
 end
 
@@ -44,6 +48,7 @@ local function take_back(member)
   local id, attempt = split_member(member)
   redis.call('ZREM', LEASES, member)
   local cancelled = redis.call('SREM', CANCELLING, member) == 1
+  if redis.call('EXISTS', job_key(id)) == 0 then return end
   local lost = redis.call('HINCRBY', job_key(id), 'lost', 1)
   count('lost')
   if cancelled then
@@ -79,9 +84,10 @@ local function pop()
   end
 end
 
--- Starts a job and returns its attempt, or nil if it had expired.
+-- Starts a job and returns its attempt, or nil if it had expired or has no record.
 local function start(id)
   local f = redis.call('HMGET', job_key(id), 'attempt', 'expire', 'ready', 'created')
+  if not f[4] then return nil end
   local attempt = tonumber(f[1] or 0) + 1
   if f[2] and tonumber(f[2]) <= now then
     finalise(id, 'EXPIRED', now, attempt - 1)

@@ -32,6 +32,7 @@ local function finish_one(member, outcome, delay, error_json, media, result, pay
     return tonumber(last) == attempt and answer or 'STALE'
   end
   redis.call('SREM', CANCELLING, member)
+  if not f[1] then return 'STALE' end
   local state = NEXT[f[1]][outcome]
   redis.call('HSET', key, 'finished', attempt .. ' ' .. state)
   if outcome ~= 'release' and outcome ~= 'cancelled' then redis.call('HINCRBY', key, 'spent', 1) end
