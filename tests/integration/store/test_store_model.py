@@ -1,0 +1,233 @@
+"""The real scripts and a plain model, side by side through random operations, compared after every step."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+import redis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from common.job.ids import JobId
+from common.job.model import ErrorClass, JobError
+from common.job.outcome import Cancelled, Fail, Outcome, Release, Retry, Succeed
+from common.job.priority import Priority
+from common.job.states import Action, JobState
+from common.store import jobs, stats
+from common.store.jobs import Accepted, Lease, Repeated, Reused
+from support.model import ModelQueue
+from support.store import Queue
+
+LEASE_MS = 30_000
+TENANTS = st.sampled_from(["a", "b", "c"])
+ERROR = JobError(ErrorClass.TRANSIENT, "AWAY")
+NAMES = {Accepted: "accepted", Repeated: "repeated", Reused: "reused"}
+
+
+def outcome_of(action: Action, delay_ms: int) -> Outcome:
+    match action:
+        case Action.SUCCEED:
+            return Succeed()
+        case Action.FAIL:
+            return Fail(ERROR)
+        case Action.RETRY_LATER:
+            return Retry(ERROR, delay_ms)
+        case Action.RELEASE:
+            return Release(delay_ms)
+        case _:
+            return Cancelled()
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Several workers, tenants, priorities and deadlines; the clock moved; replies lost; scripts repeated."""
+
+    client: redis.Redis
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.client.flushall()
+        self.queue = Queue(self.client, lease_ms=LEASE_MS)
+        self.model = ModelQueue(LEASE_MS)
+        #: Every member that was ever leased: also the stale ones are tried.
+        self.members: list[str] = []
+        self.fetches: dict[str, int] = {}
+
+    def some_job(self, pick: int) -> str:
+        ids = list(self.model.jobs)
+        return ids[pick % len(ids)]
+
+    def some_member(self, pick: int) -> Lease:
+        member = self.members[-1 - pick % len(self.members)]
+        job_id, _, attempt = member.rpartition("/")
+        return Lease(JobId(job_id), int(attempt), "", 0, 0, self.queue.request().retry, None, b"")
+
+    @rule(
+        tenant=TENANTS,
+        priority=st.sampled_from(Priority),
+        delay_ms=st.sampled_from([0, 0, 0, 5_000, 40_000]),
+        deadline_in_ms=st.sampled_from([None, None, 31_000, 90_000]),
+        ttl_ms=st.sampled_from([None, None, 20_000]),
+        request_id=st.sampled_from(["", "", "r1", "r2"]),
+        digest=st.sampled_from(["x", "y"]),
+        twice=st.booleans(),
+    )
+    def submit(
+        self,
+        tenant: str,
+        priority: Priority,
+        delay_ms: int,
+        deadline_in_ms: int | None,
+        ttl_ms: int | None,
+        request_id: str,
+        digest: str,
+        twice: bool,
+    ) -> None:
+        self.submit_one(tenant, priority, delay_ms, deadline_in_ms, ttl_ms, request_id, digest, twice=twice)
+
+    def submit_one(
+        self,
+        tenant: str,
+        priority: Priority,
+        delay_ms: int,
+        deadline_in_ms: int | None,
+        ttl_ms: int | None,
+        request_id: str,
+        digest: str,
+        *,
+        twice: bool = False,
+    ) -> None:
+        deadline_ms = None if deadline_in_ms is None else self.queue.now_ms + deadline_in_ms
+        request = self.queue.request(
+            tenant=tenant,
+            priority=priority,
+            delay_ms=delay_ms,
+            deadline_ms=deadline_ms,
+            ttl_ms=ttl_ms,
+            request_id=request_id,
+            request_digest=digest,
+        )
+        for _ in range(1 + twice):
+            [outcome] = self.queue.submit_all([request])
+            told = (NAMES[type(outcome)], outcome.job_id)  # type: ignore[union-attr]
+            expected = self.model.submit(
+                request.job_id,
+                self.queue.now_ms,
+                tenant=tenant,
+                priority=priority,
+                delay_ms=delay_ms,
+                deadline_ms=deadline_ms,
+                ttl_ms=ttl_ms,
+                request_id=request_id,
+                digest=digest,
+            )
+            assert told == expected
+
+    @rule(want=st.integers(0, 4), worker=st.sampled_from(["w1", "w2"]), lost_reply=st.booleans())
+    def fetch(self, want: int, worker: str, lost_reply: bool) -> None:
+        self.fetch_some(want, worker, lost_reply=lost_reply)
+
+    def fetch_some(self, want: int, worker: str, *, lost_reply: bool) -> None:
+        self.fetches[worker] = number = self.fetches.get(worker, 0) + 1
+        leases = self.queue.fetch(want, consumer=worker, number=number, worker=worker)
+        expected = self.model.fetch(want, self.queue.now_ms)
+        assert [lease.member for lease in leases] == expected
+        if lost_reply and expected:
+            again = self.queue.fetch(want, consumer=worker, number=number, worker=worker)
+            assert [lease.member for lease in again] == expected
+        self.members += expected
+
+    @rule(tenant=TENANTS, count=st.integers(2, 6), priority=st.sampled_from(Priority))
+    def submit_several(self, tenant: str, count: int, priority: Priority) -> None:
+        for _ in range(count):
+            self.submit_one(tenant, priority, 0, None, None, "", "x")
+
+    @rule(worker=st.sampled_from(["w1", "w2"]), times=st.integers(1, 3))
+    def crash(self, worker: str, times: int) -> None:
+        """A worker takes what it can, and dies; again and again, as with a job that kills its process."""
+        for _ in range(times):
+            self.fetch_some(4, worker, lost_reply=False)
+            self.queue.now_ms += LEASE_MS
+
+    @precondition(lambda self: self.members)
+    @rule(
+        pick=st.integers(0, 3),
+        action=st.sampled_from(
+            [Action.SUCCEED, Action.FAIL, Action.RETRY_LATER, Action.RELEASE, Action.CONFIRM_CANCEL]
+        ),
+        delay_ms=st.sampled_from([0, 7_000]),
+        twice=st.booleans(),
+    )
+    def finish(self, pick: int, action: Action, delay_ms: int, twice: bool) -> None:
+        lease = self.some_member(pick)
+        for _ in range(1 + twice):
+            state = self.queue.finish(lease, outcome_of(action, delay_ms))
+            assert state == self.model.finish(lease.member, action, delay_ms, self.queue.now_ms)
+
+    @precondition(lambda self: self.members)
+    @rule(pick=st.integers(0, 6))
+    def renew(self, pick: int) -> None:
+        lease = self.some_member(pick)
+        assert self.queue.renew(lease) == self.model.renew(lease.member, self.queue.now_ms)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(pick=st.integers(0, 50), tenant=TENANTS)
+    def cancel(self, pick: int, tenant: str) -> None:
+        verdict = self.queue.cancel(self.some_job(pick), tenant=tenant)
+        assert (verdict.done, verdict.state) == self.model.cancel(self.some_job(pick), tenant)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(pick=st.integers(0, 50), tenant=TENANTS)
+    def retry(self, pick: int, tenant: str) -> None:
+        verdict = self.queue.retry(self.some_job(pick), tenant=tenant)
+        assert (verdict.done, verdict.state) == self.model.retry(
+            self.some_job(pick), tenant, self.queue.now_ms
+        )
+
+    @rule(by_ms=st.sampled_from([1, 1_000, 10_000, LEASE_MS, 600_000]))
+    def pass_time(self, by_ms: int) -> None:
+        self.queue.now_ms += by_ms
+
+    @invariant()
+    def records_agree(self) -> None:
+        page = self.queue.run(jobs.list_jobs(self.queue.keys, want=1_000))
+        read = {job.job_id: (job.state, job.attempt, job.spent, job.lost) for job in page.jobs}
+        assert read == {
+            job.job_id: (job.state, job.attempt, job.spent, job.lost) for job in self.model.jobs.values()
+        }
+
+    @invariant()
+    def counters_agree(self) -> None:
+        now = self.queue.run(stats.read_stats(self.queue.keys, now_ms=self.queue.now_ms))
+        held = list(self.model.jobs.values())
+        assert now.ready == sum(job.state is JobState.PENDING and not job.waits for job in held)
+        assert now.leased == sum(job.state.is_leased for job in held)
+        assert now.scheduled + now.retrying == sum(
+            job.waits and not job.state.is_final and not job.state.is_leased for job in held
+        )
+        totals = now.total.totals
+        assert totals.get("submitted", 0) == self.model.submitted
+        assert totals.get("started", 0) == self.model.started
+
+
+@pytest.mark.timeout(3_600)
+def test_scripts_and_model_agree_after_every_step(client: redis.Redis) -> None:
+    """`make model-check` runs this long: MODEL_CHECK_EXAMPLES says how many random lives a queue has."""
+    machine: Any = type("Machine", (QueueMachine,), {"client": client})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=int(os.environ.get("MODEL_CHECK_EXAMPLES", "150")),
+            stateful_step_count=50,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
