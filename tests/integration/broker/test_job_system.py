@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections import Counter
 from collections.abc import Iterator
 
 import dramatiq
@@ -172,6 +173,29 @@ def test_progress_parts_and_result_are_kept_in_order(broker: JobBroker) -> None:
     assert (snapshot.job.progress.fraction, snapshot.job.progress.stage) == (0.5, "halfway")
     assert [(part.name, part.content.data) for part in snapshot.parts] == [("tone", b"warm")]
     assert snapshot.result == Content("text/plain", b"all")
+
+
+def test_a_queue_never_runs_more_at_once_than_its_concurrency(client: redis.Redis) -> None:
+    broker = JobBroker(client, namespace="limited", concurrency={"few": 2}, default_concurrency=3)
+    inside: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+
+    async def count(queue: str) -> None:
+        inside[queue] += 1
+        most[queue] = max(most[queue], inside[queue])
+        await asyncio.sleep(0.02)
+        inside[queue] -= 1
+
+    make = dramatiq.actor(broker=broker, actor_name="few", queue_name="few")
+    make_other = dramatiq.actor(broker=broker, actor_name="other", queue_name="other")
+    actors = [make(count), make_other(count)]
+    with working(broker, threads=8):
+        for _ in range(20):
+            for actor in actors:
+                actor.send(actor.queue_name)
+        for actor in actors:
+            broker.join(actor.queue_name, timeout=JOIN_MS)
+    assert most == {"few": 2, "other": 3}
 
 
 def test_a_held_job_goes_back_unspent(broker: JobBroker) -> None:

@@ -65,6 +65,8 @@ class JobBroker(Broker):
             CurrentMessage, async actors, and retries by error class.
         retry: For jobs whose actor and message say nothing about retries.
         timeout_ms: Longest run of one attempt of an async actor that names no `timeout_ms`.
+        concurrency: The most jobs of one queue that a worker runs at once, by queue.
+        default_concurrency: The same for other queues; None: as many as the worker has threads.
 
     Raises:
         ValueError: The client decodes responses, or the lease is too short.
@@ -79,6 +81,8 @@ class JobBroker(Broker):
         middleware: list[Middleware] | None = None,
         retry: RetryPolicy | None = None,
         timeout_ms: int = 300_000,
+        concurrency: Mapping[str, int] | None = None,
+        default_concurrency: int | None = None,
     ) -> None:
         settings = _settings_of(client)
         if settings.get("decode_responses"):
@@ -108,6 +112,8 @@ class JobBroker(Broker):
         self._lock = threading.Lock()
         self._registered: set[str] = set()
         self._cursors: dict[str, FetchCursor] = {}
+        self._concurrency = concurrency
+        self._default_concurrency = default_concurrency
         self._slots: Slots | None = None
         self._identity: tuple[int, str] | None = None
         self._start_parts()
@@ -138,7 +144,7 @@ class JobBroker(Broker):
 
     def use_slots(self, total: int) -> None:
         """Say how many jobs this process runs at once; called when its worker boots."""
-        self._slots = Slots(total)
+        self._slots = Slots(total, self._concurrency, self._default_concurrency)
         self.draining.clear()
 
     def running_jobs(self) -> list[RunningJob]:

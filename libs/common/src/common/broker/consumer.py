@@ -64,7 +64,7 @@ class JobConsumer(Consumer):
             time.sleep(self._timeout_s)
             return None
         slots = self._broker.slots
-        taken = slots.take(slots.total, self._timeout_s)
+        taken = slots.take(self._keys.queue, self._timeout_s)
         if taken == 0:
             return None
         leased = 0
@@ -72,7 +72,7 @@ class JobConsumer(Consumer):
             fetched = self._fetch(taken)
             leased = len(fetched.leases)
         finally:
-            slots.give(taken - leased)
+            slots.give(self._keys.queue, taken - leased)
         if leased == 0:
             self._sleep(fetched.wait_ms)
         return self._fetched.popleft() if self._fetched else None
@@ -147,7 +147,7 @@ class JobConsumer(Consumer):
             raise ConnectionClosed(error) from error
 
     def _end(self, job: RunningJob, outcome: Any) -> None:
-        self._broker.slots.give(1)
+        self._broker.slots.give(self._keys.queue, 1)
         self._broker.committer.end(job, outcome)
 
 

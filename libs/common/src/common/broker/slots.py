@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from collections.abc import Mapping
 
 
 class Slots:
-    """A counter of free threads. A consumer takes what is free before it fetches, and gives back the rest."""
+    """Counts free threads. A consumer takes what is free before it fetches, and gives back the rest.
 
-    def __init__(self, total: int) -> None:
+    Args:
+        total: Threads of the worker.
+        limits: The most jobs of one queue at once, by queue.
+        limit: The same for queues that `limits` does not name; None: as many as there are threads.
+    """
+
+    def __init__(self, total: int, limits: Mapping[str, int] | None = None, limit: int | None = None) -> None:
         self.total = total
-        self._free = total
+        self._limits = dict(limits or {})
+        self._limit = total if limit is None else limit
+        self._used: Counter[str] = Counter()
         self._changed = threading.Condition()
 
     @property
     def used(self) -> int:
-        return self.total - self._free
+        """How many threads are taken, over all queues."""
+        return self._used.total()
 
-    def take(self, most: int, timeout_s: float) -> int:
-        """Take up to `most` free slots, waiting for the first up to `timeout_s`; 0 if none came free."""
+    def take(self, queue: str, timeout_s: float) -> int:
+        """Take all slots free for `queue`, waiting for the first up to `timeout_s`; 0 if none came."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._free > 0, timeout_s):
+            if not self._changed.wait_for(lambda: self._free(queue) > 0, timeout_s):
                 return 0
-            taken = min(most, self._free)
-            self._free -= taken
+            taken = self._free(queue)
+            self._used[queue] += taken
             return taken
 
-    def give(self, count: int) -> None:
-        """Give slots back."""
+    def give(self, queue: str, count: int) -> None:
+        """Give slots back. A negative count takes them, for jobs that came with a repeated fetch."""
         if count == 0:
             return
         with self._changed:
-            self._free += count
+            self._used[queue] -= count
             self._changed.notify_all()
+
+    def _free(self, queue: str) -> int:
+        limit = self._limits.get(queue, self._limit)
+        return min(self.total - self._used.total(), limit - self._used[queue])

@@ -6,6 +6,7 @@ A new type is a row here, a spec in `job.proto` and a module in the worker's `ha
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 AI_ANALYSIS: Final = "ai_analysis"
@@ -16,6 +17,11 @@ MAINTENANCE: Final = "maintenance"
 
 #: The platform's own queues; anyone's actors may declare others.
 QUEUES: Final = (AI_ANALYSIS, DATA_PROCESSING, NOTIFICATIONS, EXPORTS, MAINTENANCE)
+
+#: Jobs of one queue that one worker runs at once, as in the original system.
+CONCURRENCY: Final = MappingProxyType(
+    {AI_ANALYSIS: 3, DATA_PROCESSING: 5, NOTIFICATIONS: 10, EXPORTS: 2, MAINTENANCE: 1}
+)
 
 #: The type of a job that runs a named actor.
 GENERIC: Final = "GENERIC"
