@@ -1,0 +1,70 @@
+"""The caller of the running call: who it is, whose jobs it sees, and its roles."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from common.errors import PermissionDenied
+
+
+class Role(StrEnum):
+    """What a token may grant. ADMIN includes OPERATOR, which includes SUBMITTER, which includes VIEWER."""
+
+    #: Sees jobs, queues and health, but nothing private.
+    VIEWER = "viewer"
+    #: Puts conversations; creates, cancels and retries jobs.
+    SUBMITTER = "submitter"
+    #: Runs the queues.
+    OPERATOR = "operator"
+    #: Sees transcripts, arguments and results. Included in no other role, and includes none.
+    PAYLOAD_READER = "payload_reader"
+    #: Changes policies.
+    ADMIN = "admin"
+
+
+_LADDER: Final = (Role.VIEWER, Role.SUBMITTER, Role.OPERATOR, Role.ADMIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Someone whose credentials were accepted."""
+
+    subject: str
+    #: Jobs and conversations of other tenants do not exist for this caller.
+    tenant: str
+    roles: frozenset[Role]
+
+    def may(self, role: Role) -> bool:
+        """Whether one of the caller's roles is, or includes, `role`."""
+        if role not in _LADDER:
+            return role in self.roles
+        return any(granted in self.roles for granted in _LADDER[_LADDER.index(role) :])
+
+    def require(self, role: Role) -> None:
+        """Raise PermissionDenied unless the caller may."""
+        if not self.may(role):
+            raise PermissionDenied(role.value)
+
+
+#: The caller of a server without keys.
+ANYONE: Final = Caller("anonymous", "default", frozenset(Role))
+
+_current: ContextVar[Caller] = ContextVar("caller")
+
+
+def current_caller() -> Caller:
+    """Return the caller of the running call.
+
+    Raises:
+        LookupError: The code does not run within an authenticated call. There is no default: to forget the
+            check must not grant anything.
+    """
+    return _current.get()
+
+
+def set_current_caller(caller: Caller) -> None:
+    """Make `caller` the caller of the running task, for the rest of its life."""
+    _current.set(caller)

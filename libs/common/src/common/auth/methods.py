@@ -1,0 +1,51 @@
+"""Which role each method asks for. A method that is not in this table is not served."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from common.auth.caller import Role
+
+_JOBS: Final = "/bothsides.jobs.v1.JobService/"
+_CONVERSATIONS: Final = "/bothsides.jobs.v1.ConversationService/"
+_ANALYSES: Final = "/bothsides.jobs.v1.AnalysisService/"
+_MONITOR: Final = "/bothsides.jobs.v1.MonitorService/"
+_HEALTH: Final = "/grpc.health.v1.Health/"
+_CHANNELZ: Final = "/grpc.channelz.v1.Channelz/"
+
+#: Full method name to role; None is open to everyone, without credentials. The FULL view of a job asks for
+#: PAYLOAD_READER as well, which its servicer checks.
+METHOD_ROLES: Final[Mapping[str, Role | None]] = MappingProxyType(
+    {
+        _JOBS + "CreateJob": Role.SUBMITTER,
+        _JOBS + "CreateJobs": Role.SUBMITTER,
+        _JOBS + "GetJob": Role.VIEWER,
+        _JOBS + "ListJobs": Role.VIEWER,
+        _JOBS + "WatchJob": Role.VIEWER,
+        _JOBS + "CancelJob": Role.SUBMITTER,
+        _JOBS + "RetryJob": Role.SUBMITTER,
+        _CONVERSATIONS + "PutConversation": Role.SUBMITTER,
+        _CONVERSATIONS + "GetConversation": Role.PAYLOAD_READER,
+        _CONVERSATIONS + "ListConversations": Role.VIEWER,
+        _ANALYSES + "GetAnalysis": Role.PAYLOAD_READER,
+        _ANALYSES + "ListAnalyses": Role.PAYLOAD_READER,
+        _MONITOR + "GetHealth": Role.VIEWER,
+        _MONITOR + "WatchHealth": Role.VIEWER,
+        _MONITOR + "ListQueueStats": Role.VIEWER,
+        _MONITOR + "ListWorkers": Role.VIEWER,
+        # Probes and load balancers carry no token; the answer is one word.
+        _HEALTH + "Check": None,
+        _HEALTH + "List": None,
+        _HEALTH + "Watch": None,
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Role.VIEWER,
+        _CHANNELZ + "GetTopChannels": Role.VIEWER,
+        _CHANNELZ + "GetServers": Role.VIEWER,
+        _CHANNELZ + "GetServer": Role.VIEWER,
+        _CHANNELZ + "GetServerSockets": Role.VIEWER,
+        _CHANNELZ + "GetChannel": Role.VIEWER,
+        _CHANNELZ + "GetSubchannel": Role.VIEWER,
+        _CHANNELZ + "GetSocket": Role.VIEWER,
+    }
+)

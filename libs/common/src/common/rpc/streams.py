@@ -1,0 +1,47 @@
+"""Sending a stream's messages in the task of its call, so that a caller who leaves ends it cleanly.
+
+Left to itself gRPC drops the generator of a call whose caller has gone: it is closed later, in another task,
+where a trace cannot be taken off any more, and the departure is logged as an error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from common.rpc.guard import Context, Continue
+
+
+class StreamInterceptor(grpc.aio.ServerInterceptor):
+    """Runs the generators of streaming calls to their end, whatever ends them; the outermost of all."""
+
+    async def intercept_service(
+        self, continuation: Continue, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        handler = await continuation(handler_call_details)
+        if handler is None or not handler.response_streaming:
+            return handler
+        make = grpc.unary_stream_rpc_method_handler
+        behaviour: Any = handler.unary_stream
+        if handler.request_streaming:
+            make, behaviour = grpc.stream_stream_rpc_method_handler, handler.stream_stream
+        if inspect.iscoroutinefunction(behaviour):
+            return handler  # it sends its messages itself
+        return make(_sending(behaviour), handler.request_deserializer, handler.response_serializer)
+
+
+def _sending(behaviour: Any) -> Any:
+    async def call(request: Any, context: Context) -> None:
+        async with aclosing(behaviour(request, context)) as responses:
+            async for response in responses:
+                try:
+                    await context.write(response)
+                except grpc.aio.BaseError as error:
+                    raise asyncio.CancelledError("the caller has gone") from error
+
+    return call
