@@ -208,11 +208,11 @@ class QueueMachine(RuleBasedStateMachine):
     def counters_agree(self) -> None:
         now = self.queue.run(stats.read_stats(self.queue.keys, now_ms=self.queue.now_ms))
         held = list(self.model.jobs.values())
-        assert now.ready == sum(job.state is JobState.PENDING and not job.waits for job in held)
+        waiting = [job for job in held if job.waits and not job.state.is_final and not job.state.is_leased]
+        due = sum(job.at_ms <= self.queue.now_ms for job in waiting)
+        assert now.ready == due + sum(job.state is JobState.PENDING and not job.waits for job in held)
         assert now.leased == sum(job.state.is_leased for job in held)
-        assert now.scheduled + now.retrying == sum(
-            job.waits and not job.state.is_final and not job.state.is_leased for job in held
-        )
+        assert now.scheduled + now.retrying == len(waiting) - due
         totals = now.total.totals
         assert totals.get("submitted", 0) == self.model.submitted
         assert totals.get("started", 0) == self.model.started

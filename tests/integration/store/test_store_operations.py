@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from typing import Any, cast
 
 import redis
 
 from common.job.model import Content, ErrorClass, JobError, Progress
 from common.job.outcome import Cancelled, Fail, Release, Retry, Succeed
 from common.job.states import JobState
-from common.store import jobs, stats
+from common.store import jobs, stats, workers
 from common.store.events import PartMade, Progressed, StateChanged, events_of
 from common.store.jobs import Accepted, Condition, Full, Repeated, Reused
 from support.store import EPOCH_MS, Queue
@@ -340,6 +341,22 @@ class TestReading:
         assert told[3].content == part[1]
         assert isinstance(told[4], StateChanged)
         assert (told[4].state, told[4].error) == (JobState.FAILED, ERROR)
+
+    def test_a_job_whose_time_has_come_is_ready_before_any_worker_looks(self, client: redis.Redis) -> None:
+        queue = Queue(client)
+        queue.submit(delay_ms=5_000)
+        queue.now_ms += 9_000
+        now = queue.run(stats.read_stats(queue.keys, now_ms=queue.now_ms))
+        assert (now.ready, now.scheduled, now.oldest_ready_ms) == (1, 0, EPOCH_MS + 5_000)
+
+    def test_a_newer_workers_report_is_read_as_far_as_it_is_known(self, client: redis.Redis) -> None:
+        report = workers.WorkerReport("w1", "host", 1, "9", ("exports",), 4, 0, EPOCH_MS)
+        queue = Queue(client)
+        queue.run(workers.report_worker("test", report))
+        key = workers.report_worker("test", report).keys[1] + "w1"
+        client.set(key, cast("bytes", client.get(key)).replace(b"{", b'{"news":[1],', 1))
+        [read] = queue.run(workers.list_workers("test"))[1]
+        assert read == dataclasses.replace(report, reported_ms=read.reported_ms)
 
     def test_counters_equal_a_recount(self, client: redis.Redis) -> None:
         queue = Queue(client)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 import orjson
@@ -31,6 +31,9 @@ class WorkerReport:
     reported_ms: int = 0
 
 
+_KNOWN: Final = frozenset(field.name for field in fields(WorkerReport))
+
+
 def report_worker(namespace: str, report: WorkerReport) -> Operation[int]:
     """Record that a worker is there."""
     body = orjson.dumps(asdict(report))
@@ -52,5 +55,6 @@ def list_workers(namespace: str) -> Operation[tuple[int, list[WorkerReport]]]:
 
 
 def _report(row: list[Any]) -> WorkerReport:
-    body = orjson.loads(row[2])
+    # A field that this version does not know comes from a newer worker, and is passed over.
+    body = {name: value for name, value in orjson.loads(row[2]).items() if name in _KNOWN}
     return WorkerReport(**{**body, "queues": tuple(body["queues"]), "reported_ms": int(float(row[1]))})

@@ -9,7 +9,8 @@
 --
 -- Output: now (ms), ready, scheduled, retrying, leased, time (ms) since when the longest-waiting of
 -- the jobs next in line has been ready (0: none waits), 1 if paused, totals, then each minute; the
--- last as flat lists of fields and values.
+-- last as flat lists of fields and values. A job whose time has come is ready, also when no worker has
+-- fetched since, which is what moves it.
 -- @include queue
 
 local now
@@ -28,9 +29,16 @@ for _, tenant in ipairs(redis.call('ZRANGE', TENANTS, 0, 15)) do
     if since and (oldest == 0 or since < oldest) then oldest = since end
   end
 end
+local due = {}
+for i, waiting in ipairs({SCHEDULED, RETRYING}) do
+  due[i] = redis.call('ZCOUNT', waiting, '-inf', ms(now))
+  local head = due[i] > 0 and tonumber(redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2])
+  if head and (oldest == 0 or head < oldest) then oldest = head end
+end
 local reply = {
-  now, tonumber(redis.call('HGET', COUNTERS, 'ready') or 0), redis.call('ZCARD', SCHEDULED),
-  redis.call('ZCARD', RETRYING), redis.call('ZCARD', LEASES), oldest,
+  now, tonumber(redis.call('HGET', COUNTERS, 'ready') or 0) + due[1] + due[2],
+  redis.call('ZCARD', SCHEDULED) - due[1], redis.call('ZCARD', RETRYING) - due[2],
+  redis.call('ZCARD', LEASES), oldest,
   redis.call('HGET', CONFIG, 'paused') == '1' and 1 or 0,
   ARGV[2] == '1' and redis.call('HGETALL', COUNTERS) or {},
 }
