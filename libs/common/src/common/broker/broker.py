@@ -151,9 +151,15 @@ class JobBroker(Broker):
         """Return the jobs that this process holds."""
         return self.keeper.jobs()
 
+    def stop_fetching(self) -> None:
+        """Take no more jobs until a worker boots again. When no slot is used, none will be."""
+        self.draining.set()
+        if self._slots is not None:
+            self._slots.close()
+
     def stop_jobs(self, reason: StopReason) -> None:
         """Tell all running jobs to stop, and take no more."""
-        self.draining.set()
+        self.stop_fetching()
         for job in self.keeper.jobs():
             job.stop(reason)
 
@@ -328,7 +334,7 @@ class _Shutdown(Middleware):
 
     def before_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
         if isinstance(broker, JobBroker):
-            broker.draining.set()
+            broker.stop_fetching()
 
     def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
         if isinstance(broker, JobBroker):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import random
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -140,25 +142,25 @@ def _again(error: JobError, policy: RetryPolicy, spent: int, delay_ms: int | Non
 
 def error_of(exception: BaseException | None, attempt: int) -> JobError:
     """Describe an exception without quoting it: its text may hold a payload."""
+    error = _described(exception)
+    return dataclasses.replace(error, attempt=attempt, at_ms=time.time_ns() // 1_000_000)
+
+
+def _described(exception: BaseException | None) -> JobError:
     match exception:
         case AttemptFailed():
-            return JobError(
-                exception.error_class, exception.reason, exception.message, exception.suggestion, attempt
-            )
+            return JobError(exception.error_class, exception.reason, exception.message, exception.suggestion)
         case TimeoutError():
             return JobError(
                 ErrorClass.TIMEOUT,
                 "TIMEOUT",
                 "the attempt ran longer than its timeout",
                 "raise the job's timeout, or JOB_TIMEOUT_MS of the workers",
-                attempt,
             )
         case SkipMessage():
-            return JobError(
-                ErrorClass.INVALID_INPUT, "SKIPPED", "a middleware refused the message", "", attempt
-            )
+            return JobError(ErrorClass.INVALID_INPUT, "SKIPPED", "a middleware refused the message")
         case None:
-            return JobError(ErrorClass.BUG, "NO_OUTCOME", "the attempt ended without an outcome", "", attempt)
+            return JobError(ErrorClass.BUG, "NO_OUTCOME", "the attempt ended without an outcome")
         case _:
             name = type(exception).__name__
             return JobError(
@@ -166,7 +168,6 @@ def error_of(exception: BaseException | None, attempt: int) -> JobError:
                 "".join("_" + c if c.isupper() else c for c in name).lstrip("_").upper(),
                 f"unexpected {name}",
                 "look for the job id in the worker's log: the traceback stands there",
-                attempt,
             )
 
 

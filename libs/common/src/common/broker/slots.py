@@ -21,6 +21,7 @@ class Slots:
         self._limits = dict(limits or {})
         self._limit = total if limit is None else limit
         self._used: Counter[str] = Counter()
+        self._closed = False
         self._changed = threading.Condition()
 
     @property
@@ -45,6 +46,14 @@ class Slots:
             self._used[queue] -= count
             self._changed.notify_all()
 
+    def close(self) -> None:
+        """Let no one take a slot from now on."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
     def _free(self, queue: str) -> int:
+        if self._closed:
+            return 0
         limit = self._limits.get(queue, self._limit)
         return min(self.total - self._used.total(), limit - self._used[queue])

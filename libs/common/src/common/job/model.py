@@ -125,6 +125,9 @@ class Job:
     #: Attempts whose worker vanished.
     lost: int
     retry: RetryPolicy
+    #: The earliest start that was asked for, if it was later than acceptance.
+    schedule_ms: int | None = None
+    #: When a waiting job may start next; None when it may now.
     run_at_ms: int | None = None
     deadline_ms: int | None = None
     expire_ms: int | None = None

@@ -21,6 +21,7 @@
 {NS:QUEUE}:request:TENANT:ID   string  job id and digest of a request id; expires
 {NS:QUEUE}:fetched:CONSUMER    string  the last fetch of a consumer, to repeat its reply; expires
 {NS}:queues            set     names of all queues
+{NS}:deployment        hash    seal (key of page tokens), epoch (what resume tokens are good for)
 {NS:workers}:seen      zset    worker ids by their last report (ms)
 {NS:workers}:worker:ID string  the report; expires
 {NS:KIND:TENANT}:index     zset    ids of kept documents by update time (ms)
@@ -84,6 +85,10 @@ class QueueKeys:
 
 def queues(namespace: str) -> str:
     return f"{{{namespace}}}:queues"
+
+
+def deployment(namespace: str) -> str:
+    return f"{{{namespace}}}:deployment"
 
 
 def workers(namespace: str) -> tuple[str, str]:

@@ -2,8 +2,8 @@
 
 Fields, all text: v (schema version), state, tenant, priority, created, updated, score (virtual
 deadline), actor, type, attempt, spent, lost, max, backoff_min, backoff_max, timeout, deadline,
-expire, run_at, ready, started, ended, finished (attempt last committed, and the state it led to),
-worker, conversation, trace, progress (JSON), error (JSON), revision, and label:KEY for each label.
+expire, schedule, run_at, ready, started, ended, finished (attempt last committed, and the state it
+led to), worker, conversation, trace, progress (JSON), error (JSON), revision, and label:KEY for each label.
 Times are Unix ms.
 A field whose value is the default is left out.
 """
@@ -63,6 +63,7 @@ def job_of(job_id: str, queue: str, record: Mapping[str, str]) -> Job:
         spent=int(record.get("spent", 0)),
         lost=int(record.get("lost", 0)),
         retry=retry_of(record.get("max"), record.get("backoff_min"), record.get("backoff_max")),
+        schedule_ms=_instant(record, "schedule"),
         run_at_ms=_instant(record, "run_at"),
         deadline_ms=_instant(record, "deadline"),
         expire_ms=_instant(record, "expire"),
@@ -97,6 +98,7 @@ def accepted(request: JobRequest, now_ms: int) -> Job:
         spent=0,
         lost=0,
         retry=request.retry,
+        schedule_ms=start_ms if waits else None,
         run_at_ms=start_ms if waits else None,
         deadline_ms=request.deadline_ms,
         expire_ms=now_ms + request.ttl_ms if request.ttl_ms is not None else request.expire_ms,

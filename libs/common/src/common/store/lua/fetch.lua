@@ -20,7 +20,7 @@
 local consumer, number, want, lease_ms = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local now = clock(ARGV[1])
 local LOST = '{"class":"WORKER_LOST","reason":"WORKER_LOST","message":"its worker vanished too often",'
-  .. '"suggestion":"look at the memory limit and the last log lines of the workers named by its attempts"}'
+  .. '"suggestion":"look at the memory limit and the last log lines of the workers","attempt":%d,"at":%.0f}'
 
 local function row(id, attempt)
   local f = redis.call('HMGET', job_key(id), 'tenant', 'spent', 'lost', 'max', 'backoff_min', 'backoff_max', 'timeout')
@@ -54,7 +54,7 @@ local function take_back(member)
   if cancelled then
     finalise(id, 'CANCELLED', now, attempt)
   elseif lost >= tonumber(ARGV[6]) then
-    finalise(id, 'FAILED', now, attempt, LOST)
+    finalise(id, 'FAILED', now, attempt, string.format(LOST, attempt, now))
   else
     local f = redis.call('HMGET', job_key(id), 'tenant', 'score')
     redis.call('HSET', job_key(id), 'state', 'PENDING', 'ready', ms(now), 'updated', ms(now))

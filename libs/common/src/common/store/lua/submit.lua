@@ -53,7 +53,7 @@ local function submit_one(id, tenant, priority, latest, run_at, delay, expire, t
   redis.call('ZADD', JOBS, 0, id)
   if request ~= '' then redis.call('SET', claim, id .. ' ' .. digest, 'PX', ARGV[2]) end
   if state == 'SCHEDULED' then
-    redis.call('HSET', key, 'run_at', ms(start))
+    redis.call('HSET', key, 'schedule', ms(start), 'run_at', ms(start))
     redis.call('ZADD', SCHEDULED, ms(start), id)
   else
     make_ready(id, tenant, ms(score))
