@@ -1,0 +1,59 @@
+"""`python -m scheduler`: the composition root, and the only place that reads the environment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+
+from common.logs import configure_logging
+from common.rpc.server import AddressNotBound
+from common.settings import SchedulerSettings, SettingsError
+from common.telemetry.setup import Telemetry
+from scheduler.app import Scheduler
+
+_log = logging.getLogger("scheduler")
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT. Returns 0, or 2 if the settings are wrong or the address is taken."""
+    try:
+        settings = SchedulerSettings.from_environment(os.environ)
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    configure_logging(settings.telemetry.log_level)
+    telemetry = Telemetry.start("scheduler", settings.telemetry)
+    try:
+        asyncio.run(_serve(settings, telemetry))
+    except AddressNotBound as error:
+        _log.error("%s", str(error))
+        return 2
+    finally:
+        telemetry.shutdown()
+    return 0
+
+
+async def _serve(settings: SchedulerSettings, telemetry: Telemetry) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    scheduler = Scheduler(
+        settings,
+        own_conversations=settings.conversation_service is None,
+        interceptors=telemetry.server_interceptors(),
+    )
+    try:
+        port = await scheduler.start()
+        _log.info("listening on %s:%d", settings.server.address.host, port)
+        await stop.wait()
+        _log.info("stopping")
+    finally:
+        await scheduler.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""The scheduler put together: clients of the store, what serves on them, and the gRPC server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import grpc.aio
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from bothsides.jobs import v1 as pb
+from common.job.ids import JobId
+from common.job.model import RetryPolicy
+from common.rpc.server import Server, Service
+from common.settings import SchedulerSettings
+from common.store.clients import async_redis_client
+from common.store.documents import ANALYSES, CONVERSATIONS
+from common.store.keys import QueueKeys
+from common.store.operation import AsyncRunner
+from scheduler.deployment import Deployment
+from scheduler.documents import Documents
+from scheduler.jobs import Jobs
+from scheduler.listing import JobList
+from scheduler.paging import PageTokens
+from scheduler.readiness import EVERY_S, StoreProbe
+from scheduler.servicers.analysis import AnalysisServicer
+from scheduler.servicers.conversation import ConversationServicer
+from scheduler.servicers.job import JobServicer
+from scheduler.submission import Submission
+from scheduler.watch.feed import EventFeed
+from scheduler.watch.stream import EventStream
+from scheduler.watch.subscription import MAX_WAITING, Subscription
+from scheduler.watch.watch import HEARTBEAT_S, Watched, Watches
+
+JOB_SERVICE: Final = "bothsides.jobs.v1.JobService"
+CONVERSATION_SERVICE: Final = "bothsides.jobs.v1.ConversationService"
+ANALYSIS_SERVICE: Final = "bothsides.jobs.v1.AnalysisService"
+
+#: Each queue that is watched holds one connection.
+_MAX_FEEDS: Final = 1_024
+
+
+class Scheduler:
+    """One running scheduler. `start` it, then `stop` it; each once.
+
+    Args:
+        settings: Where it serves, and on which store.
+        own_conversations: The workers read transcripts from the built-in store, so that a job on one
+            that is not there can be refused at once.
+        interceptors: Put around every call.
+        heartbeat_s: A watch that has been silent for longer says that it is alive.
+        max_waiting: Messages that may wait for one watcher.
+        probe_s: Between two looks whether the store answers.
+    """
+
+    def __init__(
+        self,
+        settings: SchedulerSettings,
+        *,
+        own_conversations: bool = True,
+        interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
+        heartbeat_s: float = HEARTBEAT_S,
+        max_waiting: int = MAX_WAITING,
+        probe_s: float = EVERY_S,
+    ) -> None:
+        self._settings = settings
+        self._max_waiting = max_waiting
+        self._client = async_redis_client(settings.store, name="bothsides-scheduler")
+        self._feed_client = _feed_client(settings)
+        namespace = settings.store.namespace
+        store = AsyncRunner(self._client)
+        self._deployment = Deployment(self._client, namespace, secret=settings.server.auth.secret)
+        tokens = PageTokens(self._deployment)
+        jobs = Jobs(store, namespace)
+        conversations = Documents(self._client, namespace, CONVERSATIONS, tokens)
+        analyses = Documents(self._client, namespace, ANALYSES, tokens)
+        submission = Submission(
+            store, namespace, jobs, conversations=conversations if own_conversations else None
+        )
+        self._watches = Watches(jobs, self._watched, heartbeat_s=heartbeat_s)
+        retry = RetryPolicy(max_attempts=settings.jobs.retry_attempts)
+        job_list = JobList(store, namespace, jobs, tokens)
+        job_servicer = JobServicer(jobs, submission, job_list, self._watches, retry)
+        self._server = Server.build(
+            settings.server,
+            (
+                Service(JOB_SERVICE, pb.add_JobServiceServicer_to_server, job_servicer),
+                Service(
+                    CONVERSATION_SERVICE,
+                    pb.add_ConversationServiceServicer_to_server,
+                    ConversationServicer(conversations),
+                ),
+                Service(
+                    ANALYSIS_SERVICE, pb.add_AnalysisServiceServicer_to_server, AnalysisServicer(analyses)
+                ),
+            ),
+            interceptors=interceptors,
+        )
+        self._probe = StoreProbe(self._client, self._report, every_s=probe_s)
+        self._probing: asyncio.Task[None] | None = None
+
+    async def start(self) -> int:
+        """Listen, and return the port. A store that is away does not keep it from starting."""
+        port = await self._server.start()
+        await self._probe.look()
+        self._probing = asyncio.create_task(self._probe.run())
+        return port
+
+    async def stop(self) -> None:
+        """Say NOT_SERVING, end the watches, let calls in progress finish, and let go of the store."""
+        if self._probing is not None:
+            self._probing.cancel()
+            await asyncio.wait({self._probing})
+        await self._report(False)
+        self._watches.close()
+        await self._server.stop(self._settings.shutdown_ms / 1_000)
+        await self._feed_client.aclose()
+        await self._client.aclose()
+
+    def _watched(self, keys: QueueKeys) -> Watched:
+        feed = EventFeed(
+            EventStream(self._feed_client, keys), self._deployment, subscription=self._subscription
+        )
+        return Watched(EventStream(self._client, keys), feed)
+
+    def _subscription(self, job_id: JobId) -> Subscription:
+        return Subscription(job_id, max_waiting=self._max_waiting)
+
+    async def _report(self, serving: bool) -> None:
+        for service in ("", JOB_SERVICE, CONVERSATION_SERVICE, ANALYSIS_SERVICE):
+            await self._server.report(serving=serving, service=service)
+
+
+def _feed_client(settings: SchedulerSettings) -> redis.asyncio.Redis:
+    """Return a client whose commands fail as soon as its connection does.
+
+    A feed must know of every reconnection: behind it may be a server with another history.
+    """
+    client = async_redis_client(settings.store, name="bothsides-scheduler-feed", max_connections=_MAX_FEEDS)
+    client.set_retry(Retry(NoBackoff(), 0))
+    return client

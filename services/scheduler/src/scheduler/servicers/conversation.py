@@ -1,0 +1,57 @@
+"""ConversationService on the built-in store."""
+
+from __future__ import annotations
+
+from bothsides.jobs import v1 as pb
+from common.auth.caller import current_caller
+from common.errors import ConversationNotFound
+from scheduler import transcripts
+from scheduler.documents import Documents
+from scheduler.servicers.context import Context
+from scheduler.wire.conversations import (
+    conversation_entry_to_pb,
+    conversation_to_pb,
+    manuscript_from_pb,
+    outline_from_pb,
+)
+from scheduler.wire.times import instant_to_pb
+
+
+class ConversationServicer(pb.ConversationServiceServicer):
+    """Keeps the conversations of the caller's tenant."""
+
+    def __init__(self, conversations: Documents) -> None:
+        self._conversations = conversations
+
+    async def PutConversation(self, request: pb.PutConversationRequest, context: Context) -> pb.Conversation:
+        """Answers without the turns: the caller has them, and they may be 8 MiB."""
+        conversation = request.conversation
+        outline = outline_from_pb(conversation)
+        transcripts.check(outline)
+        manuscript = manuscript_from_pb(conversation, transcripts.speakers(outline))
+        updated_ms = await self._conversations.put(
+            current_caller().tenant,
+            conversation.conversation_id,
+            body=manuscript.body,
+            about=manuscript.about,
+        )
+        kept = pb.Conversation.FromString(manuscript.body)
+        kept.ClearField("turns")
+        kept.update_time.CopyFrom(instant_to_pb(updated_ms))
+        return kept
+
+    async def GetConversation(self, request: pb.GetConversationRequest, context: Context) -> pb.Conversation:
+        document = await self._conversations.get(current_caller().tenant, request.conversation_id)
+        if document is None:
+            raise ConversationNotFound(request.conversation_id)
+        return conversation_to_pb(document)
+
+    async def ListConversations(
+        self, request: pb.ListConversationsRequest, context: Context
+    ) -> pb.ListConversationsResponse:
+        page, next_page_token = await self._conversations.page(
+            current_caller().tenant, page_size=request.page_size, page_token=request.page_token
+        )
+        return pb.ListConversationsResponse(
+            conversations=map(conversation_entry_to_pb, page), next_page_token=next_page_token
+        )

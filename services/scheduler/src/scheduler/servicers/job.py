@@ -1,0 +1,130 @@
+"""JobService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from bothsides.jobs import v1 as pb
+from common.auth.caller import Caller, Role, current_caller
+from common.errors import JobsError
+from common.job.model import Job, JobRequest, RetryPolicy
+from common.rpc.status import status_of
+from common.rpc.validation import validate
+from common.telemetry.context import current_trace_id, inject
+from scheduler.jobs import Jobs
+from scheduler.listing import JobList, PageRequest
+from scheduler.servicers.context import Context
+from scheduler.submission import Submission
+from scheduler.watch.watch import Watches
+from scheduler.wire.jobs import job_to_pb, snapshot_to_pb
+from scheduler.wire.requests import Origin, request_from_pb
+from scheduler.wire.updates import update_to_pb
+
+
+class JobServicer(pb.JobServiceServicer):
+    """Serves jobs to the caller's tenant."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        submission: Submission,
+        job_list: JobList,
+        watches: Watches,
+        default_retry: RetryPolicy,
+    ) -> None:
+        self._jobs = jobs
+        self._submission = submission
+        self._list = job_list
+        self._watches = watches
+        self._default_retry = default_retry
+
+    async def CreateJob(self, request: pb.CreateJobRequest, context: Context) -> pb.Job:
+        wanted = request_from_pb(request, _origin(), self._default_retry)
+        if request.validate_only:
+            return job_to_pb(await self._submission.judge(wanted))
+        return job_to_pb(await self._submission.create(wanted))
+
+    async def CreateJobs(self, request: pb.CreateJobsRequest, context: Context) -> pb.CreateJobsResponse:
+        """Each item as CreateJob would: a bad one costs only itself."""
+        origin = _origin()
+        outcomes: list[Job | JobRequest | JobsError] = [self._read(item, origin) for item in request.requests]
+        for place, item in enumerate(request.requests):
+            wanted = outcomes[place]
+            if item.validate_only and isinstance(wanted, JobRequest):
+                outcomes[place] = await self._judged(wanted)
+        requests = [outcome for outcome in outcomes if isinstance(outcome, JobRequest)]
+        created = iter(await self._submission.create_many(requests))
+        return pb.CreateJobsResponse(
+            items=[
+                _item(next(created) if isinstance(outcome, JobRequest) else outcome) for outcome in outcomes
+            ]
+        )
+
+    async def _judged(self, wanted: JobRequest) -> Job | JobsError:
+        try:
+            return await self._submission.judge(wanted)
+        except JobsError as error:
+            return error
+
+    def _read(self, request: pb.CreateJobRequest, origin: Origin) -> JobRequest | JobsError:
+        try:
+            validate(request)
+            return request_from_pb(request, origin, self._default_retry)
+        except JobsError as error:
+            return error
+
+    async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.Job:
+        caller, full = _viewer(request.view)
+        snapshot = await self._jobs.get(request.job_id, caller.tenant, full=full)
+        return snapshot_to_pb(snapshot, full=full)
+
+    async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
+        caller, full = _viewer(request.view)
+        wanted = PageRequest(request.filter, request.page_size, request.page_token)
+        if full:
+            full_page = await self._list.full_page(caller.tenant, wanted)
+            shown = [snapshot_to_pb(snapshot, full=True) for snapshot in full_page.snapshots]
+            return pb.ListJobsResponse(jobs=shown, next_page_token=full_page.next_page_token)
+        page = await self._list.page(caller.tenant, wanted)
+        return pb.ListJobsResponse(jobs=map(job_to_pb, page.jobs), next_page_token=page.next_page_token)
+
+    async def WatchJob(
+        self, request: pb.WatchJobRequest, context: Context
+    ) -> AsyncIterator[pb.WatchJobResponse]:
+        caller, full = _viewer(request.view)
+        updates = self._watches.watch(
+            request.job_id, caller.tenant, resume_token=request.resume_token, full=full
+        )
+        async with aclosing(updates):
+            async for update in updates:
+                yield update_to_pb(update, full=full)
+
+    async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:
+        return job_to_pb(await self._jobs.cancel(request.job_id, current_caller().tenant))
+
+    async def RetryJob(self, request: pb.RetryJobRequest, context: Context) -> pb.Job:
+        return job_to_pb(await self._jobs.retry(request.job_id, current_caller().tenant))
+
+
+def _viewer(view: pb.JobView.ValueType) -> tuple[Caller, bool]:
+    """Return the caller, and whether everything is to be shown.
+
+    Raises:
+        PermissionDenied: The FULL view is asked for without the role for payloads.
+    """
+    caller = current_caller()
+    full = view == pb.JOB_VIEW_FULL
+    if full:
+        caller.require(Role.PAYLOAD_READER)
+    return caller, full
+
+
+def _origin() -> Origin:
+    return Origin(current_caller().tenant, current_trace_id() or "", inject())
+
+
+def _item(outcome: Job | JobsError) -> pb.CreateJobsResponse.Item:
+    if isinstance(outcome, JobsError):
+        return pb.CreateJobsResponse.Item(error=status_of(outcome))
+    return pb.CreateJobsResponse.Item(job=job_to_pb(outcome))

@@ -1,0 +1,171 @@
+"""How jobs get in: one, or many at once in bounded scripts, each with its own outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final, Protocol
+
+from common.errors import InvalidField, JobsError, QueueFull, RequestIdReused
+from common.job.ids import JobId
+from common.job.model import Job, JobRequest
+from common.store import jobs, queues
+from common.store.jobs import Accepted, Full, Repeated, Reused, Submitted
+from common.store.keys import QueueKeys
+from common.store.operation import AsyncRunner
+from common.store.record import accepted
+from scheduler import rules
+from scheduler.jobs import Jobs
+
+#: Jobs of one script: more would hold the server up, fewer would pay for more round trips.
+CHUNK_JOBS: Final = 50
+#: Scripts that are under way at once for one call.
+CHUNKS_IN_FLIGHT: Final = 3
+
+_ANALYSIS: Final = "TRANSCRIPT_ANALYSIS"
+_CONVERSATION_FIELD: Final = "job.spec.transcript_analysis.conversation_id"
+
+Outcome = Job | JobsError
+
+
+class ConversationIndex(Protocol):
+    """Knows which conversations are kept."""
+
+    async def missing(self, tenant: str, conversation_ids: Sequence[str]) -> set[str]:
+        """Return those of `conversation_ids` that are not kept for the tenant."""
+        ...
+
+
+def wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Submission:
+    """Puts jobs into the queues of one namespace.
+
+    Args:
+        conversations: Where the workers will look for transcripts; None if that is another service,
+            so that nothing here can tell.
+        now_ms: This process's clock; used only to judge a request. What is stored is timed by the store.
+    """
+
+    def __init__(
+        self,
+        store: AsyncRunner,
+        namespace: str,
+        existing: Jobs,
+        *,
+        conversations: ConversationIndex | None,
+        now_ms: Callable[[], int] = wall_clock_ms,
+    ) -> None:
+        self._store = store
+        self._namespace = namespace
+        self._existing = existing
+        self._conversations = conversations
+        self._now_ms = now_ms
+        self._declared: set[str] = set()
+
+    async def create(self, request: JobRequest) -> Job:
+        """Submit one job, or return the first one of a repeated request.
+
+        Raises:
+            InvalidField: Fields contradict each other, or the conversation is not kept.
+            RequestIdReused, QueueFull, StoreFull, StoreUnavailable: It was not taken.
+        """
+        return _job_or_raise((await self.create_many([request]))[0])
+
+    async def judge(self, request: JobRequest) -> Job:
+        """Return the job as `create` would, without an id, and store nothing; errors as for a new job."""
+        now_ms = self._now_ms()
+        refusal = (await self._refusals([request], now_ms))[0]
+        if refusal is not None:
+            raise refusal
+        return replace(accepted(request, now_ms), job_id=JobId(""))
+
+    async def create_many(self, requests: Sequence[JobRequest]) -> list[Outcome]:
+        """Submit jobs, each by itself. Returns the job or the error of each, in order."""
+        refusals = await self._refusals(requests, self._now_ms())
+        outcomes: dict[int, Outcome] = {i: error for i, error in enumerate(refusals) if error is not None}
+        by_queue: defaultdict[str, list[int]] = defaultdict(list)
+        for i, request in enumerate(requests):
+            if i not in outcomes:
+                by_queue[request.queue].append(i)
+        chunks = [chunk for places in by_queue.values() for chunk in _chunks(places)]
+        slots = asyncio.Semaphore(CHUNKS_IN_FLIGHT)
+
+        async def submit(places: Sequence[int]) -> None:
+            async with slots:
+                batch = await self._submit([requests[i] for i in places])
+            outcomes.update(zip(places, batch, strict=True))
+
+        if len(chunks) == 1:
+            await submit(chunks[0])
+        else:
+            await asyncio.gather(*map(submit, chunks))
+        return [outcomes[i] for i in range(len(requests))]
+
+    async def _refusals(self, requests: Sequence[JobRequest], now_ms: int) -> list[JobsError | None]:
+        """Return why each request cannot be taken, or None, before anything is stored."""
+        missing = await self._missing_conversations(requests)
+        return [_refusal(request, now_ms, missing) for request in requests]
+
+    async def _missing_conversations(self, requests: Sequence[JobRequest]) -> set[str]:
+        named = {request.conversation_id for request in requests if request.job_type == _ANALYSIS}
+        if self._conversations is None or not named:
+            return set()
+        return await self._conversations.missing(requests[0].tenant, sorted(named))
+
+    async def _submit(self, requests: Sequence[JobRequest]) -> list[Outcome]:
+        """Submit a chunk of one queue."""
+        queue = requests[0].queue
+        try:
+            await self._declare(queue)
+            replies = await self._store.run(jobs.submit(QueueKeys(self._namespace, queue), requests))
+        except JobsError as error:
+            return [error] * len(requests)
+        return [await self._outcome(*pair) for pair in zip(requests, replies, strict=True)]
+
+    async def _outcome(self, request: JobRequest, reply: Submitted) -> Outcome:
+        match reply:
+            case Accepted(_, now_ms):
+                return accepted(request, now_ms)
+            case Repeated(job_id):
+                try:
+                    return (await self._existing.get(job_id, request.tenant)).job
+                except JobsError as error:
+                    return error
+            case Reused(job_id):
+                return RequestIdReused(job_id)
+            case Full(depth):
+                return QueueFull(request.queue, depth)
+
+    async def _declare(self, queue: str) -> None:
+        if queue not in self._declared:
+            await self._store.run(queues.declare_queue(self._namespace, queue))
+            self._declared.add(queue)
+
+
+def _refusal(request: JobRequest, now_ms: int, missing: set[str]) -> JobsError | None:
+    if request.job_type == _ANALYSIS and request.conversation_id in missing:
+        return InvalidField(
+            _CONVERSATION_FIELD, "no such conversation: put it first with ConversationService.PutConversation"
+        )
+    try:
+        rules.check(request, now_ms)
+    except InvalidField as error:
+        return error
+    return None
+
+
+def _chunks(places: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(places), CHUNK_JOBS):
+        yield places[start : start + CHUNK_JOBS]
+
+
+def _job_or_raise(outcome: Outcome) -> Job:
+    if isinstance(outcome, JobsError):
+        raise outcome
+    return outcome

@@ -1,0 +1,169 @@
+"""The feed of one queue: reads its event stream once, and offers each event to those who watch its job.
+
+It reads only while someone watches. When the store was away and its history is not whole, every watcher
+is told that there is a gap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+from common.errors import Draining, JobsError, StoreUnavailable
+from common.job.ids import JobId
+from scheduler.deployment import Deployment
+from scheduler.watch.position import Position
+from scheduler.watch.stream import READ_ENTRIES, Entry, EventStream, UnreadableEntry, placed_events
+from scheduler.watch.subscription import Subscription
+
+#: How long one read blocks: below the client's socket timeout, or silence would look like a failure.
+WAIT_MS: Final = 2_000
+#: Pauses between attempts to reach the store again, doubling.
+_FIRST_PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 2.0
+_log = logging.getLogger(__name__)
+
+
+class EventFeed:
+    """One queue's events, for as long as someone watches.
+
+    Args:
+        stream: On a client with a connection to spare: a read blocks it.
+        subscription: Makes a subscription; a test may bound it tighter.
+    """
+
+    def __init__(
+        self,
+        stream: EventStream,
+        deployment: Deployment,
+        *,
+        subscription: Callable[[JobId], Subscription] = Subscription,
+    ) -> None:
+        self._stream = stream
+        self._deployment = deployment
+        self._subscription = subscription
+        self._watched: dict[JobId, set[Subscription]] = {}
+        self._starting = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
+        self._closed = False
+        #: After the last entry that was offered; of no meaning while no one watches.
+        self.position = Position.of("0-0")
+        #: The epoch in which positions are meant.
+        self.epoch = ""
+
+    @asynccontextmanager
+    async def subscribe(self, job_id: JobId) -> AsyncIterator[Subscription]:
+        """Subscribe to a job: every event after `position`, as it is on entry, is offered.
+
+        Raises:
+            StoreUnavailable: The store does not answer.
+            Draining: The feed was closed.
+        """
+        subscription = self._subscription(job_id)
+        async with self._starting:
+            if self._closed:
+                raise Draining
+            if self._reading is None:
+                self.epoch = await self._deployment.epoch()
+                self.position = await self._stream.end()
+                self._reading = asyncio.create_task(self._read())
+            self._watched.setdefault(job_id, set()).add(subscription)
+        try:
+            yield subscription
+        finally:
+            self._forget(subscription)
+
+    def close(self) -> None:
+        """End all subscriptions; their watches resume on another replica."""
+        self._closed = True
+        self._end(Draining())
+        self._stop()
+
+    def _forget(self, subscription: Subscription) -> None:
+        watchers = self._watched[subscription.job_id]
+        watchers.remove(subscription)
+        if not watchers:
+            del self._watched[subscription.job_id]
+        if not self._watched:
+            self._stop()
+
+    def _stop(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            self._reading = None
+
+    def _is_reader(self) -> bool:
+        return asyncio.current_task() is self._reading
+
+    def _subscriptions(self) -> list[Subscription]:
+        return [subscription for watchers in self._watched.values() for subscription in watchers]
+
+    async def _read(self) -> None:
+        """Offer events until stopped; a store that does not answer is asked again and again.
+
+        The store's client can swallow a cancellation, so that being the reader is looked at as well.
+        """
+        pause_s = _FIRST_PAUSE_S
+        in_place = True
+        while self._is_reader():
+            try:
+                if not in_place:
+                    await self._find_place()
+                    in_place = True
+                await self._step()
+                pause_s = _FIRST_PAUSE_S
+            except JobsError as error:
+                in_place = False
+                _log.warning(
+                    "the event stream cannot be read, trying again in %.1f s: %s", pause_s, error.reason
+                )
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            except Exception:
+                _log.exception("the event feed stopped unforeseen; its watches end and may resume")
+                self._reading = None
+                self._end(StoreUnavailable("the event feed stopped: watch again with the last resume token"))
+                return
+
+    async def _step(self) -> None:
+        entries = await self._stream.wait(self.position, WAIT_MS)
+        if not self._is_reader():
+            return
+        if len(entries) >= READ_ENTRIES and not await self._stream.holds(self.position):
+            await self._jump()  # so far behind that the stream may have been trimmed in between
+            return
+        for entry in entries:
+            self._offer(entry)
+            self.position = Position.of(entry[0].decode())
+
+    def _offer(self, entry: Entry) -> None:
+        try:
+            events = placed_events(entry)
+        except UnreadableEntry as error:
+            _log.error("entry %s of the event stream is passed over: it does not follow the format", error)
+            self._skip()
+            return
+        for placed in events:
+            for subscription in self._watched.get(placed.event.job_id, ()):
+                subscription.offer(placed)
+
+    async def _find_place(self) -> None:
+        """Go on where reading stopped, if that place still means the same."""
+        if await self._deployment.epoch() != self.epoch or not await self._stream.holds(self.position):
+            await self._jump()
+
+    async def _jump(self) -> None:
+        """Go on at the end of the stream, and tell everyone that something was passed over."""
+        self.epoch, self.position = await self._deployment.epoch(), await self._stream.end()
+        self._skip()
+
+    def _skip(self) -> None:
+        for subscription in self._subscriptions():
+            subscription.skip()
+
+    def _end(self, error: JobsError) -> None:
+        for subscription in self._subscriptions():
+            subscription.close(error)

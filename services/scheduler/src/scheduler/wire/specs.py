@@ -1,0 +1,114 @@
+"""What a job is to do: `JobSpec` on the wire, a call of an actor inside, a Dramatiq message in the store.
+
+A typed spec travels to its actor as the one keyword argument `spec`, spelled as proto JSON with the
+fields' own names. A generic one is its actor's arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dramatiq import Message
+from dramatiq.encoder import JSONEncoder
+from dramatiq.errors import DecodeError
+from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
+
+from bothsides.jobs import v1 as pb
+from common.errors import InvalidField
+from common.job.model import Job
+from common.job.types import GENERIC, GENERIC_QUEUE, JOB_TYPES, JOB_TYPES_BY_SPEC
+from scheduler.wire.values import object_from_pb, object_to_pb, value_from_pb, value_to_pb
+
+#: Messages are JSON, whatever encoder a process may have set: a stored payload is never unpickled here.
+_JSON = JSONEncoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An actor and what it is called with."""
+
+    job_type: str
+    queue: str
+    actor: str
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    conversation_id: str = ""
+
+
+def work_from_pb(spec: pb.JobSpec) -> Work:
+    """Return the work that `spec` orders; it has passed validation.
+
+    Raises:
+        InvalidField: A generic spec names the actor of a typed job, or holds a number that is not finite.
+    """
+    kind = spec.WhichOneof("kind") or ""
+    if kind == "generic":
+        return _generic(spec.generic)
+    job_type = JOB_TYPES_BY_SPEC.get(kind)
+    if job_type is None:
+        raise InvalidField("job.spec", "must be set to one of its kinds")
+    typed = getattr(spec, kind)
+    arguments = {"spec": MessageToDict(typed, preserving_proto_field_name=True)}
+    return Work(job_type.name, job_type.queue, kind, (), arguments, typed.conversation_id)
+
+
+def _generic(spec: pb.GenericSpec) -> Work:
+    if spec.actor in JOB_TYPES_BY_SPEC:
+        raise InvalidField(
+            "job.spec.generic.actor", f"belongs to a typed job: set job.spec.{spec.actor} instead"
+        )
+    args = tuple(value_from_pb(item, f"job.spec.generic.args[{i}]") for i, item in enumerate(spec.args))
+    kwargs = object_from_pb(spec.kwargs, "job.spec.generic.kwargs")
+    return Work(GENERIC, spec.queue or GENERIC_QUEUE, spec.actor, args, kwargs)
+
+
+def message_of(work: Work, tenant: str, trace_context: Mapping[str, str]) -> bytes:
+    """Return the Dramatiq message that a worker gets."""
+    options: dict[str, Any] = {"tenant": tenant}
+    if trace_context:
+        options["otel"] = dict(trace_context)
+    message: Message[Any] = Message(
+        queue_name=work.queue,
+        actor_name=work.actor,
+        args=work.args,
+        kwargs=dict(work.kwargs),
+        options=options,
+    )
+    return _JSON.encode(message.asdict())
+
+
+def spec_to_pb(job: Job, payload: bytes) -> pb.JobSpec:
+    """Return the spec of a stored job; without its arguments if `payload` is empty or not JSON."""
+    arguments = _arguments(payload)
+    if job.job_type in JOB_TYPES:
+        return _typed_spec(JOB_TYPES[job.job_type].spec_field, job, arguments)
+    spec = pb.GenericSpec(actor=job.actor, queue=job.queue)
+    if arguments:
+        spec.args.extend(value_to_pb(item) for item in arguments.get("args", ()))
+        spec.kwargs.CopyFrom(object_to_pb(arguments.get("kwargs", {})))
+    return pb.JobSpec(generic=spec)
+
+
+def _typed_spec(kind: str, job: Job, arguments: Mapping[str, Any]) -> pb.JobSpec:
+    spec = pb.JobSpec()
+    typed = getattr(spec, kind)
+    typed.SetInParent()
+    typed.conversation_id = job.conversation_id
+    try:
+        ParseDict(arguments.get("kwargs", {}).get("spec", {}), typed, ignore_unknown_fields=True)
+    except ParseError:
+        typed.Clear()  # written by a version that spelled it otherwise
+        typed.conversation_id = job.conversation_id
+    return spec
+
+
+def _arguments(payload: bytes) -> Mapping[str, Any]:
+    if not payload:
+        return {}
+    try:
+        decoded = _JSON.decode(payload)
+    except DecodeError:
+        return {}
+    return decoded if isinstance(decoded, dict) else {}
