@@ -17,6 +17,7 @@ from common.errors import InvalidField, RequestIdReused
 from common.job.failure import AttemptFailed
 from common.job.model import Content, ErrorClass, Job
 from common.job.states import JobState
+from common.logs import JsonFormatter
 from common.store import jobs
 from support.waiting import wait_until
 from support.workers import working
@@ -280,3 +281,7 @@ def test_arguments_never_reach_a_log_or_an_error(broker: JobBroker, caplog: pyte
         broker.join("default", timeout=JOIN_MS)
     assert canary not in caplog.text
     assert canary not in repr(job_of(broker, failed).error)
+    # And the line that tells of the failure names the job, by which people look for it.
+    lines = [JsonFormatter().format(record) for record in caplog.records if record.levelno >= logging.ERROR]
+    assert any(failed.options["job_id"] in line for line in lines)
+    assert not any(canary in line for line in lines)

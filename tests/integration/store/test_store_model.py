@@ -225,7 +225,7 @@ def test_scripts_and_model_agree_after_every_step(client: redis.Redis) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=int(os.environ.get("MODEL_CHECK_EXAMPLES", "150")),
+            max_examples=int(os.environ.get("MODEL_CHECK_EXAMPLES", "60")),
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),

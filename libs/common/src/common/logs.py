@@ -84,7 +84,10 @@ def _without_payload(argument: object) -> object:
         case BaseException():
             return _named(argument)
         case _ if hasattr(argument, "message_id") and hasattr(argument, "actor_name"):
-            return f"{argument.actor_name}[{argument.message_id}]"
+            # A message of JobBroker names its job, by which people look for it; others only themselves.
+            job = getattr(argument, "job", None)
+            shown = f"job {job.job_id} attempt {job.attempt}" if job is not None else argument.message_id
+            return f"{argument.actor_name}[{shown}]"
     return argument
 
 

@@ -1,0 +1,176 @@
+"""The worker as a program: anyone's actors, its health, its register, and how it stops."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import redis
+
+from bothsides_stack.embedded import EmbeddedServer
+from common.job.states import JobState
+from common.store.workers import list_workers
+from support.waiting import wait_until
+from support.worker_program import NAMESPACE, Desk, worker_program
+
+ACTORS = "support.worker_actors"
+QUEUE = "data_processing"
+
+
+def test_any_plain_actor_is_a_job_with_a_result(valkey: str, client: redis.Redis, tmp_path: Path) -> None:
+    desk = Desk(client)
+    with worker_program(valkey, tmp_path, WORKER_ACTOR_MODULES=ACTORS):
+        done = desk.final(desk.call("multiply", 6, 7), QUEUE)
+
+    assert done.job.state is JobState.SUCCEEDED
+    assert done.result is not None
+    assert done.result.media_type == "application/json"
+    assert json.loads(done.result.data) == 42
+
+
+def test_queues_of_actor_modules_are_served_without_being_named(
+    valkey: str, client: redis.Redis, tmp_path: Path
+) -> None:
+    desk = Desk(client)
+    with worker_program(valkey, tmp_path, WORKER_ACTOR_MODULES=ACTORS):
+        done = desk.final(desk.call("shout", "order", queue="reports"), "reports")
+
+    assert done.result is not None
+    assert json.loads(done.result.data) == "ORDER"
+
+
+def test_a_job_of_an_unknown_actor_waits_for_a_worker_that_knows_it(
+    valkey: str, client: redis.Redis, tmp_path: Path
+) -> None:
+    desk = Desk(client)
+    # Given a worker without the module
+    with worker_program(valkey, tmp_path):
+        job_id = desk.call("multiply", 6, 7)
+        # When it has looked at the job
+        wait_until(lambda: desk.job(job_id, QUEUE).attempt == 1)
+        wait_until(lambda: desk.job(job_id, QUEUE).state is JobState.PENDING)
+    assert desk.job(job_id, QUEUE).spent == 0
+
+    # Then one that has the module runs it
+    with worker_program(valkey, tmp_path, WORKER_ACTOR_MODULES=ACTORS):
+        assert desk.final(job_id, QUEUE).job.state is JobState.SUCCEEDED
+
+
+def test_a_worker_is_on_the_register_while_it_runs(valkey: str, client: redis.Redis, tmp_path: Path) -> None:
+    desk = Desk(client)
+    with worker_program(valkey, tmp_path, WORKER_QUEUES="ai_analysis,exports") as program:
+        _, [report] = desk.run(list_workers(NAMESPACE))
+        assert (report.pid, report.queues, report.slots) == (
+            program.process.pid,
+            ("ai_analysis", "exports"),
+            4,
+        )
+        program.terminate()
+        assert program.ended() == 0
+
+    _, left = desk.run(list_workers(NAMESPACE))
+    assert left == []
+
+
+def test_on_sigterm_a_running_job_may_finish(valkey: str, client: redis.Redis, tmp_path: Path) -> None:
+    desk, gate = Desk(client), tmp_path / "gate"
+    with worker_program(valkey, tmp_path, WORKER_ACTOR_MODULES=ACTORS) as program:
+        # Given a running job
+        running = desk.call("wait_for_gate", str(gate))
+        desk.wait_for(running, JobState.RUNNING, QUEUE)
+
+        # When the worker is told to stop
+        program.terminate()
+        wait_until(lambda: program.health() == "NOT_SERVING")
+        late = desk.call("multiply", 1, 1)
+        gate.touch()
+
+        # Then the running one finishes, and no other is begun
+        assert program.ended() == 0
+    assert desk.job(running, QUEUE).state is JobState.SUCCEEDED
+    assert desk.job(late, QUEUE).state is JobState.PENDING
+
+
+def test_what_does_not_finish_in_time_is_handed_back_unspent_and_runs_elsewhere(
+    valkey: str, client: redis.Redis, tmp_path: Path
+) -> None:
+    desk, gate = Desk(client), tmp_path / "gate"
+    # Given a job that can be stopped and one that cannot
+    with worker_program(valkey, tmp_path, WORKER_ACTOR_MODULES=ACTORS, WORKER_SHUTDOWN_MS="100") as program:
+        jobs = [desk.call(actor, str(gate)) for actor in ("wait_for_gate", "wait_for_gate_whatever_happens")]
+        for job_id in jobs:
+            desk.wait_for(job_id, JobState.RUNNING, QUEUE)
+
+        # When the worker is told to stop
+        program.terminate()
+        assert program.ended() == 0
+
+    # Then both wait again, as if they had not been begun
+    for job_id in jobs:
+        job = desk.job(job_id, QUEUE)
+        assert (job.state, job.spent, job.lost) == (JobState.PENDING, 0, 0)
+
+    # And another worker completes them
+    gate.touch()
+    with worker_program(valkey, tmp_path, WORKER_ACTOR_MODULES=ACTORS):
+        assert [desk.final(job_id, QUEUE).job.state for job_id in jobs] == [JobState.SUCCEEDED] * 2
+
+
+def test_a_second_signal_ends_the_worker_at_once(valkey: str, client: redis.Redis, tmp_path: Path) -> None:
+    desk, gate = Desk(client), tmp_path / "never"
+    with worker_program(valkey, tmp_path, WORKER_ACTOR_MODULES=ACTORS) as program:
+        desk.wait_for(desk.call("wait_for_gate", str(gate)), JobState.RUNNING, QUEUE)
+        children = program.children()
+        program.terminate()
+        wait_until(lambda: program.health() == "NOT_SERVING")
+
+        program.process.send_signal(signal.SIGINT)
+
+        assert program.ended() == 128 + signal.SIGINT
+        wait_until(lambda: not any(child.is_running() for child in children))
+
+
+def test_a_worker_that_cannot_start_says_every_reason(valkey: str, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "analysis_worker"],
+        env={"REDIS_URL": valkey, "WORKER_THREADS": "none", "WORKER_CHILD_MEMORY_BYTES": "-1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "WORKER_THREADS" in ended.stderr
+    assert "WORKER_CHILD_MEMORY_BYTES" in ended.stderr
+
+
+def test_a_worker_says_which_address_is_taken_and_leaves_nothing_behind(valkey: str, tmp_path: Path) -> None:
+    with worker_program(valkey, tmp_path) as first:
+        second = subprocess.run(
+            [sys.executable, "-m", "analysis_worker"],
+            env={"REDIS_URL": valkey, "WORKER_HEALTH_ADDR": first.health_address},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert second.returncode == 2
+    assert f"WORKER_HEALTH_ADDR={first.health_address}" in second.stderr
+
+
+def test_a_worker_that_starts_before_its_store_serves_once_the_store_is_there(tmp_path: Path) -> None:
+    with EmbeddedServer() as server:
+        url = server.url
+        server.kill()
+        with worker_program(url, tmp_path, serving=False, WORKER_ACTOR_MODULES=ACTORS) as program:
+            assert program.health() == "NOT_SERVING"
+
+            server.restart()
+
+            wait_until(lambda: program.health() == "SERVING", timeout_s=60)
+            with redis.Redis.from_url(url, protocol=2) as client:
+                desk = Desk(client)
+                assert desk.final(desk.call("multiply", 6, 7), QUEUE).job.state is JobState.SUCCEEDED
