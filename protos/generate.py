@@ -30,12 +30,17 @@ PROTOC_INCLUDE = Path(protoc.__file__).parent / "_proto"
 GOOGLEAPIS_INCLUDE = Path(google.api.annotations_pb2.__file__).parents[2]
 
 
+def contract_files() -> list[Path]:
+    """Return the protos of the contract, in a fixed order."""
+    return sorted((HERE / "bothsides").rglob("*.proto"))
+
+
 def fingerprint() -> str:
     """Return a digest of everything the generated code depends on."""
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for name in ("grpcio-tools", "mypy-protobuf", "protovalidate", "googleapis-common-protos"):
         digest.update(f"{name}=={version(name)}".encode())
-    for path in sorted((HERE / "bothsides").rglob("*.proto")):
+    for path in contract_files():
         digest.update(path.relative_to(HERE).as_posix().encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -54,7 +59,7 @@ def generate(target: Path) -> None:
         descriptor = descriptor_pb2.FileDescriptorProto.FromString(validate_pb.desc().proto.to_binary())
         validate_set.write_bytes(descriptor_pb2.FileDescriptorSet(file=[descriptor]).SerializeToString())
         includes = [f"-I{HERE}", f"-I{GOOGLEAPIS_INCLUDE}", f"-I{PROTOC_INCLUDE}"]
-        contract = [path.relative_to(HERE).as_posix() for path in sorted((HERE / "bothsides").rglob("*.proto"))]
+        contract = [path.relative_to(HERE).as_posix() for path in contract_files()]
         run_protoc(
             f"--descriptor_set_in={validate_set}",
             *includes,
