@@ -1,0 +1,69 @@
+# Everything a contributor runs. Needs make and Python 3.11 or newer; all else goes into .venv.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+unexport PYTHONPATH PYTHONHOME
+
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := common bothsides_client bothsides_stack scheduler analysis_worker monitor
+BENCHMARKS := $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py))
+BENCH_TARGETS := $(subst _,-,$(addprefix bench-,$(BENCHMARKS)))
+
+# Tests must not meet the caller's servers, keys or settings: each variable of these families is taken away.
+FAMILIES := REDIS|OPENAI|BOTHSIDES|OTEL|AUTH|JOB|WORKER|SCHEDULER|MONITOR|CONVERSATION|NAMESPACE|LOG|DRAMATIQ|dramatiq|PYTEST
+WITHOUT_SETTINGS := env $$(env | sed -nE 's/^(($(FAMILIES))(_[A-Za-z0-9_]*)?)=.*/-u \1/p')
+
+.PHONY: help setup test test-all lint format demo up lock protos clean $(BENCH_TARGETS)
+
+help: ## List the targets
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
+		| while IFS='|' read -r name text; do printf '  %-20s %s\n' "$$name" "$$text"; done
+	@for name in $(BENCHMARKS); do printf '  %-20s %s\n' "bench-$${name//_/-}" \
+		"$$(sed -nE '1s/^"""(.*[^".])\.?("""|$$).*/\1/p' "benchmarks/$$name.py") (ARGS=...)"; done
+
+setup: ## Make .venv: the locked packages, ours, and the generated contract (does nothing when up to date)
+	@command -v $(PYTHON) >/dev/null || { echo "setup needs Python 3.11 or newer: $(PYTHON) was not found; set PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit("setup needs Python 3.11 or newer, %s is %s; set PYTHON=..." % (sys.executable, sys.version.split()[0]) if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) tools/setup.py
+
+test: setup ## Run the tests; each starts the servers it needs (ARGS="-k name" to choose)
+	@$(WITHOUT_SETTINGS) $(BIN)/pytest --import-mode=importlib -n 2 --dist loadgroup $(ARGS)
+
+test-all: test ## Run the tests, and those that need more than Python (there are none yet)
+	@echo "test-all: no test needs more than Python yet, so this was all of them"
+
+lint: setup ## Check style, types, import rules, the lock and the contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(addprefix -p ,$(PACKAGES))
+	$(BIN)/mypy tests tools $(addprefix benchmarks/,$(addsuffix .py,$(BENCHMARKS)))
+	$(BIN)/lint-imports
+	$(BIN)/python tools/lock.py --check
+	$(BIN)/python tools/contract.py
+
+format: setup ## Format the Python and the protos, and mend what can be mended
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+	$(BIN)/buf format --write protos
+
+demo: setup ## Watch an example debate being analysed by the whole stack (ARGS="--file FILE")
+	@$(BIN)/bothsides demo $(ARGS)
+
+up: setup ## Run the whole stack until interrupted (ARGS="--workers 2")
+	@$(BIN)/bothsides up $(ARGS)
+
+lock: setup ## Resolve all dependencies anew and write requirements.lock
+	@$(BIN)/python tools/lock.py
+
+protos: setup ## Generate the Python of the contract (setup does it too)
+	@$(BIN)/python protos/generate.py
+
+clean: ## Remove .venv and everything that is generated
+	rm -rf .venv protos/gen build dist uv.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find libs services tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+$(BENCH_TARGETS): bench-%: setup
+	@$(BIN)/python benchmarks/$(subst -,_,$*).py $(ARGS)
