@@ -98,6 +98,11 @@ class EmbeddedServer:
         return self.child.pid
 
     @property
+    def running(self) -> bool:
+        """Say whether it was started and has not ended."""
+        return self._child is not None and self._child.running
+
+    @property
     def child(self) -> ChildProcess:
         """Return the process, for whoever watches it.
 
@@ -120,7 +125,7 @@ class EmbeddedServer:
         return self._data_dir
 
     def start(self) -> None:
-        """Start the server and wait until it answers.
+        """Start the server and wait until it answers. After a failure, `stop` removes a private folder.
 
         Raises:
             DidNotStart: It ended, or did not answer within 30 s.

