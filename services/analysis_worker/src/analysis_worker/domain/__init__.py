@@ -1,0 +1,1 @@
+"""What a debate is and what an analysis of it says. Standard library only; no input, no output."""

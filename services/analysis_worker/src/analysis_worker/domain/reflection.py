@@ -1,0 +1,48 @@
+"""A reading of what a participant wrote about a debate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from analysis_worker.domain.metric import Evidence, Metric
+from analysis_worker.domain.provenance import Provenance
+
+
+class Depth(IntEnum):
+    """Depth of reflection (Kember et al. 2008, Assessment & Evaluation in Higher Education 33:4)."""
+
+    #: Too little to judge.
+    UNKNOWN = 0
+    #: Tells without thinking.
+    HABITUAL_ACTION = 1
+    #: Grasps, without relating it to oneself.
+    UNDERSTANDING = 2
+    #: Relates it to oneself.
+    REFLECTION = 3
+    #: Changes one's view.
+    CRITICAL_REFLECTION = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """One sign of reflection (Ullmann 2019), with where it shows."""
+
+    name: str
+    #: Its turn id is "reflection".
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReflectionAnalysis:
+    """How deep a reflection goes, and what it rests on."""
+
+    depth: Depth
+    confidence: float
+    indicators: tuple[Indicator, ...]
+    #: Overlap with what was said; None without a conversation.
+    grounded_in_debate: Metric | None
+    tone: Metric
+    #: Questions to think on; at most 3.
+    prompts: tuple[str, ...]
+    provenance: Provenance

@@ -1,0 +1,1 @@
+"""Engines turn a conversation into an analysis."""

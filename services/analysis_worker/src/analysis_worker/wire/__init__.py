@@ -1,0 +1,1 @@
+"""Translates between the domain's types and protobuf messages. Protobuf stops here."""

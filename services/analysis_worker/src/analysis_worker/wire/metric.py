@@ -1,0 +1,102 @@
+"""Metrics, evidence, ratings and provenance, to the wire."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from analysis_worker.domain.metric import Basis, Evidence, Metric
+from analysis_worker.domain.provenance import Dimension, Provenance
+from analysis_worker.domain.result import ParticipantMetrics, Rating
+from bothsides.jobs import v1 as pb
+
+_BASIS_TO_PB: Final = {
+    Basis.TIMESTAMPS: pb.Metric.TIMESTAMPS,
+    Basis.TEXT: pb.Metric.TEXT,
+    Basis.ANNOTATION: pb.Metric.ANNOTATION,
+    Basis.MODEL: pb.Metric.MODEL,
+    Basis.LLM: pb.Metric.LLM,
+    Basis.NONE: pb.Metric.NONE,
+}
+_DIMENSION_TO_PB: Final = {
+    Dimension.TONE: pb.DIMENSION_TONE,
+    Dimension.TOPICS: pb.DIMENSION_TOPICS,
+    Dimension.ARGUMENTS: pb.DIMENSION_ARGUMENTS,
+    Dimension.LINGUISTICS: pb.DIMENSION_LINGUISTICS,
+    Dimension.INTERACTION: pb.DIMENSION_INTERACTION,
+    Dimension.QUALITY: pb.DIMENSION_QUALITY,
+}
+_DIMENSION_FROM_PB: Final = {number: dimension for dimension, number in _DIMENSION_TO_PB.items()}
+
+
+def dimension_to_pb(dimension: Dimension) -> pb.Dimension.ValueType:
+    """Return the number of a dimension on the wire."""
+    return _DIMENSION_TO_PB[dimension]
+
+
+def dimension_from_pb(number: pb.Dimension.ValueType) -> Dimension:
+    """Return the dimension of a number on the wire.
+
+    Raises:
+        ValueError: The number is DIMENSION_UNSPECIFIED or not known to this version.
+    """
+    try:
+        return _DIMENSION_FROM_PB[number]
+    except KeyError:
+        raise ValueError(f"dimension {number} is none of {sorted(_DIMENSION_FROM_PB)}") from None
+
+
+def metric_to_pb(metric: Metric) -> pb.Metric:
+    """Write a metric; a value that is None stays absent."""
+    return pb.Metric(
+        value=metric.value,
+        unit=metric.unit,
+        sample_size=metric.sample_size,
+        confidence=metric.confidence,
+        basis=_BASIS_TO_PB[metric.basis],
+        note=metric.note,
+    )
+
+
+def named_metrics_to_pb(participant: ParticipantMetrics) -> list[pb.NamedMetric]:
+    """Write one speaker's named metrics, in order."""
+    return [
+        pb.NamedMetric(name=named.name, metric=metric_to_pb(named.metric)) for named in participant.metrics
+    ]
+
+
+def evidence_to_pb(evidence: Evidence) -> pb.Evidence:
+    """Write evidence."""
+    return pb.Evidence(turn_id=evidence.turn_id, start=evidence.start, end=evidence.end, quote=evidence.quote)
+
+
+def rating_to_pb(rating: Rating) -> pb.Rating:
+    """Write a rating; an abstention has no score."""
+    return pb.Rating(
+        name=rating.name,
+        score=rating.score,
+        confidence=rating.confidence,
+        why=rating.why,
+        evidence=map(evidence_to_pb, rating.evidence),
+    )
+
+
+def provenance_to_pb(made: Provenance) -> pb.Provenance:
+    """Write how something was made."""
+    message = pb.Provenance(
+        dimension=pb.DIMENSION_UNSPECIFIED if made.dimension is None else dimension_to_pb(made.dimension),
+        engine=made.engine,
+        engine_version=made.engine_version,
+        method=made.method,
+        model=made.model,
+        prompt_sha256=made.prompt_sha256,
+        input_sha256=made.input_sha256,
+        degraded=made.degraded,
+        degraded_reason=made.degraded_reason,
+    )
+    if made.created_ms is not None:
+        message.create_time.CopyFrom(
+            Timestamp(seconds=made.created_ms // 1_000, nanos=made.created_ms % 1_000 * 1_000_000)
+        )
+    return message
