@@ -1,0 +1,122 @@
+"""Puts the worker together, starts it, and stops it in order. The only place that builds concrete classes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+import dramatiq
+from dramatiq.asyncio import get_event_loop_thread
+
+from analysis_worker import handlers
+from analysis_worker.runtime.actors import declare_actors, load_actor_modules
+from analysis_worker.runtime.children import ChildPool
+from analysis_worker.runtime.context import Ports
+from analysis_worker.runtime.health import HealthServer
+from analysis_worker.runtime.registry import discover
+from analysis_worker.runtime.reporter import Reporter
+from analysis_worker.runtime.shutdown import drain
+from analysis_worker.runtime.tracing import Tracing
+from analysis_worker.settings import AnalysisWorkerSettings
+from analysis_worker.sinks.store import StoredAnalyses
+from analysis_worker.sources.port import ConversationSource
+from analysis_worker.sources.service import RemoteConversations
+from analysis_worker.sources.store import StoredConversations
+from analysis_worker.transcript.in_child import warm
+from common.broker import JobBroker
+from common.job.model import RetryPolicy
+from common.job.types import CONCURRENCY, JOB_TYPES, QUEUES
+from common.store.clients import redis_client
+
+#: Threads that have not ended after this (ms) are left behind; the process ends without them.
+THREADS_STOP_MS: Final = 2_000
+#: Closing the connection to another conversation service may take this long (s).
+CLOSE_S: Final = 5.0
+_log = logging.getLogger(__name__)
+
+
+class AnalysisWorker:
+    """One worker in this process: Dramatiq's threads, child processes, a report and a health server.
+
+    Raises:
+        HandlersIncomplete: A job type has no handler.
+        ActorModulesMissing: A module of WORKER_ACTOR_MODULES cannot be imported.
+        AddressUnusable: WORKER_HEALTH_ADDR is taken.
+    """
+
+    def __init__(self, settings: AnalysisWorkerSettings) -> None:
+        shared = settings.worker
+        self._shutdown_ms = shared.shutdown_ms
+        self._client = redis_client(shared.store, name="analysis_worker")
+        self._broker = JobBroker(
+            self._client,
+            namespace=shared.store.namespace,
+            lease_ms=shared.jobs.lease_ms,
+            retry=RetryPolicy(max_attempts=shared.jobs.retry_attempts),
+            timeout_ms=shared.jobs.timeout_ms,
+            concurrency=CONCURRENCY,
+            default_concurrency=shared.queue_concurrency,
+        )
+        self._broker.add_middleware(Tracing())
+        self._children = ChildPool(shared.children, memory_bytes=settings.child_memory_bytes, warm=warm)
+        self._remote: RemoteConversations | None = None
+        if shared.conversation_service is not None:
+            self._remote = RemoteConversations(str(shared.conversation_service))
+        conversations: ConversationSource = self._remote or StoredConversations(
+            self._broker.runner, shared.store.namespace
+        )
+        analyses = StoredAnalyses(self._broker.runner, shared.store.namespace)
+        ports = Ports(conversations, analyses, self._children, shared.jobs.timeout_ms)
+        declare_actors(self._broker, discover(handlers, JOB_TYPES.values()), JOB_TYPES.values(), ports)
+        load_actor_modules(self._broker, settings.actor_modules)
+
+        queues = self._served(shared.queues)
+        #: A worker of other queues needs no children, and starts none unless a job asks for one after all.
+        self._computes = any(job_type.queue in queues for job_type in JOB_TYPES.values())
+        self._worker = dramatiq.Worker(self._broker, queues=set(queues), worker_threads=shared.threads)
+        self._reporter = Reporter(self._broker, queues, shared.threads)
+        self._health = HealthServer(str(shared.health.address), self._worker, self._broker, self._reporter)
+
+    def _served(self, named: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the queues to take jobs from: those named; if none was, also those of the actor modules."""
+        queues = named
+        if named == QUEUES:
+            queues += tuple(sorted(self._broker.queues.keys() - set(QUEUES)))
+        for queue in queues:
+            self._broker.declare_queue(queue)
+        return queues
+
+    @property
+    def health_port(self) -> int:
+        """Where health is answered."""
+        return self._health.port
+
+    def start(self) -> None:
+        """Take jobs. Returns at once; a store that does not answer yet is tried again until it does."""
+        if self._computes:
+            self._children.start()
+        self._broker.emit_after("process_boot")
+        self._worker.start()
+        self._reporter.start()
+        self._health.start()
+        _log.info("worker %s takes jobs; health on port %d", self._broker.worker_id, self.health_port)
+
+    def stop(self) -> None:
+        """Let running jobs finish or hand them back, write what is open, and leave nothing behind."""
+        self._health.say_stopping()
+        if self._worker.workers:
+            drain(self._broker, grace_ms=self._shutdown_ms)
+        self._close_remote()
+        self._children.close()
+        self._reporter.close()
+        self._worker.stop(timeout=THREADS_STOP_MS)
+        self._broker.close()
+        self._health.close()
+        self._client.close()
+        _log.info("worker stopped")
+
+    def _close_remote(self) -> None:
+        loop = get_event_loop_thread()
+        if self._remote is not None and loop is not None:
+            asyncio.run_coroutine_threadsafe(self._remote.close(), loop.loop).result(CLOSE_S)

@@ -1,0 +1,1 @@
+"""One module per job type, found by `analysis_worker.runtime.registry`."""

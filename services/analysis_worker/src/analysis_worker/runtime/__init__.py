@@ -1,0 +1,1 @@
+"""What every handler runs on: actors, child processes, the context of an attempt, health and shutdown."""

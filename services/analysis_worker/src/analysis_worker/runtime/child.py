@@ -1,0 +1,149 @@
+"""The program of one child process: take a function and its arguments, answer, repeat.
+
+It starts nothing, keeps no state of its own, and ends with its parent. What a function raises leaves as the
+exception's type and its place in the code, never as its message, which may quote a transcript.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import resource
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing import connection, parent_process
+from pathlib import Path
+from typing import Any, Final
+
+from analysis_worker.runtime.failures import frames_of
+from common.job.failure import AttemptFailed
+from common.job.model import ErrorClass
+
+#: Each child is one core's work; numerical libraries would start a thread per core in every child.
+_SINGLE_THREADED: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A call to make. The function is sent by name, so it must stand at the top of a module."""
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The task has arrived. A child that ends before it says so has done nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The function's value."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The function raised AttemptFailed, with these fields (exceptions do not pickle faithfully)."""
+
+    error_class: ErrorClass
+    reason: str
+    message: str
+    suggestion: str
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The function raised anything else."""
+
+    type_name: str
+    #: "module.py:line function", outermost first.
+    frames: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfMemory:
+    """The function asked for more memory than the child may have. The child ends after saying so."""
+
+
+Reply = Returned | Failed | Raised | OutOfMemory
+
+
+def serve(tasks: connection.Connection, memory_bytes: int, warm: Callable[[], None] | None) -> None:
+    """Answer tasks until the other end closes.
+
+    Args:
+        memory_bytes: How much the child may allocate beyond what it holds once warm; 0 for no limit.
+        warm: Called first, to import what every task needs.
+    """
+    # The parent alone decides when a child ends, also when a terminal interrupts the whole group.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _end_with_parent()
+    for variable in _SINGLE_THREADED:
+        os.environ.setdefault(variable, "1")
+    if warm is not None:
+        warm()
+    _limit_memory(memory_bytes)
+    while True:
+        try:
+            pickled = tasks.recv_bytes()
+        except EOFError:
+            return
+        try:
+            tasks.send(Begun())
+            reply = _answer(pickled)
+            tasks.send(reply)
+        except BrokenPipeError:
+            return
+        except Exception as error:  # a value that does not pickle
+            tasks.send(_raised(error))
+        if isinstance(reply, OutOfMemory):
+            return
+
+
+def _answer(pickled: bytes) -> Reply:
+    try:
+        task: Task = pickle.loads(pickled)  # noqa: S301 - it comes from the parent, by a private pipe
+        return Returned(task.function(*task.args))
+    except AttemptFailed as failure:
+        return Failed(failure.error_class, failure.reason, failure.message, failure.suggestion)
+    except MemoryError:
+        return OutOfMemory()
+    except Exception as error:
+        return _raised(error)
+
+
+def _raised(error: Exception) -> Raised:
+    return Raised(type(error).__name__, frames_of(error))
+
+
+def _end_with_parent() -> None:
+    """End at once, even in the middle of a task, when the parent has gone."""
+    parent = parent_process()
+    if parent is None:
+        raise RuntimeError("serve runs in a child process only")
+
+    def watch(sentinel: int) -> None:
+        connection.wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(parent.sentinel,), name="parent-watch", daemon=True).start()
+
+
+def _limit_memory(memory_bytes: int) -> None:
+    """Bound the data segment (private writable memory), where the kernel says how much is in use.
+
+    Linux counts anonymous mappings in RLIMIT_DATA since 4.7; elsewhere the limit would miss most
+    allocations, and is not set.
+    """
+    status = Path("/proc/self/status")
+    if memory_bytes == 0 or not status.exists():
+        return
+    fields = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+    held_bytes = int(fields["VmData"].split()[0]) * 1024
+    limit = held_bytes + memory_bytes
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

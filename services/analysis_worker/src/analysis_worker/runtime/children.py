@@ -1,0 +1,198 @@
+"""A few child processes for work that keeps a processor busy, each of which can be killed at any moment.
+
+Every child has a pipe of its own, so killing one can neither lock nor corrupt what another one uses. A call
+that is cancelled kills its child at once; its place is filled again in the background. Nothing is retried.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from analysis_worker.runtime.child import Failed, OutOfMemory, Raised, Reply, Returned, Task
+from analysis_worker.runtime.child_process import Call, ChildProcess, PoolClosed
+from analysis_worker.runtime.failures import bug
+from common.job.failure import AttemptFailed
+from common.job.model import ErrorClass
+
+T = TypeVar("T")
+_log = logging.getLogger(__name__)
+
+
+class Lane:
+    """A child process that is held for several calls, so that what one prepared the next one finds."""
+
+    def __init__(self, child: ChildProcess, threads: ThreadPoolExecutor) -> None:
+        self.child = child
+        self._threads = threads
+        self._open: tuple[Call, Future[Reply]] | None = None
+
+    async def run(self, function: Callable[..., T], *args: Any) -> T:
+        """Return `function(*args)`, computed in the child; one call at a time.
+
+        Args:
+            function: At the top of a module; it, its arguments and its value are pickled.
+
+        Raises:
+            AttemptFailed: What the function raised: itself if it was one, INVALID_INPUT for too much memory,
+                BUG for anything else; TRANSIENT if the child was killed from outside.
+            PoolClosed: The pool was closed.
+            RuntimeError: The last call has not come to a good end.
+        """
+        if self._open is not None:
+            raise RuntimeError("a lane runs one call at a time, and none after its process has ended")
+        call = Call(Task(function, args))
+        try:
+            asked = self._threads.submit(self.child.ask, call)
+        except RuntimeError:  # its threads have ended
+            raise PoolClosed from None
+        self._open = (call, asked)
+        try:
+            reply = await asyncio.wrap_future(asked)
+        except BaseException:  # cancelled, or the child has ended
+            self.child.abandon(call)
+            raise
+        if not isinstance(reply, OutOfMemory):
+            self._open = None
+        return _value(reply, function)
+
+    def leave(self) -> Future[Reply] | None:
+        """Hold the child no more. Returns the call that its process did not survive, if there is one."""
+        if self._open is None:
+            return None
+        call, asked = self._open
+        self.child.abandon(call)
+        return asked
+
+
+class ChildPool:
+    """`size` child processes, given out first come first served. Used on one and the same event loop.
+
+    Args:
+        memory_bytes: What one child may allocate beyond what it starts with; 0 for no limit.
+        warm: Runs first in every child, to import what calls need.
+    """
+
+    def __init__(self, size: int, *, memory_bytes: int = 0, warm: Callable[[], None] | None = None) -> None:
+        self._children = [
+            ChildProcess(f"child-{number}", memory_bytes, warm) for number in range(1, size + 1)
+        ]
+        #: Longest idle first.
+        self._idle: deque[ChildProcess] = deque(self._children)
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        #: A thread waits on each child; a second one may be replacing it.
+        self._threads = ThreadPoolExecutor(2 * size, thread_name_prefix="children")
+        self._closing = False
+
+    def start(self) -> None:
+        """Start the processes, so that no call waits for one. Without it, the first calls start them."""
+        for child in self._children:
+            child.start()
+
+    @property
+    def pids(self) -> list[int]:
+        """Return the process ids of the children that were started."""
+        return [pid for child in self._children if (pid := child.pid) is not None]
+
+    @asynccontextmanager
+    async def hold(self, most: int = 1) -> AsyncIterator[list[Lane]]:
+        """Hold at least one child and up to `most`: waits for the first, takes more only if they are idle.
+
+        Raises:
+            PoolClosed: The pool was closed.
+        """
+        lanes = [Lane(await self._take(), self._threads)]
+        while self._idle and not self._waiting and len(lanes) < most:
+            lanes.append(Lane(self._idle.popleft(), self._threads))
+        try:
+            yield lanes
+        finally:
+            for lane in lanes:
+                self._release(lane)
+
+    def close(self) -> None:
+        """Kill all children. Calls that are still waiting end in PoolClosed."""
+        self._closing = True
+        for child in self._children:
+            child.retire()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for child in self._children:
+            child.empty()
+
+    async def _take(self) -> ChildProcess:
+        while not self._idle or self._closing:
+            if self._closing:
+                self._wake_next()
+                raise PoolClosed
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():  # woken and cancelled at once: the next one's turn
+                    self._wake_next()
+                raise
+        return self._idle.popleft()
+
+    def _release(self, lane: Lane) -> None:
+        asked = lane.leave()
+        if asked is None:
+            self._give_back(lane.child)
+        else:
+            self._replace(lane.child, asked)
+
+    def _give_back(self, child: ChildProcess) -> None:
+        self._idle.append(child)
+        self._wake_next()
+
+    def _wake_next(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    def _replace(self, child: ChildProcess, asked: Future[Reply]) -> None:
+        """Put a new process in the child's place, off the loop, and then give the place back."""
+        loop = asyncio.get_running_loop()
+
+        def restart() -> None:
+            wait([asked])
+            child.empty()
+            child.start()
+
+        def give_back(restarted: Future[None]) -> None:
+            if self._closing:
+                return
+            if error := restarted.exception():
+                _log.error("a child process could not be started: %s", error)
+            loop.call_soon_threadsafe(self._give_back, child)
+
+        try:
+            self._threads.submit(restart).add_done_callback(give_back)
+        except RuntimeError:  # the pool was closed
+            self._give_back(child)
+
+
+def _value(reply: Reply, function: Callable[..., T]) -> T:
+    match reply:
+        case Returned(value):
+            result: T = value
+            return result
+        case Failed(error_class, reason, message, suggestion):
+            raise AttemptFailed(error_class, reason, message, suggestion=suggestion)
+        case OutOfMemory():
+            raise AttemptFailed(
+                ErrorClass.INVALID_INPUT,
+                "CHILD_OUT_OF_MEMORY",
+                "the work needs more memory than a child process may use",
+                suggestion="raise WORKER_CHILD_MEMORY_BYTES, or send less at once",
+            )
+        case Raised(type_name, frames):
+            _log.error("%s in a child process: %s at %s", function.__name__, type_name, "; ".join(frames))
+            raise bug(type_name, function.__name__)

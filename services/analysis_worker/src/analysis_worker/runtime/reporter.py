@@ -1,0 +1,98 @@
+"""Tells the register of workers, every few seconds, that this one is there and what it does."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from importlib.metadata import version
+from typing import Final
+
+from common.broker import JobBroker
+from common.errors import JobsError
+from common.store.workers import WorkerReport, forget_worker, report_worker
+
+#: A third of the silence after which a worker counts as gone (s).
+REPORT_EVERY_S: Final = 5.0
+_DISTRIBUTION: Final = "bothsides-analysis-worker"
+_log = logging.getLogger(__name__)
+
+
+class Reporter:
+    """Owns one thread, so that no job can hold a report up."""
+
+    def __init__(
+        self,
+        broker: JobBroker,
+        queues: tuple[str, ...],
+        slots: int,
+        *,
+        every_s: float = REPORT_EVERY_S,
+    ) -> None:
+        self._broker = broker
+        self._queues = queues
+        self._slots = slots
+        self._every_s = every_s
+        self._started_ms = time.time_ns() // 1_000_000
+        self._started_s = time.monotonic()
+        self._last_s: float | None = None
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="Reporter", daemon=True)
+
+    def start(self) -> None:
+        """Report now, and then again and again."""
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    @property
+    def silence_ms(self) -> float:
+        """How long ago the store last answered; before it ever did, since the start."""
+        last_s = self._started_s if self._last_s is None else self._last_s
+        return (time.monotonic() - last_s) * 1000
+
+    @property
+    def reported(self) -> bool:
+        """The store has answered at least once."""
+        return self._last_s is not None
+
+    def close(self) -> None:
+        """End the thread, and take this worker off the register."""
+        self._closed.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        try:
+            self._broker.runner.run(forget_worker(self._broker.namespace, self._broker.worker_id))
+        except JobsError:
+            _log.warning("the store does not answer: this worker stays on the register until it is missed")
+
+    def _run(self) -> None:
+        while True:
+            self._report()
+            if self._closed.wait(self._every_s):
+                return
+
+    def _report(self) -> None:
+        report = WorkerReport(
+            worker_id=self._broker.worker_id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=version(_DISTRIBUTION),
+            queues=self._queues,
+            slots=self._slots,
+            running=len(self._broker.running_jobs()),
+            started_ms=self._started_ms,
+        )
+        try:
+            self._broker.runner.run(report_worker(self._broker.namespace, report))
+        except JobsError as error:
+            _log.warning("this worker could not report itself: %s", error.reason)
+            return
+        except Exception:
+            _log.exception("this worker could not report itself")
+            return
+        self._last_s = time.monotonic()

@@ -1,0 +1,49 @@
+"""What only this service reads from its environment, beside what all services share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Self
+
+from common.settings import SettingsError, WorkerSettings
+from common.settings.environment import Environment, Problem
+
+#: A child's limit unless set: five times what the local engine may use on 1,000 turns.
+CHILD_MEMORY_BYTES: Final = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisWorkerSettings:
+    """Everything that `python -m analysis_worker` reads."""
+
+    worker: WorkerSettings
+    #: Modules of plain Dramatiq actors to serve, beside the handlers.
+    actor_modules: tuple[str, ...] = ()
+    #: What a child process may allocate beyond what it starts with; 0 for no limit.
+    child_memory_bytes: int = CHILD_MEMORY_BYTES
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str]) -> Self:
+        """Read all settings.
+
+        Raises:
+            SettingsError: At least one variable is wrong; the message lists all that are.
+        """
+        problems: list[Problem] = []
+        environment = Environment(variables)
+        actor_modules = environment.names("WORKER_ACTOR_MODULES", ())
+        memory_bytes = environment.integer(
+            "WORKER_CHILD_MEMORY_BYTES", CHILD_MEMORY_BYTES, minimum=0, maximum=2**40
+        )
+        try:
+            environment.check()
+        except SettingsError as error:
+            problems += error.problems
+        try:
+            worker = WorkerSettings.from_environment(variables)
+        except SettingsError as error:
+            raise SettingsError([*error.problems, *problems]) from None
+        if problems:
+            raise SettingsError(problems)
+        return cls(worker, actor_modules, memory_bytes)

@@ -1,0 +1,1 @@
+"""Where jobs get the conversations they work on."""

@@ -1,0 +1,1 @@
+"""How one transcript is analysed: in which order, on which child processes, and with what told on the way."""

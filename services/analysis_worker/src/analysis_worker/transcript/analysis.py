@@ -1,0 +1,144 @@
+"""Runs the steps of an analysis on child processes, and tells what is done as it is done.
+
+One conversation holds one child, so that it is prepared once; a second one only if nobody else wants it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Coroutine, Iterable, Sequence
+from typing import Any, Final, TypeVar
+
+from analysis_worker.domain.result import DebateAnalysis, Dimension, Overview
+from analysis_worker.runtime.children import Lane
+from analysis_worker.runtime.context import JobContext
+from analysis_worker.transcript import in_child
+from analysis_worker.transcript.in_child import Finished
+from analysis_worker.transcript.plan import Course, Pace, Step, steps_for
+from analysis_worker.wire.analysis import analysis_to_pb
+from bothsides.jobs import v1 as pb
+
+T = TypeVar("T")
+#: Children that one analysis uses at most.
+LANES: Final = 2
+_ORDER: Final = {dimension: place for place, dimension in enumerate(Dimension)}
+
+
+async def analyse(
+    conversation_id: str,
+    conversation: bytes,
+    dimensions: Collection[Dimension],
+    *,
+    include_detailed: bool,
+    context: JobContext,
+    pace: Pace,
+) -> pb.DebateAnalysis:
+    """Analyse a serialized conversation; equal input gives equal bytes.
+
+    Each finished dimension is published as a part named after it, such as "tone".
+    """
+    context.progress(0.0, "Waiting for a free processor")
+    async with context.hold_children(LANES) as lanes:
+        run = _Run(conversation_id, conversation, steps_for(dimensions), include_detailed, context, pace)
+        return await run.on(lanes)
+
+
+class _Run:
+    """One analysis on its way."""
+
+    def __init__(
+        self,
+        conversation_id: str,
+        conversation: bytes,
+        steps: Sequence[Step],
+        include_detailed: bool,
+        context: JobContext,
+        pace: Pace,
+    ) -> None:
+        self._conversation_id = conversation_id
+        self._conversation = conversation
+        self._include_detailed = include_detailed
+        self._context = context
+        self._course = Course(steps, pace, _now_ms())
+        self._waiting = list(steps)
+        self._finished: dict[Dimension, Finished] = {}
+
+    async def on(self, lanes: Sequence[Lane]) -> pb.DebateAnalysis:
+        """Run all steps on the children held."""
+        self._tell("Reading the transcript")
+        # On all lanes at once: each child has to have the conversation prepared.
+        overview, *_ = await _all([lane.run(in_child.overview, self._conversation) for lane in lanes])
+        self._course.prepared(overview.word_count)
+        await self._run_steps(lanes, overview)
+        self._course.learn(_now_ms())
+        return self._analysis(overview, list(self._finished.values()))
+
+    async def _run_steps(self, lanes: Sequence[Lane], overview: Overview) -> None:
+        free = list(lanes)
+        running: dict[asyncio.Task[Finished], tuple[Step, Lane]] = {}
+        try:
+            while self._waiting or running:
+                open_steps = {*self._waiting, *(step for step, _ in running.values())}
+                unfinished = {step.dimension for step in open_steps}
+                for step in [step for step in self._waiting if not step.after & unfinished][: len(free)]:
+                    self._waiting.remove(step)
+                    lane = free.pop()
+                    running[asyncio.create_task(self._run_step(lane, step))] = (step, lane)
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    step, lane = running.pop(task)
+                    free.append(lane)
+                    self._take(step, task.result(), overview)
+                for step, _ in running.values():  # what still goes on, from further along
+                    self._tell(step.stage)
+        finally:
+            await _stop(running)
+
+    async def _run_step(self, lane: Lane, step: Step) -> Finished:
+        self._tell(step.stage)
+        earlier = {wanted: self._finished[wanted].result for wanted in step.after if wanted in self._finished}
+        return await lane.run(in_child.dimension, self._conversation, step.dimension, earlier)
+
+    def _take(self, step: Step, finished: Finished, overview: Overview) -> None:
+        self._finished[step.dimension] = finished
+        self._course.finish(step)
+        self._context.part(step.dimension.value, pb.JobResult(analysis=self._analysis(overview, [finished])))
+
+    def _tell(self, stage: str) -> None:
+        self._context.progress(
+            self._course.fraction,
+            stage,
+            completed_units=self._course.finished,
+            total_units=self._course.steps,
+            finish_ms=self._course.finish_ms(_now_ms()),
+        )
+
+    def _analysis(self, overview: Overview, parts: Collection[Finished]) -> pb.DebateAnalysis:
+        """Put dimensions together, in their own order and not in that of their finishing."""
+        made = sorted(parts, key=lambda finished: _ORDER[finished.dimension])
+        results: dict[str, Any] = {finished.dimension.value: finished.result for finished in made}
+        provenance = tuple(finished.provenance for finished in made)
+        analysis = DebateAnalysis(self._conversation_id, overview, **results, provenance=provenance)
+        return analysis_to_pb(analysis, include_detailed=self._include_detailed)
+
+
+async def _all(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Return what all calls return. One that fails ends the others."""
+    tasks = [asyncio.create_task(call) for call in calls]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        await _stop(tasks)
+
+
+async def _stop(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """End what still runs: a call that is cancelled kills its child, so that none works on for nobody."""
+    stopped = list(tasks)
+    for task in stopped:
+        task.cancel()
+    await asyncio.gather(*stopped, return_exceptions=True)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,100 @@
+"""What child processes run for an analysis. Conversations come as bytes, results leave as domain objects.
+
+A child keeps the last conversations it prepared, so that the dimensions of one debate prepare it once. The
+engine, with all that it imports, is loaded in children only: the parent needs no more than these names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Final
+
+from analysis_worker.domain.conversation import Conversation
+from analysis_worker.domain.result import (
+    Dimension,
+    DimensionResult,
+    Overview,
+    Provenance,
+    ReflectionAnalysis,
+)
+from analysis_worker.wire.conversation import conversation_from_pb
+from bothsides.jobs import v1 as pb
+
+if TYPE_CHECKING:
+    from analysis_worker.engines.local.document import Document
+    from analysis_worker.engines.local.engine import LocalEngine
+
+#: Prepared conversations that a child keeps: the present one, and one that may come back.
+DOCUMENTS_KEPT: Final = 2
+
+_WARM_UP: Final = pb.Conversation(
+    conversation_id="warm-up",
+    participants=[pb.Participant(participant_id="a"), pb.Participant(participant_id="b")],
+    turns=[
+        pb.Turn(turn_id="1", participant_id="a", text="We should wait, because nothing is ready."),
+        pb.Turn(turn_id="2", participant_id="b", text="I do not agree that waiting would help."),
+    ],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """One dimension, and how it was made."""
+
+    dimension: Dimension
+    result: DimensionResult
+    provenance: Provenance
+
+
+def warm() -> None:
+    """Load all that analyses need by making a very short one, so that the first task does not wait for it."""
+    import numpy as np
+
+    # OpenBLAS takes its buffers at the first product, and ends the process if it cannot have them: now, then,
+    # while no limit is set.
+    square = np.ones((256, 256))
+    np.matmul(square, square)
+    sample = _WARM_UP.SerializeToString()
+    for wanted in Dimension:
+        dimension(sample, wanted, {})
+    _document.cache_clear()
+
+
+def overview(conversation: bytes) -> Overview:
+    """Return a debate's bare facts, and keep it prepared. Takes a serialized Conversation."""
+    return _engine().overview(_document(conversation))
+
+
+def dimension(
+    conversation: bytes, wanted: Dimension, earlier: Mapping[Dimension, DimensionResult]
+) -> Finished:
+    """Return one dimension of a debate; `earlier` holds those that are finished."""
+    document = _document(conversation)
+    result = _engine().analyze(document, wanted, earlier)
+    return Finished(wanted, result, _engine().provenance(wanted, document))
+
+
+def reflection(text: str, conversation: bytes | None, participant_id: str | None) -> ReflectionAnalysis:
+    """Return the reading of a reflection, on a debate if one is named."""
+    from analysis_worker.engines.local.reflection import analyze_reflection
+
+    debate = None if conversation is None else _conversation(conversation)
+    return analyze_reflection(text, debate, participant_id)
+
+
+@cache
+def _engine() -> LocalEngine:
+    from analysis_worker.engines.local.engine import LocalEngine
+
+    return LocalEngine()
+
+
+@lru_cache(maxsize=DOCUMENTS_KEPT)
+def _document(conversation: bytes) -> Document:
+    return _engine().prepare(_conversation(conversation))
+
+
+def _conversation(conversation: bytes) -> Conversation:
+    return conversation_from_pb(pb.Conversation.FromString(conversation))

@@ -1,0 +1,37 @@
+"""What the worker reads from its environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis_worker.settings import CHILD_MEMORY_BYTES, AnalysisWorkerSettings
+from common.settings import SettingsError
+
+
+def test_nothing_needs_to_be_set() -> None:
+    settings = AnalysisWorkerSettings.from_environment({})
+
+    assert settings.actor_modules == ()
+    assert settings.child_memory_bytes == CHILD_MEMORY_BYTES
+    assert settings.worker.threads == 8
+
+
+def test_actor_modules_are_a_list() -> None:
+    settings = AnalysisWorkerSettings.from_environment({"WORKER_ACTOR_MODULES": "shop.mail, shop.reports"})
+
+    assert settings.actor_modules == ("shop.mail", "shop.reports")
+
+
+def test_problems_of_both_kinds_of_settings_are_told_together() -> None:
+    with pytest.raises(SettingsError) as caught:
+        AnalysisWorkerSettings.from_environment({"WORKER_CHILD_MEMORY_BYTES": "-1", "WORKER_CHILDREN": "0"})
+
+    assert {problem.variable for problem in caught.value.problems} == {
+        "WORKER_CHILD_MEMORY_BYTES",
+        "WORKER_CHILDREN",
+    }
+
+
+def test_a_problem_of_this_service_alone_is_told_too() -> None:
+    with pytest.raises(SettingsError, match="WORKER_ACTOR_MODULES"):
+        AnalysisWorkerSettings.from_environment({"WORKER_ACTOR_MODULES": "not a module"})
