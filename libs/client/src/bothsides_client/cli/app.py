@@ -1,0 +1,104 @@
+"""Put the command line together: global options, the commands, and those of other packages.
+
+Every error of the library ends here, on standard error, with an exit code: 0 done, 1 a job failed or the
+server refused, 2 bad usage or input, 3 nobody answers, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from bothsides_client.addresses import DEFAULT_MONITOR_ADDR, DEFAULT_SCHEDULER_ADDR
+from bothsides_client.cli import analyses, analyze, conversations, jobs, monitoring
+from bothsides_client.cli.session import Session, err
+from bothsides_client.errors import BothSidesError
+
+#: Other packages add commands under it: name = "module:function".
+PLUGIN_GROUP: Final = "bothsides.commands"
+
+
+class Commands(TyperGroup):
+    """The group of all commands; turns what they raise into words and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that the arguments name."""
+        from bothsides_client.outcome import EXIT_INTERRUPTED, exit_code, print_error
+
+        try:
+            return super().invoke(ctx)
+        except BothSidesError as error:
+            print_error(error, err())
+            raise typer.Exit(exit_code(error)) from error
+        except KeyboardInterrupt as interrupt:
+            raise typer.Exit(EXIT_INTERRUPTED) from interrupt
+
+
+def options(
+    context: typer.Context,
+    scheduler: Annotated[
+        str, typer.Option(envvar="BOTHSIDES_SCHEDULER_ADDR", help="Address of the scheduler.")
+    ] = DEFAULT_SCHEDULER_ADDR,
+    monitor: Annotated[
+        str, typer.Option(envvar="BOTHSIDES_MONITOR_ADDR", help="Address of the monitor.")
+    ] = DEFAULT_MONITOR_ADDR,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="BOTHSIDES_TOKEN", show_envvar=True, help="Bearer token, if the services ask for one."
+        ),
+    ] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="BOTHSIDES_CA_FILE",
+            exists=True,
+            dir_okay=False,
+            help="Speak TLS, and trust the certificates in this PEM file.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, one object a line, and nothing else.")
+    ] = False,
+) -> None:
+    """Submit debates for analysis, watch the jobs, and look after the queues."""
+    context.obj = Session(scheduler, monitor, token, ca_file, as_json)
+
+
+def build_app() -> typer.Typer:
+    """Return the application with the commands of all installed packages."""
+    app = typer.Typer(
+        cls=Commands,
+        no_args_is_help=True,
+        add_completion=True,
+        pretty_exceptions_enable=False,  # its frames show local variables, and those hold transcripts
+    )
+    app.callback()(options)
+    app.command("analyze")(analyze.analyze)
+    app.add_typer(jobs.app, name="jobs")
+    app.add_typer(conversations.app, name="conversations")
+    app.add_typer(analyses.app, name="analyses")
+    app.command("health")(monitoring.health)
+    app.add_typer(monitoring.queues, name="queues")
+    app.add_typer(monitoring.workers, name="workers")
+    for plugin in sorted(entry_points(group=PLUGIN_GROUP), key=lambda each: each.name):
+        try:
+            command = plugin.load()
+        except Exception as error:
+            print(f"warning: the command {plugin.name!r} cannot be loaded: {error}", file=sys.stderr)
+            continue
+        app.command(plugin.name)(command)
+    return app
+
+
+def main() -> None:
+    """Run the command line; ends the process."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a report in a narrow locale is better than none
+    build_app()()

@@ -1,0 +1,64 @@
+"""`bothsides conversations`: put, get, list."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated
+
+import typer
+
+from bothsides_client.cli.session import Format, Json, session_of
+
+app = typer.Typer(no_args_is_help=True, help="Keep transcripts, and read them back.")
+
+
+@app.command("put")
+def put(
+    context: typer.Context,
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Transcripts: JSON, WebVTT, SRT or plain text.")
+    ],
+    format: Annotated[  # noqa: A002 - the option's name
+        Format | None, typer.Option(help="What the files are. [default: told from name and content]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Create or replace conversations from files."""
+    from bothsides_client.cli.render import show_stored
+    from bothsides_client.transcripts import read_transcript
+
+    session = session_of(context, as_json)
+    with session.client() as client:
+        for file in files:
+            conversation = read_transcript(file, format.value if format else None)
+            session.show(client.put_conversation(conversation), show_stored)
+
+
+@app.command("get")
+def get(
+    context: typer.Context,
+    conversation_id: Annotated[str, typer.Argument(help="The conversation's id.")],
+    as_json: Json = False,
+) -> None:
+    """Print a transcript; `analyze` reads what this prints, with and without --json."""
+    from bothsides_client.cli.render import show_conversation
+
+    session = session_of(context, as_json)
+    with session.client() as client:
+        session.show(client.get_conversation(conversation_id), show_conversation)
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most so many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List conversations without their words, newest first."""
+    from bothsides_client.cli.render import show_conversations
+
+    session = session_of(context, as_json)
+    with session.client() as client:
+        session.show_all(
+            islice(client.list_conversations(page_size=min(limit, 500)), limit), show_conversations
+        )

@@ -1,0 +1,123 @@
+"""What every command shares: where to connect, and whether to print JSON or for people.
+
+Imports nothing heavy at the top, so that `--help` is quick; gRPC comes with the first call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+    from rich.console import Console
+
+    from bothsides_client.client import Client
+
+    MessageType = TypeVar("MessageType", bound=Message)
+
+#: `--json` behind a subcommand; the same option before it works too.
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line, and nothing else.")]
+
+
+class Priority(StrEnum):
+    """Names of Job.Priority."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+    BACKGROUND = "background"
+
+
+class DimensionName(StrEnum):
+    """Names of Dimension."""
+
+    TONE = "tone"
+    TOPICS = "topics"
+    ARGUMENTS = "arguments"
+    LINGUISTICS = "linguistics"
+    INTERACTION = "interaction"
+    QUALITY = "quality"
+
+
+class Format(StrEnum):
+    """Names of transcript formats."""
+
+    JSON = "json"
+    VTT = "vtt"
+    SRT = "srt"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The global options of one run."""
+
+    scheduler_addr: str
+    monitor_addr: str
+    token: str | None
+    #: Certificates to trust (PEM); None for connections without TLS.
+    ca_file: Path | None
+    json: bool
+
+    def client(self) -> Client:
+        """Return a client of the services; it connects with its first call."""
+        import grpc
+
+        from bothsides_client.client import Client
+
+        credentials = None
+        if self.ca_file is not None:
+            credentials = grpc.ssl_channel_credentials(root_certificates=self.ca_file.read_bytes())
+        return Client(self.scheduler_addr, self.monitor_addr, token=self.token, credentials=credentials)
+
+    def show(self, message: MessageType, render: Callable[[MessageType, Console], None]) -> None:
+        """Print one message as JSON, or as `render` does."""
+        from bothsides_client.wire import json_line, print_raw
+
+        console = out()
+        if self.json:
+            print_raw(console, json_line(message))
+        else:
+            render(message, console)
+
+    def show_all(
+        self, messages: Iterable[MessageType], render: Callable[[Iterable[MessageType], Console], None]
+    ) -> None:
+        """Print many messages as JSON lines as they come, or together as `render` does."""
+        from bothsides_client.wire import json_line, print_raw
+
+        console = out()
+        if not self.json:
+            render(messages, console)
+            return
+        for message in messages:
+            print_raw(console, json_line(message))
+
+
+def session_of(context: typer.Context, as_json: bool) -> Session:
+    """Return the run's session, with JSON if it was asked for before or behind the subcommand."""
+    session = context.find_object(Session)
+    if session is None:
+        raise RuntimeError("the command runs outside `bothsides`")
+    return replace(session, json=session.json or as_json)
+
+
+def out() -> Console:
+    """Return standard output."""
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def err() -> Console:
+    """Return standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
