@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from analysis_worker.domain.result import Arguments, ComponentKind, RelationKind
 from analysis_worker.engines.local.arguments import analyze_arguments
 from analysis_worker.engines.local.document import prepare
+from analysis_worker.engines.local.flow import flows
 from analysis_worker.engines.local.topics import analyze_topics
 from support.analysis import debate, example
 
@@ -73,6 +76,53 @@ def test_allies_neither_attack_nor_owe_each_other_an_answer() -> None:
     attacks = [relation for relation in arguments.relations if relation.kind is RelationKind.ATTACK]
     assert attacks
     assert all(side[speaker[attack.source]] != side[speaker[attack.target]] for attack in attacks)
+
+
+@pytest.mark.parametrize(("side_of_ben", "attacks"), [("for", 0), ("against", 1)])
+def test_the_same_contradiction_is_an_attack_only_across_sides(side_of_ben: str, attacks: int) -> None:
+    conversation = debate(
+        ("ada", "I believe that cars should leave the old centre of our city."),
+        ("ben", "But cars should not leave the centre, because the old centre lives on visitors in cars."),
+        ("carla", "I will wait."),
+    )
+    sides = {"ada": "for", "ben": side_of_ben, "carla": "against"}
+    conversation = replace(
+        conversation,
+        participants=tuple(
+            replace(person, side=sides[person.participant_id]) for person in conversation.participants
+        ),
+    )
+    arguments = analyze_arguments(prepare(conversation))
+    assert sum(relation.kind is RelationKind.ATTACK for relation in arguments.relations) == attacks
+
+
+def test_a_sentence_after_a_claim_is_more_likely_its_premise() -> None:
+    claim, courtesy = "I believe that the city should close the centre to cars.", "Good evening."
+    reason = "The council counted more bicycles near the bridge."
+
+    def confidence(text: str) -> float:
+        arguments = analyze_arguments(prepare(debate(("ada", text), ("ben", "No."))))
+        return next(found.confidence for found in arguments.components if found.evidence.quote == reason)
+
+    assert confidence(f"{claim} {reason}") > confidence(f"{courtesy} {reason}")
+
+
+def test_points_of_the_openings_are_followed_through_the_discussion() -> None:
+    # Given debaters whose first third of content, five words, is their opening
+    ada = (
+        "Harbour, quota, nets, trawlers, seagulls. "
+        "Harbour quota winter storms coast danger bread price ladder stone."
+    )
+    ben = (
+        "Tram, asphalt, tunnel, depot, signals. "
+        "Harbour nets trawlers bread violin tram carpet lemon candle mirror."
+    )
+    flow = flows(prepare(debate(("ada", ada), ("ben", ben))))
+    # Then Ada took up two of her own five points and none of Ben's, and Ben one of his own and three of hers
+    assert flow["ada"].promote_own.value == 0.4
+    assert flow["ada"].pursue_opponent.value == 0
+    assert flow["ben"].promote_own.value == 0.2
+    assert flow["ben"].pursue_opponent.value == 0.6
 
 
 def test_a_claim_that_nobody_takes_up_is_dropped() -> None:

@@ -10,6 +10,7 @@ from analysis_worker.domain.conversation import Conversation, Turn
 from analysis_worker.domain.result import Basis, Interaction, Metric
 from analysis_worker.engines.local.document import prepare
 from analysis_worker.engines.local.interaction import analyze_interaction
+from analysis_worker.engines.local.overlap import Overlap
 from support.analysis import debate, example
 
 
@@ -66,6 +67,16 @@ def test_the_turn_matrix_counts_who_follows_whom() -> None:
         ("ada", "chair", 1),
         ("ben", "ada", 1),
     ]
+
+
+def test_a_rare_word_counts_more_than_one_in_every_turn() -> None:
+    overlap = Overlap(
+        prepare(debate(("ada", "Ferry harbour."), ("ben", "Harbour crane."), ("ada", "Harbour.")))
+    )
+    assert overlap.share(["ferry", "harbour"], ["ferry"]) > 0.6
+    assert overlap.share(["ferry", "harbour"], ["harbour"]) < 0.4
+    assert overlap.share(["ferry"], ["ferry"]) == 1
+    assert overlap.share([], ["ferry"]) == 0
 
 
 def test_a_reply_that_takes_up_the_point_has_more_uptake_than_one_that_does_not() -> None:
@@ -157,6 +168,11 @@ def test_a_stretch_that_one_debater_holds_is_a_window_of_dominance() -> None:
     (window,) = analyze_interaction(prepare(debate(*said))).dominance_windows
     assert (window.participant_id, window.first_turn_id) == ("ada", "t1")
     assert window.share > 0.6
+
+
+def test_a_little_more_than_half_is_no_dominance() -> None:
+    said = [("ada", "word " * 58), ("ben", "word " * 42)] * 10
+    assert analyze_interaction(prepare(debate(*said))).dominance_windows == ()
 
 
 def test_politeness_and_its_opposite_are_counted_per_100_words() -> None:

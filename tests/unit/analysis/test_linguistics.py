@@ -7,6 +7,7 @@ import pytest
 from analysis_worker.domain.result import Linguistics, Metric
 from analysis_worker.engines.local.diversity import hdd, mattr, mtld
 from analysis_worker.engines.local.document import prepare
+from analysis_worker.engines.local.lexicon import Cue, cues_in
 from analysis_worker.engines.local.linguistics import analyze_linguistics, flesch_kincaid_grade
 from support.analysis import debate
 
@@ -76,6 +77,12 @@ def test_cues_are_counted_per_100_words_and_by_their_longest_phrase() -> None:
     assert ada["boosters"].value == pytest.approx(100 / 19, abs=1e-4)
     assert ada["connectives"].value == pytest.approx(200 / 19, abs=1e-4)
     assert ada["evidence_markers"].value == 0
+
+
+def test_overlapping_phrases_of_one_kind_count_once() -> None:
+    # "tend" and "tend to" both hedge; "i think" hedges and gives an opinion.
+    assert cues_in(("they", "tend", "to", "leak"))[Cue.HEDGE] == 1
+    assert cues_in(("i", "think", "so")) == {Cue.HEDGE: 1, Cue.OPINION: 1}
 
 
 def test_a_speaker_who_says_nothing_has_no_rates() -> None:

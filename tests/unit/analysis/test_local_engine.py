@@ -253,7 +253,7 @@ def test_a_wrong_declaration_is_corrected_by_enough_text() -> None:
     assert wrong.language.tag == "de"
     assert not wrong.english
     # Where there is little text, the declaration stands.
-    assert LocalEngine().prepare(debate(("ada", "Ja."), ("ben", "Nein."), language="en-GB")).english
+    assert LocalEngine().prepare(debate(*_GERMAN[:2], language="en-GB")).english
 
 
 def test_a_script_without_spaces_still_has_shares_and_topics() -> None:

@@ -145,4 +145,15 @@ def test_support_and_sources_raise_cogency() -> None:
     high = _ratings(_quality(debate(*argued, ben)), "ada")["cogency"].score
     assert low is not None
     assert high is not None
-    assert high > low + 2
+    # Everything supported and more than enough sourced is all there is to have.
+    assert high == 5
+    assert low < 2
+
+
+def test_cogency_needs_five_claims() -> None:
+    claim = "The harbour should be closed to large ships, and the old market must be opened."
+    cogency = _ratings(_quality(debate(*[("ada", claim)] * 4, ("ben", "I see."))), "ada")["cogency"]
+    assert cogency.score is None
+    assert cogency.why == "Abstained: needs 5 recognised claims."
+    enough = _ratings(_quality(debate(*[("ada", claim)] * 5, ("ben", "I see."))), "ada")["cogency"]
+    assert enough.score is not None

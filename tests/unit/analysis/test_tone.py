@@ -23,6 +23,7 @@ def test_kind_words_sound_better_than_harsh_ones() -> None:
     assert _mean(tone, "ben") < -0.5
     assert tone.asymmetry.value is not None
     assert tone.asymmetry.value > 1
+    assert [point.valence for point in tone.series] == [_mean(tone, "ada"), _mean(tone, "ben")]
     ben = tone.participants[1]
     assert ben.negative_share.value == 1
     assert [peak.quote for peak in ben.peaks] == [

@@ -60,6 +60,19 @@ def test_a_favoured_place_wins_over_its_neighbour() -> None:
     assert best_cuts(vectors, [0, 5, 6], [0.0, 0.0, 0.5], 2) == [0, 6]
 
 
+def test_a_single_odd_row_is_no_stretch_of_its_own() -> None:
+    vectors = np.eye(2)[[0] * 10 + [1] + [0] * 9]
+    cuts = best_cuts(vectors, range(20), [0.0] * 20, 3)
+    assert len(cuts) == 3
+    assert min(later - earlier for earlier, later in pairwise([*cuts, 20])) > 1
+
+
+def test_sentences_with_nothing_in_common_have_no_coherence() -> None:
+    """Two of them alone are as far apart as two can be, however short the segment."""
+    apart = (("ada", "Herring migrate northwards."), ("ben", "Sopranos dislike draughty cathedrals."))
+    assert _value(analyze_topics(prepare(debate(*apart)))) == 0
+
+
 def test_a_debate_on_two_things_has_a_boundary_between_them() -> None:
     # Given eight turns on fish, and then eight on a choir, with room for a cut
     said = [

@@ -74,6 +74,7 @@ def _actor_function(
             except Exception:
                 _log.exception("the attempt failed in a way that nobody foresaw")
                 raise
+        attempt.report(1.0, "Done")
         attempt.set_result(content_of(result))
 
     return run
