@@ -122,7 +122,7 @@ def test_watchers_are_told_stages_in_words_a_growing_fraction_and_when_it_will_b
     progress = [event.progress for event in mine if isinstance(event, Progressed)]
     fractions = [report.fraction for report in progress]
     assert fractions == sorted(fractions)
-    assert fractions[-1] == 0.99
+    assert fractions[-1] == 1.0
     assert "Finding the topics" in {report.stage for report in progress}
     assert {report.total_units for report in progress if report.completed_units} == {6}
     assert any(report.finish_ms is not None for report in progress)

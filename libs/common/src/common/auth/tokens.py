@@ -79,4 +79,6 @@ def _caller(claims: dict[str, Any]) -> Caller:
         )
     if not isinstance(roles, list):
         raise Unauthenticated("the token's claim 'roles' must be a list of names")
-    return Caller(subject, tenant, frozenset(Role(role) for role in roles if role in _ROLES))
+    return Caller(
+        subject, tenant, frozenset(Role(role) for role in roles if isinstance(role, str) and role in _ROLES)
+    )
