@@ -18,7 +18,7 @@ from common.job.failure import AttemptFailed
 from common.job.model import Content, ErrorClass, Job
 from common.job.states import JobState
 from common.logs import JsonFormatter
-from common.store import jobs
+from common.store import jobs, stats
 from support.waiting import wait_until
 from support.workers import working
 
@@ -197,6 +197,56 @@ def test_a_queue_never_runs_more_at_once_than_its_concurrency(client: redis.Redi
         for actor in actors:
             broker.join(actor.queue_name, timeout=JOIN_MS)
     assert most == {"few": 2, "other": 3}
+
+
+def test_jobs_leased_ahead_of_a_long_one_go_back_and_run_elsewhere(
+    broker: JobBroker, client: redis.Redis
+) -> None:
+    """A worker leases short jobs ahead; one turns out to be long; the others do not wait for it."""
+    long_began, go_on = threading.Event(), threading.Event()
+    ran: list[int] = []
+
+    @dramatiq.actor(broker=broker)
+    def work(number: int) -> None:
+        if number == 100:
+            long_began.set()
+            go_on.wait(20)
+        ran.append(number)
+
+    with working(broker, threads=1):
+        for number in range(100):
+            work.send(number)
+        broker.join("default", timeout=JOIN_MS)
+        for number in range(100, 120):
+            work.send(number)
+        assert long_began.wait(10)
+        # The only thread is busy. What it leased ahead goes back, and another worker runs it.
+        wait_until(lambda: {job.lease.member for job in broker.running_jobs()} == {_member(broker, 100)})
+        other = JobBroker(client, namespace="system")
+        other.declare_actor(_copied(work, other))
+        with working(other):
+            wait_until(lambda: set(range(101, 120)) <= set(ran))
+            go_on.set()
+            broker.join("default", timeout=JOIN_MS)
+    total = broker.runner.run(stats.read_stats(broker.queues["default"])).total.totals
+    assert total["succeeded"] == 120
+    assert sorted(ran) == list(range(120))
+
+
+def _copied(actor: dramatiq.Actor[[int], None], broker: JobBroker) -> dramatiq.Actor[[int], None]:
+    return dramatiq.Actor(
+        actor.fn, broker=broker, actor_name=actor.actor_name, queue_name="default", priority=0, options={}
+    )
+
+
+def _member(broker: JobBroker, number: int) -> str:
+    """Return the lease of the job that works on `number`."""
+    page = broker.runner.run(jobs.list_jobs(broker.queues["default"], want=200))
+    for job in page.jobs:
+        read = broker.runner.run(jobs.get(broker.queues["default"], job.job_id, full=True))
+        if read is not None and dramatiq.Message.decode(read.payload).args == (number,):
+            return f"{job.job_id}/{job.attempt}"
+    raise AssertionError(f"no job works on {number}")
 
 
 def test_a_held_job_goes_back_unspent(broker: JobBroker) -> None:

@@ -20,22 +20,24 @@ from uuid import uuid4
 import dramatiq
 import redis
 from dramatiq.broker import Broker, Consumer
+from dramatiq.common import iter_queue
 from dramatiq.errors import ConnectionClosed, QueueJoinTimeout, QueueNotFound
 from dramatiq.message import Message
-from dramatiq.middleware import AgeLimit, Callbacks, CurrentMessage, Middleware, Pipelines
+from dramatiq.middleware import AgeLimit, Callbacks, CurrentMessage, Middleware, MiddlewareError, Pipelines
 
 from common.broker.cancels import CancelListener
 from common.broker.committer import Committer
-from common.broker.consumer import FetchCursor, JobConsumer
+from common.broker.consumer import STUCK_AFTER_S, FetchCursor, JobConsumer
 from common.broker.leases import LeaseKeeper
 from common.broker.message import JobMessage
 from common.broker.middleware import AsyncActors, JobRetries, Lifecycle, error_of
 from common.broker.running import RunningJob, StopReason
 from common.broker.slots import Slots
+from common.broker.work_queue import WorkQueue
 from common.errors import InvalidField, QueueFull, RequestIdReused, StoreUnavailable
 from common.job.ids import new_job_id
 from common.job.model import DEFAULT_TENANT, JobRequest, RetryPolicy
-from common.job.outcome import Retry
+from common.job.outcome import Release, Retry
 from common.job.priority import Priority
 from common.store import jobs, queues, stats
 from common.store.keys import QueueKeys
@@ -98,6 +100,8 @@ class JobBroker(Broker):
                 AsyncActors(timeout_ms),
                 JobRetries(),
             ]
+        self._hooks: dict[str, list[Any]] = {}
+        self._hooks_of = 0
         super().__init__(middleware=[Lifecycle(), *middleware, _Shutdown()])
         logging.getLogger("dramatiq.worker.WorkerThread").addFilter(_keeps_results)
         self.queues: dict[str, QueueKeys] = {}
@@ -115,6 +119,7 @@ class JobBroker(Broker):
         self._concurrency = concurrency
         self._default_concurrency = default_concurrency
         self._slots: Slots | None = None
+        self._work_queue: WorkQueue | None = None
         self._identity: tuple[int, str] | None = None
         self._start_parts()
 
@@ -151,6 +156,21 @@ class JobBroker(Broker):
         """Return the jobs that this process holds."""
         return self.keeper.jobs()
 
+    def use_work_queue(self, work_queue: WorkQueue) -> None:
+        """Say through what the consumers hand jobs to the threads; called when a worker boots."""
+        self._work_queue = work_queue
+
+    def give_back_stuck(self) -> None:
+        """Release what was leased ahead and waits behind jobs that turned out to be long."""
+        if self._work_queue is None or self._work_queue.stuck_s < STUCK_AFTER_S:
+            return
+        for item in iter_queue(self._work_queue):
+            job = item.message.job
+            self.slots.pace(job.queue).note(STUCK_AFTER_S)
+            self.slots.give(job.queue, 1)
+            self.committer.end(job, Release(reason="STUCK"))
+            self._work_queue.task_done()
+
     def stop_fetching(self) -> None:
         """Take no more jobs until a worker boots again. When no slot is used, none will be."""
         self.draining.set()
@@ -162,6 +182,40 @@ class JobBroker(Broker):
         self.stop_fetching()
         for job in self.keeper.jobs():
             job.stop(reason)
+
+    # -- middleware ------------------------------------------------------------------------------
+
+    def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        """Call the hooks that some middleware has of its own; most of Dramatiq's do nothing."""
+        for hook in self._hooks_named(f"before_{signal}"):
+            try:
+                hook(self, *args, **kwargs)
+            except MiddlewareError:
+                raise
+            except Exception:
+                self.logger.critical("Unexpected failure in before_%s of %r.", signal, hook, exc_info=True)
+
+    def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
+        """As emit_before, in reverse order; nothing raised there goes further."""
+        for hook in reversed(self._hooks_named(f"after_{signal}")):
+            try:
+                hook(self, *args, **kwargs)
+            except Exception:
+                self.logger.critical("Unexpected failure in after_%s of %r.", signal, hook, exc_info=True)
+
+    def _hooks_named(self, name: str) -> list[Any]:
+        if self._hooks_of != len(self.middleware):
+            self._hooks, self._hooks_of = {}, len(self.middleware)
+        hooks = self._hooks.get(name)
+        if hooks is None:
+            nothing = getattr(Middleware, name, None)
+            hooks = [
+                getattr(middleware, name)
+                for middleware in self.middleware
+                if getattr(type(middleware), name, None) is not nothing
+            ]
+            self._hooks[name] = hooks
+        return hooks
 
     # -- declaring -------------------------------------------------------------------------------
 
@@ -331,6 +385,8 @@ class _Shutdown(Middleware):
     def before_worker_boot(self, broker: Broker, worker: dramatiq.Worker) -> None:
         if isinstance(broker, JobBroker):
             broker.use_slots(worker.worker_threads)
+            worker.work_queue = work_queue = WorkQueue()  # type: ignore[assignment]
+            broker.use_work_queue(work_queue)
 
     def before_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
         if isinstance(broker, JobBroker):

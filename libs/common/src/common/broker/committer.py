@@ -7,10 +7,9 @@ one and short jobs that end together share one call (group commit, DeWitt et al.
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 import time
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -20,7 +19,7 @@ from common.errors import StoreFull, StoreUnavailable
 from common.job.model import Content, Progress
 from common.job.outcome import Outcome
 from common.store import jobs
-from common.store.keys import QueueKeys
+from common.store.keys import QueueKeys, queue_keys
 from common.store.operation import Operation, SyncRunner
 
 #: The most jobs in one script call: keeps the server's longest script under about 3 ms.
@@ -52,15 +51,16 @@ class Committer:
     """Owns one thread, started with the first item. `on_committed` hears of each end that was written."""
 
     def __init__(
-        self, runner: SyncRunner, namespace: str, on_committed: Callable[[RunningJob], None]
+        self, runner: SyncRunner, namespace: str, on_committed: Callable[[list[RunningJob]], None]
     ) -> None:
         self._runner = runner
         self._namespace = namespace
         self._on_committed = on_committed
-        self._items: queue.SimpleQueue[_Report | _End] = queue.SimpleQueue()
-        self._room = threading.BoundedSemaphore(WAITING_MAX)
+        self._items: deque[_Report | _End] = deque()
+        #: Items that were put and are not written yet.
         self._open = 0
-        self._settled = threading.Condition()
+        self._idle = False
+        self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def report(self, job: RunningJob, progress: Progress) -> None:
@@ -77,8 +77,8 @@ class Committer:
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything is written; False if the time ran out first."""
-        with self._settled:
-            return self._settled.wait_for(lambda: self._open == 0, timeout_s)
+        with self._changed:
+            return self._changed.wait_for(lambda: self._open == 0, timeout_s)
 
     @property
     def alive(self) -> bool:
@@ -86,35 +86,42 @@ class Committer:
         return self._thread is None or self._thread.is_alive()
 
     def _keys(self, job: RunningJob) -> QueueKeys:
-        return QueueKeys(self._namespace, job.queue)
+        return queue_keys(self._namespace, job.queue)
 
     def _put(self, item: _Report | _End) -> None:
-        self._room.acquire()
-        with self._settled:
+        with self._changed:
+            if self._open >= WAITING_MAX:
+                self._changed.wait_for(lambda: self._open < WAITING_MAX)
+            self._items.append(item)
             self._open += 1
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="Committer", daemon=True)
                 self._thread.start()
-        self._items.put(item)
+            elif self._idle:
+                self._changed.notify_all()
+
+    def _take(self) -> list[_Report | _End]:
+        """Wait for the next batch: all that is there, up to BATCH."""
+        with self._changed:
+            self._idle = True
+            self._changed.wait_for(lambda: self._items)
+            self._idle = False
+            return [self._items.popleft() for _ in range(min(BATCH, len(self._items)))]
 
     def _run(self) -> None:
         while True:
-            batch = [self._items.get()]
-            while len(batch) < BATCH:
-                try:
-                    batch.append(self._items.get_nowait())
-                except queue.Empty:
-                    break
+            batch = self._take()
             try:
                 self._write(batch)
             except Exception:
                 # An answer that nobody foresaw must not end the thread: the leases of this batch run
                 # out, and the jobs run again.
                 _log.exception("a batch of %d outcomes could not be written", len(batch))
-            with self._settled:
+            with self._changed:
+                full = self._open >= WAITING_MAX
                 self._open -= len(batch)
-                self._settled.notify_all()
-            self._room.release(len(batch))
+                if full or self._open == 0:
+                    self._changed.notify_all()
 
     def _write(self, batch: list[_Report | _End]) -> None:
         """Write reports one by one, then ends by queue. A job's reports stand before its end."""
@@ -128,6 +135,7 @@ class Committer:
         for keys, of_queue in ends.items():
             operation = jobs.finish(keys, [(end.job.lease.member, end.outcome) for end in of_queue])
             states = self._insist(operation)
+            self._on_committed([end.job for end in of_queue])
             for end, state in zip(of_queue, states, strict=True):
                 if state is None:
                     _log.warning(
@@ -135,7 +143,6 @@ class Committer:
                         end.job.job_id,
                         end.job.attempt,
                     )
-                self._on_committed(end.job)
 
     def _write_report(self, item: _Report) -> None:
         if item.job.stop_reason is StopReason.LOST:

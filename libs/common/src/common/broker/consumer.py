@@ -18,7 +18,7 @@ from common.broker.middleware import error_of
 from common.broker.running import RunningJob
 from common.errors import JobsError
 from common.job.model import ErrorClass, JobError
-from common.job.outcome import Fail, Release
+from common.job.outcome import Fail, Outcome, Release
 from common.store import jobs
 from common.store.jobs import Lease
 from common.store.keys import QueueKeys
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: A consumer looks again after this at the latest (s): what a lost wake-up costs.
 WAIT_MAX_S: Final = 1.0
+#: What was leased ahead and has not started after this (s) goes back; also the longest wait for a slot.
+STUCK_AFTER_S: Final = 0.1
 #: A job whose actor this worker does not know, as in a rolling deploy, waits this long (ms) for another.
 UNKNOWN_ACTOR_DELAY_MS: Final = 5_000
 _log = logging.getLogger(__name__)
@@ -60,11 +62,12 @@ class JobConsumer(Consumer):
         """
         if self._fetched:
             return self._fetched.popleft()
+        self._broker.give_back_stuck()
         if self._broker.draining.is_set():
             time.sleep(self._timeout_s)
             return None
         slots = self._broker.slots
-        taken = slots.take(self._keys.queue, self._timeout_s)
+        taken = slots.take(self._keys.queue, min(self._timeout_s, STUCK_AFTER_S))
         if taken == 0:
             return None
         leased = 0
@@ -116,23 +119,25 @@ class JobConsumer(Consumer):
         except JobsError as error:
             raise ConnectionClosed(error) from error
         self._cursor.number += 1
-        for lease in fetched.leases:
-            self._take(lease, asked_s)
+        if fetched.leases:
+            read = [self._read(lease) for lease in fetched.leases]
+            self._broker.keeper.hold((job for _, job in read), asked_s)
+            for message, job in read:
+                if message is None:
+                    self._end(job, Fail(_undecodable(job.lease)))
+                else:
+                    self._fetched.append(JobMessage(message, job))
         return fetched
 
-    def _take(self, lease: Lease, asked_s: float) -> None:
+    def _read(self, lease: Lease) -> tuple[Message[Any] | None, RunningJob]:
+        """Return a lease's message and job; None for a message that cannot be decoded."""
         try:
             message: Message[Any] = Message.decode(lease.payload)
         except DecodeError:
-            job = RunningJob(lease, self._keys.queue, "?", self._broker.committer)
-            self._broker.keeper.hold(job, asked_s)
-            self._end(job, Fail(_undecodable(lease)))
-            return
+            return None, RunningJob(lease, self._keys.queue, "?", self._broker.committer)
         if message.queue_name != self._keys.queue:
             message = message.copy(queue_name=self._keys.queue)
-        job = RunningJob(lease, self._keys.queue, message.actor_name, self._broker.committer)
-        self._broker.keeper.hold(job, asked_s)
-        self._fetched.append(JobMessage(message, job))
+        return message, RunningJob(lease, self._keys.queue, message.actor_name, self._broker.committer)
 
     def _sleep(self, wait_ms: int | None) -> None:
         """Wait for a wake-up, or until something is due."""
@@ -146,8 +151,11 @@ class JobConsumer(Consumer):
         except redis.RedisError as error:
             raise ConnectionClosed(error) from error
 
-    def _end(self, job: RunningJob, outcome: Any) -> None:
-        self._broker.slots.give(self._keys.queue, 1)
+    def _end(self, job: RunningJob, outcome: Outcome) -> None:
+        slots = self._broker.slots
+        if job.started_s:
+            slots.pace(self._keys.queue).note(time.monotonic() - job.started_s)
+        slots.give(self._keys.queue, 1)
         self._broker.committer.end(job, outcome)
 
 

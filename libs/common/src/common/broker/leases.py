@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Final
 
 from common.broker.running import RunningJob, StopReason
@@ -38,19 +39,21 @@ class LeaseKeeper:
         self._thread: threading.Thread | None = None
         self._last_contact_s = time.monotonic()
 
-    def hold(self, job: RunningJob, fetched_s: float) -> None:
-        """Keep a lease that was asked for at `fetched_s` (monotonic s), which is no later than it began."""
+    def hold(self, jobs: Iterable[RunningJob], fetched_s: float) -> None:
+        """Keep leases that were asked for at `fetched_s` (monotonic s), which is no later than they began."""
         with self._lock:
-            self._held[job.lease.member] = (job, fetched_s)
+            for job in jobs:
+                self._held[job.lease.member] = (job, fetched_s)
             self._last_contact_s = max(self._last_contact_s, fetched_s)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="LeaseKeeper", daemon=True)
                 self._thread.start()
 
-    def drop(self, job: RunningJob) -> None:
-        """Let a lease go: its job's end is written."""
+    def drop(self, jobs: Iterable[RunningJob]) -> None:
+        """Let leases go: the ends of their jobs are written."""
         with self._lock:
-            self._held.pop(job.lease.member, None)
+            for job in jobs:
+                self._held.pop(job.lease.member, None)
 
     def find(self, member: str) -> RunningJob | None:
         """Return the held job of a lease member."""

@@ -41,6 +41,7 @@ class Lifecycle(Middleware):
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         if isinstance(message, JobMessage):
+            message.job.started_s = time.monotonic()
             set_current_job(message.job)
 
     def after_process_message(

@@ -44,7 +44,8 @@ class RunningJob:
         self.lease = lease
         self.queue = queue
         self.actor = actor
-        self.started_s = time.monotonic()
+        #: When a thread took it up (monotonic s); 0 while it waits for one.
+        self.started_s = 0.0
         self.result: Content | None = None
         #: Set by job code or middleware; the broker decides otherwise.
         self.outcome: Outcome | None = None

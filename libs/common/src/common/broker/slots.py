@@ -1,10 +1,12 @@
-"""Free worker threads, shared by all queues of a worker: what is leased can start at once."""
+"""Free worker threads, shared by all queues of a worker: what is leased can start at once, or very soon."""
 
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
+
+from common.broker.pace import AHEAD_MAX, Pace
 
 
 class Slots:
@@ -19,23 +21,38 @@ class Slots:
     def __init__(self, total: int, limits: Mapping[str, int] | None = None, limit: int | None = None) -> None:
         self.total = total
         self._limits = dict(limits or {})
-        self._limit = total if limit is None else limit
+        self._limit = limit
         self._used: Counter[str] = Counter()
+        self._all_used = 0
+        self._paces: defaultdict[str, Pace] = defaultdict(Pace)
         self._closed = False
+        self._waiting: Counter[str] = Counter()
         self._changed = threading.Condition()
 
     @property
     def used(self) -> int:
-        """How many threads are taken, over all queues."""
-        return self._used.total()
+        """How many jobs are leased, over all queues."""
+        return self._all_used
+
+    def pace(self, queue: str) -> Pace:
+        """Return how fast the jobs of a queue run here."""
+        return self._paces[queue]
 
     def take(self, queue: str, timeout_s: float) -> int:
-        """Take all slots free for `queue`, waiting for the first up to `timeout_s`; 0 if none came."""
+        """Take all slots free for `queue`, waiting for the first up to `timeout_s`; 0 if none came.
+
+        While every thread is busy it waits until half of what may be leased ahead is used up, so that
+        jobs are fetched many at a time.
+        """
         with self._changed:
-            if not self._changed.wait_for(lambda: self._free(queue) > 0, timeout_s):
+            self._waiting[queue] += 1
+            came = self._changed.wait_for(lambda: self._worth_taking(queue), timeout_s)
+            self._waiting[queue] -= 1
+            if not came:
                 return 0
-            taken = self._free(queue)
+            taken = min(self._free(queue), AHEAD_MAX)
             self._used[queue] += taken
+            self._all_used += taken
             return taken
 
     def give(self, queue: str, count: int) -> None:
@@ -44,7 +61,9 @@ class Slots:
             return
         with self._changed:
             self._used[queue] -= count
-            self._changed.notify_all()
+            self._all_used -= count
+            if any(waiting and self._worth_taking(name) for name, waiting in self._waiting.items()):
+                self._changed.notify_all()
 
     def close(self) -> None:
         """Let no one take a slot from now on."""
@@ -52,8 +71,21 @@ class Slots:
             self._closed = True
             self._changed.notify_all()
 
+    def _limit_of(self, queue: str) -> int | None:
+        return self._limits.get(queue, self._limit)
+
+    def _ahead(self, queue: str) -> int:
+        """Return how many jobs may be leased ahead; none where a limit counts what runs at once."""
+        return 0 if self._limit_of(queue) is not None else self._paces[queue].ahead(self.total)
+
     def _free(self, queue: str) -> int:
         if self._closed:
             return 0
-        limit = self._limits.get(queue, self._limit)
-        return min(self.total - self._used.total(), limit - self._used[queue])
+        limit = self._limit_of(queue)
+        if limit is not None:
+            return min(self.total - self._all_used, limit - self._used[queue])
+        return self.total + self._ahead(queue) - self._all_used
+
+    def _worth_taking(self, queue: str) -> bool:
+        free = self._free(queue)
+        return free > 0 and (self._all_used < self.total or 2 * free >= self.total + self._ahead(queue))

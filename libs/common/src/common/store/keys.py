@@ -31,21 +31,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache, cached_property
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class QueueKeys:
     """The keys of one queue."""
 
     namespace: str
     queue: str
 
-    @property
+    @cached_property
     def prefix(self) -> str:
         return f"{{{self.namespace}:{self.queue}}}:"
 
     def all(self) -> tuple[str, ...]:
         """Return KEYS for every script of a queue, in the order that lua/queue.lua names them."""
+        return self._all
+
+    @cached_property
+    def _all(self) -> tuple[str, ...]:
         prefix = self.prefix
         return (
             f"{prefix}config",
@@ -81,6 +86,12 @@ class QueueKeys:
     def cancel_channel(self) -> str:
         """The pub/sub channel on which `cancel` names leased jobs."""
         return f"{self.prefix}cancel"
+
+
+@cache
+def queue_keys(namespace: str, queue: str) -> QueueKeys:
+    """Return the keys of a queue; the same object each time."""
+    return QueueKeys(namespace, queue)
 
 
 def queues(namespace: str) -> str:

@@ -11,6 +11,7 @@ A field whose value is the default is left out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -109,6 +110,7 @@ def accepted(request: JobRequest, now_ms: int) -> Job:
     )
 
 
+@lru_cache(maxsize=256)
 def retry_of(max_attempts: str | None, min_backoff: str | None, max_backoff: str | None) -> RetryPolicy:
     """Read a retry policy from its three fields, each '' or None for the default."""
     return RetryPolicy(

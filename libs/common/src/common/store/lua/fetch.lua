@@ -22,8 +22,10 @@ local now = clock(ARGV[1])
 local LOST = '{"class":"WORKER_LOST","reason":"WORKER_LOST","message":"its worker vanished too often",'
   .. '"suggestion":"look at the memory limit and the last log lines of the workers","attempt":%d,"at":%.0f}'
 
-local function row(id, attempt)
-  local f = redis.call('HMGET', job_key(id), 'tenant', 'spent', 'lost', 'max', 'backoff_min', 'backoff_max', 'timeout')
+-- Record fields that a worker needs, as it gets them.
+local ROW = {'tenant', 'spent', 'lost', 'max', 'backoff_min', 'backoff_max', 'timeout'}
+
+local function row(id, attempt, f)
   return {id, attempt, f[1], f[2] or '0', f[3] or '0', f[4] or '', f[5] or '', f[6] or '', f[7] or '',
     redis.call('GET', PREFIX .. 'payload:' .. id) or ''}
 end
@@ -64,47 +66,50 @@ local function take_back(member)
   end
 end
 
--- Takes the next job: the tenant with the least virtual time, its job with the earliest deadline.
-local function pop()
-  while true do
-    local head = redis.call('ZRANGE', TENANTS, 0, 0, 'WITHSCORES')
-    if #head == 0 then return nil end
-    local tenant, vtime = head[1], tonumber(head[2])
-    local id = redis.call('ZPOPMIN', ready_key(tenant))[1]
-    if id then
-      gauge('ready', -1)
-      redis.call('HSET', COUNTERS, 'vtime', vtime)
-    end
-    if redis.call('ZCARD', ready_key(tenant)) == 0 then
-      redis.call('ZREM', TENANTS, tenant)
-    else
-      redis.call('ZADD', TENANTS, vtime + 1, tenant)
-    end
-    if id then return id end
+-- Takes up to `most` ids. While several tenants have jobs, one from the tenant with the least virtual time,
+-- its job with the earliest deadline; a tenant that is alone gives all that is wanted at once.
+local function pop(most)
+  local heads = redis.call('ZRANGE', TENANTS, 0, 1, 'WITHSCORES')
+  if #heads == 0 then return nil end
+  local tenant, vtime = heads[1], tonumber(heads[2])
+  local wanted = #heads == 2 and most or 1
+  local popped = redis.call('ZPOPMIN', ready_key(tenant), wanted)
+  local ids = {}
+  for i = 1, #popped, 2 do ids[#ids + 1] = popped[i] end
+  gauge('ready', -#ids)
+  if #ids > 0 then redis.call('HSET', COUNTERS, 'vtime', ms(vtime + #ids - 1)) end
+  if redis.call('ZCARD', ready_key(tenant)) == 0 then
+    redis.call('ZREM', TENANTS, tenant)
+  else
+    redis.call('ZADD', TENANTS, ms(vtime + #ids), tenant)
   end
+  return ids
 end
 
--- Starts a job and returns its attempt, or nil if it had expired or has no record.
+-- Starts a job and returns its attempt and row, or nil if it had expired or has no record.
+local leases = {}
 local function start(id)
-  local f = redis.call('HMGET', job_key(id), 'attempt', 'expire', 'ready', 'created')
-  if not f[4] then return nil end
-  local attempt = tonumber(f[1] or 0) + 1
-  if f[2] and tonumber(f[2]) <= now then
+  local key = job_key(id)
+  local f = redis.call('HMGET', key, 'tenant', 'spent', 'lost', 'max', 'backoff_min', 'backoff_max', 'timeout',
+    'attempt', 'expire', 'ready', 'created', 'revision')
+  if not f[11] then return nil end
+  local attempt = tonumber(f[8] or 0) + 1
+  if f[9] and tonumber(f[9]) <= now then
     finalise(id, 'EXPIRED', now, attempt - 1)
     return nil
   end
-  redis.call('HSET', job_key(id), 'state', 'RUNNING', 'attempt', attempt, 'started', ms(now), 'worker', ARGV[7],
-    'updated', ms(now))
-  redis.call('HINCRBY', job_key(id), 'revision', 1)
+  redis.call('HSET', key, 'state', 'RUNNING', 'attempt', attempt, 'started', ms(now), 'worker', ARGV[7],
+    'updated', ms(now), 'revision', tonumber(f[12] or 0) + 1)
   if attempt > 1 then
-    redis.call('HDEL', job_key(id), 'progress')
+    redis.call('HDEL', key, 'progress')
     redis.call('UNLINK', PREFIX .. 'parts:' .. id)
   end
-  redis.call('ZADD', LEASES, ms(now + lease_ms), id .. '/' .. attempt)
+  leases[#leases + 1] = ms(now + lease_ms)
+  leases[#leases + 1] = id .. '/' .. attempt
   count('started')
-  observe('w', now - tonumber(f[3] or f[4]))
+  observe('w', now - tonumber(f[10] or f[11]))
   emit_state(id, now, attempt, 'RUNNING')
-  return attempt
+  return attempt, row(id, attempt, f)
 end
 
 promote(SCHEDULED)
@@ -120,20 +125,28 @@ local last = redis.call('GET', fetched)
 local repeated = last and string.match(last, '^(%d+) ') == number
 if repeated then
   for member in string.gmatch(string.match(last, ' (.*)$'), '[^ ]+') do
-    if redis.call('ZSCORE', LEASES, member) then reply[#reply + 1] = row(split_member(member)) end
-  end
-elseif not paused then
-  local members = {}
-  while #members < want do
-    local id = pop()
-    if not id then break end
-    local attempt = start(id)
-    if attempt then
-      members[#members + 1] = id .. '/' .. attempt
-      reply[#reply + 1] = row(id, attempt)
+    if redis.call('ZSCORE', LEASES, member) then
+      local id, attempt = split_member(member)
+      reply[#reply + 1] = row(id, attempt, redis.call('HMGET', job_key(id), unpack(ROW)))
     end
   end
-  if #members > 0 then
+elseif not paused then
+  local taken = 0
+  while taken < want do
+    local ids = pop(want - taken)
+    if not ids then break end
+    for _, id in ipairs(ids) do
+      local attempt, started = start(id)
+      if attempt then
+        taken = taken + 1
+        reply[#reply + 1] = started
+      end
+    end
+  end
+  if taken > 0 then
+    in_slices('ZADD', LEASES, leases)
+    local members = {}
+    for i = 2, #leases, 2 do members[#members + 1] = leases[i] end
     redis.call('SET', fetched, number .. ' ' .. table.concat(members, ' '), 'PX', lease_ms)
   end
 end

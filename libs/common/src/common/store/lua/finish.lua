@@ -23,48 +23,70 @@ local NEXT = {
     cancelled = 'CANCELLED'},
 }
 
-local function finish_one(member, outcome, delay, error_json, media, result, payload)
+-- One read and one removal fence the whole batch.
+local members = {}
+for at = 2, #ARGV, 7 do members[#members + 1] = ARGV[at] end
+local held = redis.call('ZMSCORE', LEASES, unpack(members))
+redis.call('ZREM', LEASES, unpack(members))
+if redis.call('SCARD', CANCELLING) > 0 then redis.call('SREM', CANCELLING, unpack(members)) end
+
+-- Where a job waits that runs again, and what its record says of it.
+local function wait_again(id, state, due, tenant, score, fields)
+  if state == 'RETRYING' then
+    redis.call('ZADD', RETRYING, ms(due), id)
+    count('retried')
+  elseif due > now then
+    redis.call('ZADD', SCHEDULED, ms(due), id)
+  else
+    make_ready(id, tenant, score)
+    fields[#fields + 1] = 'ready'
+    fields[#fields + 1] = ms(now)
+    return
+  end
+  fields[#fields + 1] = 'run_at'
+  fields[#fields + 1] = ms(due)
+end
+
+local function finish_one(place, member, outcome, delay, error_json, media, result, payload)
   local id, attempt = split_member(member)
   local key = job_key(id)
-  local f = redis.call('HMGET', key, 'state', 'finished', 'tenant', 'score', 'started')
-  if redis.call('ZREM', LEASES, member) == 0 then
+  local f = redis.call('HMGET', key, 'state', 'finished', 'tenant', 'score', 'started', 'spent', 'revision')
+  if not held[place] then
     local last, answer = string.match(f[2] or '', '^(%d+) (%u+)$')
     return tonumber(last) == attempt and answer or 'STALE'
   end
-  redis.call('SREM', CANCELLING, member)
+  held[place] = false -- a member that stands twice in one batch ends once
   if not f[1] then return 'STALE' end
   local state = NEXT[f[1]][outcome]
-  redis.call('HSET', key, 'finished', attempt .. ' ' .. state)
-  if outcome ~= 'release' and outcome ~= 'cancelled' then redis.call('HINCRBY', key, 'spent', 1) end
+  local fields = {'state', state, 'finished', attempt .. ' ' .. state, 'updated', ms(now),
+    'revision', tonumber(f[7] or 0) + 1}
+  if outcome ~= 'release' and outcome ~= 'cancelled' then
+    fields[#fields + 1] = 'spent'
+    fields[#fields + 1] = tonumber(f[6] or 0) + 1
+  end
+  if error_json ~= '' then
+    fields[#fields + 1] = 'error'
+    fields[#fields + 1] = error_json
+  end
   observe('r', now - tonumber(f[5]))
   if media ~= '' then redis.call('HSET', PREFIX .. 'result:' .. id, 'media', media, 'data', result) end
   if payload ~= '' then redis.call('SET', PREFIX .. 'payload:' .. id, payload) end
   if state == 'RETRYING' or state == 'PENDING' then
-    local due = now + tonumber(delay)
-    redis.call('HSET', key, 'state', state, 'updated', ms(now))
-    redis.call('HINCRBY', key, 'revision', 1)
-    if error_json ~= '' then redis.call('HSET', key, 'error', error_json) end
-    if state == 'RETRYING' then
-      redis.call('HSET', key, 'run_at', ms(due))
-      redis.call('ZADD', RETRYING, ms(due), id)
-      count('retried')
-    elseif due > now then
-      redis.call('HSET', key, 'run_at', ms(due))
-      redis.call('ZADD', SCHEDULED, ms(due), id)
-    else
-      redis.call('HSET', key, 'ready', ms(now))
-      make_ready(id, f[3], f[4])
-    end
+    wait_again(id, state, now + tonumber(delay), f[3], f[4], fields)
     rings = rings + 1
     emit_state(id, now, attempt, state, error_json)
   else
-    finalise(id, state, now, attempt, error_json)
+    fields[#fields + 1] = 'ended'
+    fields[#fields + 1] = ms(now)
+    note_done(id, state, now, attempt, error_json)
   end
+  redis.call('HSET', key, unpack(fields))
   return state
 end
 
-for at = 2, #ARGV, 7 do
-  reply[#reply + 1] = finish_one(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5],
+for place = 1, #members do
+  local at = 2 + (place - 1) * 7
+  reply[place] = finish_one(place, ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5],
     ARGV[at + 6])
 end
 if rings > 0 then ring(rings) end

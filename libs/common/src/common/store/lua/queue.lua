@@ -56,7 +56,7 @@ local function emit_state(id, now, attempt, state, error_json)
   emit('S', id, now, attempt, state, error_json or '')
 end
 
-local function commit(now)
+local function commit_counts(now)
   local minute = PREFIX .. 'minute:' .. ms(math.floor(now / 60000))
   local counted = false
   for field, by in pairs(counts) do
@@ -99,31 +99,59 @@ local function delete_job(id)
   redis.call('ZREM', JOBS, id)
 end
 
+-- Calls a variadic command for a list of arguments, a slice at a time.
+local function in_slices(command, key, list)
+  for from = 1, #list, 1000 do
+    redis.call(command, key, unpack(list, from, math.min(from + 999, #list)))
+  end
+end
+
 -- Removes a few final jobs that are both more than are kept and older than they are kept.
-local function trim(state, now)
+local function trim(state, now, most)
   local done = PREFIX .. 'done:' .. state
   local surplus = redis.call('ZCARD', done) - KEPT[state]
   if surplus <= 0 then return end
-  local old = redis.call('ZRANGE', done, '-inf', ms(now - KEPT_MS[state]), 'BYSCORE', 'LIMIT', 0, math.min(surplus, 8))
+  local old = redis.call('ZRANGE', done, '-inf', ms(now - KEPT_MS[state]), 'BYSCORE', 'LIMIT', 0, math.min(surplus, most))
   for _, id in ipairs(old) do
     redis.call('ZREM', done, id)
     delete_job(id)
   end
 end
 
--- Makes a job final.
+-- Makes a job final, but for its entry among the final ones, which note_done() keeps for the whole call.
+local done = {}
+local function note_done(id, state, now, attempt, error_json)
+  local entries = done[state] or {}
+  done[state] = entries
+  entries[#entries + 1] = ms(now)
+  entries[#entries + 1] = id
+  count(string.lower(state))
+  emit_state(id, now, attempt, state, error_json)
+end
+
+-- Writes what note_done() noted, and removes a few old jobs of the same states.
+local function commit_done(now)
+  for state, entries in pairs(done) do
+    in_slices('ZADD', PREFIX .. 'done:' .. state, entries)
+    trim(state, now, 8 + #entries)
+  end
+end
+
 local function finalise(id, state, now, attempt, error_json)
   redis.call('HSET', job_key(id), 'state', state, 'ended', ms(now), 'updated', ms(now))
   if error_json and error_json ~= '' then redis.call('HSET', job_key(id), 'error', error_json) end
   redis.call('HINCRBY', job_key(id), 'revision', 1)
-  redis.call('ZADD', PREFIX .. 'done:' .. state, ms(now), id)
-  count(string.lower(state))
-  emit_state(id, now, attempt, state, error_json)
-  trim(state, now)
+  note_done(id, state, now, attempt, error_json)
 end
 
 -- Splits "id/attempt".
 local function split_member(member)
   local id, attempt = string.match(member, '^(.*)/(%d+)$')
   return id, tonumber(attempt)
+end
+
+-- Ends a call that changed something: every script that writes calls this once, last.
+local function commit(now)
+  commit_done(now)
+  commit_counts(now)
 end

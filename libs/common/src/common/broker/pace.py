@@ -1,0 +1,40 @@
+"""How long the jobs of a queue take, and so how many may be leased ahead of a free thread.
+
+A worker that fetches one job at a time spends more on fetching than a job of a millisecond takes. For
+queues of such jobs it leases about 50 ms of work ahead; for longer jobs, nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Work that may be leased ahead (s).
+AHEAD_S: Final = 0.05
+#: The most jobs leased ahead, and in one fetch: keeps the server's longest script under about 3 ms.
+AHEAD_MAX: Final = 256
+#: Weight of the newest job in the moving average.
+_NEWEST: Final = 0.1
+#: Until this many jobs were seen, nothing is leased ahead.
+_KNOWN_AFTER: Final = 8
+
+
+class Pace:
+    """The moving average of one queue's run times. Racing updates lose a sample, which does no harm."""
+
+    def __init__(self) -> None:
+        self._mean_s = 0.0
+        self._seen = 0
+
+    def note(self, elapsed_s: float) -> None:
+        """Take account of a job that ran for `elapsed_s`. A long one counts at once, short ones by and by."""
+        self._seen += 1
+        if elapsed_s > self._mean_s and elapsed_s > AHEAD_S:
+            self._mean_s = elapsed_s
+        else:
+            self._mean_s += _NEWEST * (elapsed_s - self._mean_s)
+
+    def ahead(self, threads: int) -> int:
+        """Return how many jobs may be leased ahead of `threads` busy threads."""
+        if self._seen < _KNOWN_AFTER or self._mean_s >= AHEAD_S:
+            return 0
+        return min(AHEAD_MAX, int(threads * AHEAD_S / max(self._mean_s, 1e-6)))
