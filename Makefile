@@ -16,7 +16,7 @@ BENCH_TARGETS := $(subst _,-,$(addprefix bench-,$(BENCHMARKS)))
 FAMILIES := REDIS|OPENAI|BOTHSIDES|OTEL|AUTH|JOB|WORKER|SCHEDULER|MONITOR|CONVERSATION|NAMESPACE|LOG|DRAMATIQ|dramatiq|PYTEST
 WITHOUT_SETTINGS := env $$(env | sed -nE 's/^(($(FAMILIES))(_[A-Za-z0-9_]*)?)=.*/-u \1/p')
 
-.PHONY: help setup test test-all lint format demo up lock protos clean $(BENCH_TARGETS)
+.PHONY: help setup test model-check test-all lint format demo up lock protos clean $(BENCH_TARGETS)
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -31,6 +31,9 @@ setup: ## Make .venv: the locked packages, ours, and the generated contract (doe
 
 test: setup ## Run the tests; each starts the servers it needs (ARGS="-k name" to choose)
 	@$(WITHOUT_SETTINGS) $(BIN)/pytest --import-mode=importlib -n 2 --dist loadgroup $(ARGS)
+
+model-check: setup ## Hold the scripts to the model for long (EXAMPLES=2000 random lives of a queue)
+	@$(WITHOUT_SETTINGS) MODEL_CHECK_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/pytest --import-mode=importlib tests/integration/store/test_store_model.py
 
 test-all: test ## Run the tests, and those that need more than Python (there are none yet)
 	@echo "test-all: no test needs more than Python yet, so this was all of them"
