@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,10 +19,12 @@ class Program:
     """A running child in a process group of its own."""
 
     def __init__(self, command: list[str], environment: Mapping[str, str] | None = None) -> None:
-        self.process = subprocess.Popen(  # the command is the test's own
+        # A file, not a pipe: a pipe that nobody reads stops a program that logs much.
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # closed by kill()
+        self.process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             env={**os.environ, **(environment or {})},
             start_new_session=True,
         )
@@ -36,20 +39,22 @@ class Program:
         for line in self.process.stdout:
             if line.decode().strip() == expected:
                 return
-        assert self.process.stderr is not None
-        raise AssertionError(f"ended before it said {expected!r}:\n{self.process.stderr.read().decode()}")
+        self._errors.seek(0)
+        raise AssertionError(f"ended before it said {expected!r}:\n{self._errors.read().decode()}")
 
     def kill(self) -> None:
         """SIGKILL the whole group, and wait until it is gone."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.communicate()
+        self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        self._errors.close()
 
     def terminate(self, timeout_s: float = 20) -> int:
         """SIGTERM it, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=timeout_s)
-        return self.process.returncode
+        return self.process.wait(timeout_s)
 
 
 @contextmanager

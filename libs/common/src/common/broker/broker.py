@@ -7,7 +7,6 @@ command stay as they are.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import socket
@@ -28,17 +27,17 @@ from dramatiq.middleware import AgeLimit, Callbacks, CurrentMessage, Middleware,
 from common.broker.cancels import CancelListener
 from common.broker.committer import Committer
 from common.broker.consumer import STUCK_AFTER_S, FetchCursor, JobConsumer
+from common.broker.hooks import Hooks
 from common.broker.leases import LeaseKeeper
 from common.broker.message import JobMessage
 from common.broker.middleware import AsyncActors, JobRetries, Lifecycle, error_of
+from common.broker.request import request_of
 from common.broker.running import RunningJob, StopReason
 from common.broker.slots import Slots
 from common.broker.work_queue import WorkQueue
-from common.errors import InvalidField, QueueFull, RequestIdReused, StoreUnavailable
-from common.job.ids import new_job_id
-from common.job.model import DEFAULT_TENANT, JobRequest, RetryPolicy
+from common.errors import QueueFull, RequestIdReused, StoreUnavailable
+from common.job.model import RetryPolicy
 from common.job.outcome import Release, Retry
-from common.job.priority import Priority
 from common.store import jobs, queues, stats
 from common.store.keys import QueueKeys
 from common.store.operation import Operation, SyncRunner
@@ -100,9 +99,9 @@ class JobBroker(Broker):
                 AsyncActors(timeout_ms),
                 JobRetries(),
             ]
-        self._hooks: dict[str, list[Any]] = {}
-        self._hooks_of = 0
-        super().__init__(middleware=[Lifecycle(), *middleware, _Shutdown()])
+        self._hooks = Hooks()
+        super().__init__(middleware=[Lifecycle(), *middleware, WorkerLife()])
+        self._hooks = Hooks(self.middleware)
         logging.getLogger("dramatiq.worker.WorkerThread").addFilter(_keeps_results)
         self.queues: dict[str, QueueKeys] = {}
         self.client: Any = client
@@ -187,7 +186,7 @@ class JobBroker(Broker):
 
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
         """Call the hooks that some middleware has of its own; most of Dramatiq's do nothing."""
-        for hook in self._hooks_named(f"before_{signal}"):
+        for hook in self._hooks.named(f"before_{signal}"):
             try:
                 hook(self, *args, **kwargs)
             except MiddlewareError:
@@ -197,25 +196,11 @@ class JobBroker(Broker):
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
         """As emit_before, in reverse order; nothing raised there goes further."""
-        for hook in reversed(self._hooks_named(f"after_{signal}")):
+        for hook in reversed(self._hooks.named(f"after_{signal}")):
             try:
                 hook(self, *args, **kwargs)
             except Exception:
                 self.logger.critical("Unexpected failure in after_%s of %r.", signal, hook, exc_info=True)
-
-    def _hooks_named(self, name: str) -> list[Any]:
-        if self._hooks_of != len(self.middleware):
-            self._hooks, self._hooks_of = {}, len(self.middleware)
-        hooks = self._hooks.get(name)
-        if hooks is None:
-            nothing = getattr(Middleware, name, None)
-            hooks = [
-                getattr(middleware, name)
-                for middleware in self.middleware
-                if getattr(type(middleware), name, None) is not nothing
-            ]
-            self._hooks[name] = hooks
-        return hooks
 
     # -- declaring -------------------------------------------------------------------------------
 
@@ -254,7 +239,7 @@ class JobBroker(Broker):
             return message._message
         self.declare_queue(message.queue_name)
         self.emit_before("enqueue", message, delay)
-        request = self._request_of(message, delay or 0)
+        request = request_of(message, self.actors.get(message.actor_name), self.retry, delay or 0)
         self._register(message.queue_name)
         keys = self.queues[message.queue_name]
         match self.run(jobs.submit(keys, [request]))[0]:
@@ -266,36 +251,6 @@ class JobBroker(Broker):
                 raise QueueFull(message.queue_name, depth)
         self.emit_after("enqueue", sent, delay)
         return sent
-
-    def _request_of(self, message: Message[Any], delay_ms: int) -> JobRequest:
-        actor = self.actors.get(message.actor_name)
-        options: Mapping[str, Any] = {**(actor.options if actor else {}), **message.options}
-        request_id = str(options.get("request_id") or "")
-        return JobRequest(
-            job_id=new_job_id(message.queue_name),
-            queue=message.queue_name,
-            actor=message.actor_name,
-            payload=message.encode(),
-            tenant=str(options.get("tenant") or DEFAULT_TENANT),
-            priority=_priority_of(options.get("priority")),
-            delay_ms=max(0, delay_ms),
-            deadline_ms=_whole(options, "deadline_ms"),
-            ttl_ms=_whole(options, "ttl_ms"),
-            retry=self._retry_of(options),
-            timeout_ms=_whole(options, "timeout_ms") or _whole(options, "time_limit"),
-            labels={str(key): str(value) for key, value in (options.get("labels") or {}).items()},
-            request_id=request_id,
-            request_digest=_digest(message) if request_id else "",
-        )
-
-    def _retry_of(self, options: Mapping[str, Any]) -> RetryPolicy:
-        retries = _whole(options, "max_retries")
-        most = self.retry.max_attempts if retries is None else retries + 1
-        return RetryPolicy(
-            most,
-            _whole(options, "min_backoff") or self.retry.min_backoff_ms,
-            _whole(options, "max_backoff") or self.retry.max_backoff_ms,
-        )
 
     # -- consuming -------------------------------------------------------------------------------
 
@@ -379,7 +334,7 @@ class JobBroker(Broker):
             time.sleep(_JOIN_EVERY_S)
 
 
-class _Shutdown(Middleware):
+class WorkerLife(Middleware):
     """Ties the broker's own threads to the worker's life."""
 
     def before_worker_boot(self, broker: Broker, worker: dramatiq.Worker) -> None:
@@ -406,28 +361,3 @@ def _settings_of(client: Any) -> Mapping[str, Any]:
     pool = getattr(client, "connection_pool", None)
     settings: Mapping[str, Any] = getattr(pool, "connection_kwargs", {})
     return settings
-
-
-def _priority_of(value: Any) -> Priority:
-    if value is None:
-        return Priority.NORMAL
-    try:
-        return Priority(str(value).upper())
-    except ValueError:
-        names = ", ".join(priority.value for priority in Priority)
-        raise InvalidField("priority", f"is not one of {names}") from None
-
-
-def _whole(options: Mapping[str, Any], name: str) -> int | None:
-    value = options.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
-        raise InvalidField(name, "must be a whole number of milliseconds, or a count, from 0")
-    return int(value)
-
-
-def _digest(message: Message[Any]) -> str:
-    """Digest what was asked: the actor and its arguments, not when or by which message."""
-    asked = {"actor": message.actor_name, "args": message.args, "kwargs": message.kwargs}
-    return hashlib.sha256(dramatiq.get_encoder().encode(asked)).hexdigest()[:32]

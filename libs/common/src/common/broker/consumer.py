@@ -60,12 +60,13 @@ class JobConsumer(Consumer):
             ConnectionClosed: The store does not answer. Dramatiq makes a new consumer, whose first
                 fetch repeats the last of this one.
         """
+        if self._broker.draining.is_set():
+            self.close()
+            time.sleep(self._timeout_s)
+            return None
         if self._fetched:
             return self._fetched.popleft()
         self._broker.give_back_stuck()
-        if self._broker.draining.is_set():
-            time.sleep(self._timeout_s)
-            return None
         slots = self._broker.slots
         taken = slots.take(self._keys.queue, min(self._timeout_s, STUCK_AFTER_S))
         if taken == 0:
@@ -78,6 +79,9 @@ class JobConsumer(Consumer):
             slots.give(self._keys.queue, taken - leased)
         if leased == 0:
             self._sleep(fetched.wait_ms)
+        if self._broker.draining.is_set():
+            # Asked to stop while it fetched: nothing of this may start any more.
+            self.close()
         return self._fetched.popleft() if self._fetched else None
 
     def ack(self, message: MessageProxy) -> None:

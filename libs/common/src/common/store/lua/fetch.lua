@@ -16,11 +16,10 @@
 --   id, attempt, tenant, spent, lost, max attempts, least backoff (ms), most backoff (ms), timeout (ms), payload
 -- A repeated number gets the first reply's jobs again, as far as their leases still run.
 -- @include queue
+-- @include reclaim
 
 local consumer, number, want, lease_ms = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local now = clock(ARGV[1])
-local LOST = '{"class":"WORKER_LOST","reason":"WORKER_LOST","message":"its worker vanished too often",'
-  .. '"suggestion":"look at the memory limit and the last log lines of the workers","attempt":%d,"at":%.0f}'
 
 -- Record fields that a worker needs, as it gets them.
 local ROW = {'tenant', 'spent', 'lost', 'max', 'backoff_min', 'backoff_max', 'timeout'}
@@ -28,42 +27,6 @@ local ROW = {'tenant', 'spent', 'lost', 'max', 'backoff_min', 'backoff_max', 'ti
 local function row(id, attempt, f)
   return {id, attempt, f[1], f[2] or '0', f[3] or '0', f[4] or '', f[5] or '', f[6] or '', f[7] or '',
     redis.call('GET', PREFIX .. 'payload:' .. id) or ''}
-end
-
-local function promote(waiting)
-  for _, id in ipairs(redis.call('ZRANGE', waiting, '-inf', ms(now), 'BYSCORE', 'LIMIT', 0, 100)) do
-    redis.call('ZREM', waiting, id)
-    local f = redis.call('HMGET', job_key(id), 'state', 'tenant', 'score', 'attempt')
-    -- An id without a record, as after a hand-made deletion, must not stop the queue.
-    if f[1] then
-      redis.call('HSET', job_key(id), 'state', 'PENDING', 'ready', ms(now), 'updated', ms(now))
-      redis.call('HDEL', job_key(id), 'run_at')
-      redis.call('HINCRBY', job_key(id), 'revision', 1)
-      make_ready(id, f[2], f[3])
-      if f[1] ~= 'PENDING' then emit_state(id, now, f[4] or 0, 'PENDING') end
-    end
-  end
-end
-
--- Takes back a lease that ran out: its worker is gone, or was silent for too long.
-local function take_back(member)
-  local id, attempt = split_member(member)
-  redis.call('ZREM', LEASES, member)
-  local cancelled = redis.call('SREM', CANCELLING, member) == 1
-  if redis.call('EXISTS', job_key(id)) == 0 then return end
-  local lost = redis.call('HINCRBY', job_key(id), 'lost', 1)
-  count('lost')
-  if cancelled then
-    finalise(id, 'CANCELLED', now, attempt)
-  elseif lost >= tonumber(ARGV[6]) then
-    finalise(id, 'FAILED', now, attempt, string.format(LOST, attempt, now))
-  else
-    local f = redis.call('HMGET', job_key(id), 'tenant', 'score')
-    redis.call('HSET', job_key(id), 'state', 'PENDING', 'ready', ms(now), 'updated', ms(now))
-    redis.call('HINCRBY', job_key(id), 'revision', 1)
-    make_ready(id, f[1], f[2])
-    emit_state(id, now, attempt, 'PENDING')
-  end
 end
 
 -- Takes up to `most` ids. While several tenants have jobs, one from the tenant with the least virtual time,
@@ -112,10 +75,10 @@ local function start(id)
   return attempt, row(id, attempt, f)
 end
 
-promote(SCHEDULED)
-promote(RETRYING)
+promote(SCHEDULED, now)
+promote(RETRYING, now)
 for _, member in ipairs(redis.call('ZRANGE', LEASES, '-inf', ms(now), 'BYSCORE', 'LIMIT', 0, 100)) do
-  take_back(member)
+  take_back(member, now, tonumber(ARGV[6]))
 end
 
 local paused = redis.call('HGET', CONFIG, 'paused') == '1'

@@ -1,0 +1,94 @@
+"""Submit: jobs are accepted, each by itself, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from common.job.ids import JobId
+from common.job.model import JobRequest
+from common.store.jobs.arguments import blank_or, now_argument
+from common.store.keys import QueueKeys
+from common.store.operation import Argument, Operation, script
+from common.store.record import fields_of
+
+#: How long a request id is remembered (ms).
+REQUEST_TTL_MS: Final = 86_400_000
+#: The time to leave for a job's run before its deadline, until its type's history says better (ms).
+EXPECTED_RUN_MS: Final = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The job is stored."""
+
+    job_id: JobId
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The same request was stored before, as this job."""
+
+    job_id: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """The request id belongs to another request, stored as this job."""
+
+    job_id: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """The queue takes no more: it holds `depth` waiting jobs."""
+
+    depth: int
+
+
+Submitted = Accepted | Repeated | Reused | Full
+
+
+def submit(
+    keys: QueueKeys, requests: Sequence[JobRequest], *, now_ms: int | None = None
+) -> Operation[list[Submitted]]:
+    """Accept jobs of one queue, each by itself; safe to repeat, as the ids are the caller's."""
+    arguments: list[Argument] = [now_argument(now_ms), REQUEST_TTL_MS]
+    for request in requests:
+        fields = fields_of(request)
+        latest_ms = None if request.deadline_ms is None else request.deadline_ms - EXPECTED_RUN_MS
+        arguments += (
+            request.job_id,
+            request.tenant,
+            request.priority.value,
+            blank_or(latest_ms),
+            blank_or(request.run_at_ms),
+            request.delay_ms,
+            blank_or(request.expire_ms),
+            blank_or(request.ttl_ms),
+            request.request_id,
+            request.request_digest,
+            request.payload,
+            len(fields),
+            *fields,
+        )
+
+    def read(reply: list[Any]) -> list[Submitted]:
+        now = int(reply[0])
+        return [_submitted(reply[i], JobId(reply[i + 1].decode()), now) for i in range(1, len(reply), 2)]
+
+    return Operation(script("submit"), keys.all(), arguments, read)
+
+
+def _submitted(code: int, job_id: JobId, now_ms: int) -> Submitted:
+    match code:
+        case 1:
+            return Accepted(job_id, now_ms)
+        case 2:
+            return Repeated(job_id)
+        case -1:
+            return Reused(job_id)
+        case _:
+            return Full(int(job_id))
