@@ -31,7 +31,6 @@ if ARGV[4] ~= '' then
   redis.call('HSET', PREFIX .. 'parts:' .. id, ARGV[4],
     table.concat({attempt, ms(now), ARGV[5]}, '\t') .. '\n' .. ARGV[6])
   -- A part is an entry of its own, so that its bytes need no escaping.
-  redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', '1',
-    table.concat({'R', id, ms(now), attempt, ARGV[4], ARGV[5]}, '\t'), 'data', ARGV[6])
+  append_events(table.concat({'R', id, ms(now), attempt, ARGV[4], ARGV[5]}, '\t'), ARGV[6])
 end
 return redis.call('SISMEMBER', CANCELLING, member) == 1 and 2 or 1

@@ -7,8 +7,9 @@ local EVENTS, COUNTERS, CLOCK, WAKE, JOBS, PREFIX = KEYS[7], KEYS[8], KEYS[9], K
 local ALLOWANCE_MS = {
   CRITICAL = -10000000000000, HIGH = 60000, NORMAL = 600000, LOW = 3600000, BACKGROUND = 21600000,
 }
--- Entries that the event stream keeps, about.
-local EVENTS_KEPT = 20000
+-- Entries that the event stream keeps, about: this many, or fewer if they are as large as the newest one
+-- and would take more bytes, but never fewer than the least.
+local EVENTS_KEPT, EVENTS_LEAST, EVENTS_BYTES = 20000, 500, 67108864
 -- A minute's counts live this long (s).
 local MINUTE_TTL_S = 7800
 -- Tokens on the wake list; more consumers than this wake each other.
@@ -56,6 +57,17 @@ local function emit_state(id, now, attempt, state, error_json)
   emit('S', id, now, attempt, state, error_json or '')
 end
 
+-- Appends an entry to the event stream; `data` is the bytes of a part, or nil.
+local function append_events(text, data)
+  local bytes = #text + (data and #data or 0)
+  local kept = math.max(EVENTS_LEAST, math.min(EVENTS_KEPT, math.floor(EVENTS_BYTES / bytes)))
+  if data then
+    redis.call('XADD', EVENTS, 'MAXLEN', '~', kept, '*', '1', text, 'data', data)
+  else
+    redis.call('XADD', EVENTS, 'MAXLEN', '~', kept, '*', '1', text)
+  end
+end
+
 local function commit_counts(now)
   local minute = PREFIX .. 'minute:' .. ms(math.floor(now / 60000))
   local counted = false
@@ -69,9 +81,7 @@ local function commit_counts(now)
   for field, by in pairs(gauges) do
     if by ~= 0 then redis.call('HINCRBY', COUNTERS, field, by) end
   end
-  if #lines > 0 then
-    redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', '1', table.concat(lines, '\n'))
-  end
+  if #lines > 0 then append_events(table.concat(lines, '\n')) end
 end
 
 -- Wakes up to `jobs` consumers.
