@@ -8,6 +8,8 @@ from pathlib import Path
 
 import dramatiq
 
+from common.broker import current_job
+
 
 @dramatiq.actor(queue_name="data_processing")
 def multiply(left: int, right: int) -> int:
@@ -23,6 +25,7 @@ def shout(text: str) -> str:
 @dramatiq.actor(queue_name="data_processing")
 async def wait_for_gate(gate: str) -> str:
     """Return once a file is there; a coroutine, so it can be stopped."""
+    say_begun()
     while not await asyncio.to_thread(Path(gate).exists):  # noqa: ASYNC110 - the other side is a process
         await asyncio.sleep(0.01)
     return "through"
@@ -31,6 +34,14 @@ async def wait_for_gate(gate: str) -> str:
 @dramatiq.actor(queue_name="data_processing")
 def wait_for_gate_whatever_happens(gate: str) -> str:
     """Return once a file is there; on a thread, so nothing can stop it."""
+    say_begun()
     while not Path(gate).exists():
         time.sleep(0.01)
     return "through"
+
+
+def say_begun() -> None:
+    """Report progress, so that a test knows that this code runs."""
+    job = current_job()
+    assert job is not None
+    job.report(0.0, "at the gate")

@@ -109,6 +109,10 @@ class Desk:
         wait_until(lambda: self.job(job_id, queue).state is state, timeout_s=60)
         return self.job(job_id, queue)
 
+    def wait_until_begun(self, job_id: JobId, queue: str = "ai_analysis") -> None:
+        """Wait until the job's code runs and has said so: RUNNING says only that a worker holds it."""
+        wait_until(lambda: self.job(job_id, queue).progress, timeout_s=60)
+
     def kept(self, conversation_id: str) -> documents.Document | None:
         """Return the kept analysis of a conversation."""
         read: documents.Document | None = self.run(

@@ -170,7 +170,7 @@ def test_an_attempt_that_runs_too_long_ends_as_a_timeout_and_its_process_with_it
     desk.put(debate(LONG_TURNS))
     with worker_program(valkey, tmp_path) as program:
         job_id = desk.analyse("bridge", job={"timeout_ms": 500, **ONE_ATTEMPT})
-        desk.wait_for(job_id, JobState.RUNNING)
+        desk.wait_until_begun(job_id)
         before = pids(program)
 
         job = desk.final(job_id).job

@@ -80,7 +80,7 @@ def test_on_sigterm_a_running_job_may_finish(valkey: str, client: redis.Redis, t
     with worker_program(valkey, tmp_path, WORKER_ACTOR_MODULES=ACTORS) as program:
         # Given a running job
         running = desk.call("wait_for_gate", str(gate))
-        desk.wait_for(running, JobState.RUNNING, QUEUE)
+        desk.wait_until_begun(running, QUEUE)
 
         # When the worker is told to stop
         program.terminate()
@@ -102,7 +102,7 @@ def test_what_does_not_finish_in_time_is_handed_back_unspent_and_runs_elsewhere(
     with worker_program(valkey, tmp_path, WORKER_ACTOR_MODULES=ACTORS, WORKER_SHUTDOWN_MS="100") as program:
         jobs = [desk.call(actor, str(gate)) for actor in ("wait_for_gate", "wait_for_gate_whatever_happens")]
         for job_id in jobs:
-            desk.wait_for(job_id, JobState.RUNNING, QUEUE)
+            desk.wait_until_begun(job_id, QUEUE)
 
         # When the worker is told to stop
         program.terminate()
@@ -122,7 +122,7 @@ def test_what_does_not_finish_in_time_is_handed_back_unspent_and_runs_elsewhere(
 def test_a_second_signal_ends_the_worker_at_once(valkey: str, client: redis.Redis, tmp_path: Path) -> None:
     desk, gate = Desk(client), tmp_path / "never"
     with worker_program(valkey, tmp_path, WORKER_ACTOR_MODULES=ACTORS) as program:
-        desk.wait_for(desk.call("wait_for_gate", str(gate)), JobState.RUNNING, QUEUE)
+        desk.wait_until_begun(desk.call("wait_for_gate", str(gate)), QUEUE)
         children = program.children()
         program.terminate()
         wait_until(lambda: program.health() == "NOT_SERVING")
