@@ -346,6 +346,9 @@ def test_a_worker_can_be_started_again_on_the_same_broker(broker: JobBroker) -> 
             collect.send(number)
             broker.join("default", timeout=JOIN_MS)
     assert ran == [0, 1]
+    # And what it started for a worker ends with it.
+    own = {"Committer", "LeaseKeeper", "CancelListener"}
+    wait_until(lambda: not own & {thread.name for thread in threading.enumerate()})
 
 
 def test_a_client_that_decodes_is_refused(valkey: str) -> None:

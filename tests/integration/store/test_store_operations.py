@@ -214,6 +214,19 @@ class TestFinish:
         assert queue.finish(lease, Succeed()) is JobState.SUCCEEDED
         assert queue.job(lease.job_id).spent == 1
 
+    def test_a_lease_that_stands_twice_in_a_batch_ends_once_and_costs_no_other(
+        self, client: redis.Redis
+    ) -> None:
+        queue = Queue(client)
+        queue.submit_all([queue.request() for _ in range(3)])
+        first, damaged, last = queue.fetch(3)
+        client.hset(f"{queue.keys.prefix}job:{damaged.job_id}", "state", "NO_STATE")
+        batch = [(lease.member, Succeed()) for lease in (first, first, damaged, last)]
+        states = queue.run(jobs.finish(queue.keys, batch, now_ms=queue.now_ms))
+        assert states == [JobState.SUCCEEDED, JobState.SUCCEEDED, None, JobState.SUCCEEDED]
+        assert queue.job(first.job_id).spent == 1
+        assert queue.state(last.job_id) is JobState.SUCCEEDED
+
     def test_a_retry_waits_for_its_time_and_keeps_the_error(self, client: redis.Redis) -> None:
         queue = Queue(client)
         job_id = queue.submit()

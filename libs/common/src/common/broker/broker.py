@@ -292,6 +292,7 @@ class JobBroker(Broker):
         """Write what is still to be written, and end the broker's threads; a later worker has new ones."""
         if not self.committer.flush(FLUSH_S):
             self.logger.error("outcomes were not written within %.0f s; their jobs will run again", FLUSH_S)
+        self.committer.close()
         self.keeper.close()
         self.cancels.close()
         self._slots = None

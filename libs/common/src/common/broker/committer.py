@@ -60,6 +60,7 @@ class Committer:
         #: Items that were put and are not written yet.
         self._open = 0
         self._idle = False
+        self._closed = False
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -79,6 +80,12 @@ class Committer:
         """Wait until everything is written; False if the time ran out first."""
         with self._changed:
             return self._changed.wait_for(lambda: self._open == 0, timeout_s)
+
+    def close(self) -> None:
+        """End the thread once everything is written. What comes later is not written."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
     @property
     def alive(self) -> bool:
@@ -101,16 +108,15 @@ class Committer:
                 self._changed.notify_all()
 
     def _take(self) -> list[_Report | _End]:
-        """Wait for the next batch: all that is there, up to BATCH."""
+        """Wait for the next batch: all that is there, up to BATCH. Empty when closed and all is written."""
         with self._changed:
             self._idle = True
-            self._changed.wait_for(lambda: self._items)
+            self._changed.wait_for(lambda: self._items or self._closed)
             self._idle = False
             return [self._items.popleft() for _ in range(min(BATCH, len(self._items)))]
 
     def _run(self) -> None:
-        while True:
-            batch = self._take()
+        while batch := self._take():
             try:
                 self._write(batch)
             except Exception:

@@ -26,7 +26,9 @@ local NEXT = {
 -- One read and one removal fence the whole batch.
 local members = {}
 for at = 2, #ARGV, 7 do members[#members + 1] = ARGV[at] end
-local held = redis.call('ZMSCORE', LEASES, unpack(members))
+local scores = redis.call('ZMSCORE', LEASES, unpack(members))
+local held = {}
+for place, member in ipairs(members) do held[member] = scores[place] end
 redis.call('ZREM', LEASES, unpack(members))
 if redis.call('SCARD', CANCELLING) > 0 then redis.call('SREM', CANCELLING, unpack(members)) end
 
@@ -47,16 +49,17 @@ local function wait_again(id, state, due, tenant, score, fields)
   fields[#fields + 1] = ms(due)
 end
 
-local function finish_one(place, member, outcome, delay, error_json, media, result, payload)
+local function finish_one(member, outcome, delay, error_json, media, result, payload)
   local id, attempt = split_member(member)
   local key = job_key(id)
   local f = redis.call('HMGET', key, 'state', 'finished', 'tenant', 'score', 'started', 'spent', 'revision')
-  if not held[place] then
+  if not held[member] then
     local last, answer = string.match(f[2] or '', '^(%d+) (%u+)$')
     return tonumber(last) == attempt and answer or 'STALE'
   end
-  held[place] = false -- a member that stands twice in one batch ends once
-  if not f[1] then return 'STALE' end
+  held[member] = nil -- a member that stands twice in one batch ends once
+  -- A record that is gone or damaged must not stop the batch: its leases are removed already.
+  if not NEXT[f[1]] then return 'STALE' end
   local state = NEXT[f[1]][outcome]
   local fields = {'state', state, 'finished', attempt .. ' ' .. state, 'updated', ms(now),
     'revision', tonumber(f[7] or 0) + 1}
@@ -86,7 +89,7 @@ end
 
 for place = 1, #members do
   local at = 2 + (place - 1) * 7
-  reply[place] = finish_one(place, ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5],
+  reply[place] = finish_one(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5],
     ARGV[at + 6])
 end
 if rings > 0 then ring(rings) end
