@@ -16,7 +16,7 @@ BENCH_TARGETS := $(subst _,-,$(addprefix bench-,$(BENCHMARKS)))
 FAMILIES := REDIS|OPENAI|BOTHSIDES|OTEL|AUTH|JOB|WORKER|SCHEDULER|MONITOR|CONVERSATION|NAMESPACE|LOG|DRAMATIQ|dramatiq|PYTEST
 WITHOUT_SETTINGS := env $$(env | sed -nE 's/^(($(FAMILIES))(_[A-Za-z0-9_]*)?)=.*/-u \1/p')
 
-.PHONY: help setup test model-check test-all lint format demo up lock protos clean $(BENCH_TARGETS)
+.PHONY: help setup test model-check fuzz test-all lint format demo up lock protos clean $(BENCH_TARGETS)
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -34,6 +34,9 @@ test: setup ## Run the tests; each starts the servers it needs (ARGS="-k name" t
 
 model-check: setup ## Hold the scripts to the model for long (EXAMPLES=2000 random lives of a queue)
 	@$(WITHOUT_SETTINGS) MODEL_CHECK_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/pytest --import-mode=importlib tests/integration/store/test_store_model.py
+
+fuzz: setup ## Send random calls to every method for long (CALLS=20000)
+	@$(WITHOUT_SETTINGS) RANDOM_CALLS=$(or $(CALLS),20000) $(BIN)/pytest --import-mode=importlib -n 2 tests/integration/rpc/test_random_calls.py
 
 test-all: test ## Run the tests, and those that need more than Python (there are none yet)
 	@echo "test-all: no test needs more than Python yet, so this was all of them"

@@ -18,6 +18,7 @@ from common.errors import JobNotFound, QueueFull, StoreUnavailable
 from common.logs import JsonFormatter
 from common.rpc.error_interceptor import ErrorInterceptor
 from support.rpc import (
+    JOB_SERVICE,
     ScriptedJobs,
     Torrent,
     detail,
@@ -101,6 +102,28 @@ async def test_an_error_of_the_store_is_told_in_the_platforms_own_words(
     assert detail(status, details.ErrorInfo).reason == reason
     assert detail(status, details.RetryInfo).retry_delay.ToMilliseconds() > 0
     assert HIDDEN not in str(error)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff\xff\xff", b"\x0a\x05ab", b"\x0a\x02\xff\xfe", b"\x0b" * 200],
+    ids=["no tag", "cut short", "not UTF-8", "nested too deeply"],
+)
+async def test_bytes_that_are_no_message_are_refused_as_any_wrong_request(data: bytes) -> None:
+    servicer = ScriptedJobs()
+    async with serving(servicer) as opened:
+        channel: Any = opened  # its methods are typed for messages, not for bytes
+        unary = await failure(channel.unary_unary(f"/{JOB_SERVICE}/GetJob")(data))
+        _, stream = await failed_stream(channel.unary_stream(f"/{JOB_SERVICE}/WatchJob")(data))
+        reflection = channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+        _, both = await failed_stream(reflection(iter([data])))
+
+    assert servicer.seen == []
+    for error in (unary, stream, both):
+        assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+        status = status_in(error)
+        assert detail(status, details.ErrorInfo).reason == "REQUEST_UNREADABLE"
+        assert [item.field for item in detail(status, details.BadRequest).field_violations] == ["request"]
 
 
 async def test_a_broken_rule_is_reported_before_the_servicer_sees_the_request() -> None:
@@ -232,3 +255,17 @@ async def test_an_error_that_wraps_another_is_told_as_itself() -> None:
 
     assert error.code() is grpc.StatusCode.UNAVAILABLE
     assert HIDDEN not in str(error)
+
+
+async def test_a_method_that_is_not_written_is_unimplemented() -> None:
+    class Unwritten(ScriptedJobs):
+        GetJob = pb.JobServiceServicer.GetJob  # type: ignore[assignment]
+        WatchJob = pb.JobServiceServicer.WatchJob  # type: ignore[assignment]
+
+    async with serving(Unwritten()) as channel:
+        stub = pb.JobServiceStub(channel)
+        unary = await failure(stub.GetJob(pb.GetJobRequest(job_id="j")))
+        _, stream = await failed_stream(stub.WatchJob(pb.WatchJobRequest(job_id="j")))
+
+    assert unary.code() is grpc.StatusCode.UNIMPLEMENTED, unary
+    assert stream.code() is grpc.StatusCode.UNIMPLEMENTED, stream

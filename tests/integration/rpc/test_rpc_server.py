@@ -72,6 +72,11 @@ async def test_health_is_told_for_the_server_and_for_each_service() -> None:
             assert await health_of(channel, JOB_SERVICE) == SERVING
             error = await failure(health_of(channel, "another.Service"))
             assert error.code() is grpc.StatusCode.NOT_FOUND
+            listed = await health_pb2_grpc.HealthStub(channel).List(health_pb2.HealthListRequest())
+            assert {name: answer.status for name, answer in listed.statuses.items()} == {
+                "": NOT_SERVING,
+                JOB_SERVICE: SERVING,
+            }
     finally:
         await server.stop(0)
 

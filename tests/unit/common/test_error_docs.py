@@ -23,6 +23,7 @@ from common.errors import (
     QueueFull,
     QueueNotFound,
     RequestIdReused,
+    RequestUnreadable,
     StoreFull,
     StoreUnavailable,
     TranscriptTooLarge,
@@ -38,6 +39,7 @@ ROW = re.compile(r"\| `(?P<reason>[A-Z_]+)` \| `(?P<code>[A-Z_]+)` \| (?P<detail
 #: One of each error that a call can end with.
 EXAMPLES: list[JobsError] = [
     InvalidField("field", "is wrong"),
+    RequestUnreadable(),
     InvalidFilter("filter", "is wrong"),
     InvalidPageToken("page_token", "is wrong"),
     InvalidResumeToken("resume_token", "is wrong"),

@@ -2,6 +2,7 @@
 
     JobsError
     ├── InvalidField            INVALID_ARGUMENT     FIELD_INVALID
+    │   ├── RequestUnreadable                        REQUEST_UNREADABLE
     │   ├── InvalidFilter                            FILTER_INVALID
     │   ├── InvalidPageToken                         PAGE_TOKEN_INVALID
     │   ├── InvalidResumeToken                       RESUME_TOKEN_INVALID
@@ -72,6 +73,17 @@ class InvalidFields(InvalidField):
         #: (field path, what is wrong with it), at least one.
         self.violations = violations
         self.message = "; ".join(f"{field}: {message}" for field, message in violations)
+
+
+class RequestUnreadable(InvalidField):
+    """The bytes of the request are no message of the method."""
+
+    reason = "REQUEST_UNREADABLE"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "request", "its bytes are no message of this method: encode it as the contract in protos/ says"
+        )
 
 
 class InvalidFilter(InvalidField):

@@ -14,6 +14,7 @@ import redis.exceptions
 from google.rpc import status_pb2
 
 from common.errors import JobsError
+from common.rpc.decoding import decoding
 from common.rpc.guard import Context, Continue, Guard, guarded
 from common.rpc.status import DETAILS_KEY, code_of, internal_status, status_of
 from common.store.operation import translated
@@ -44,7 +45,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
             return None
         method = handler_call_details.method
         if method not in self._handlers:
-            self._handlers[method] = guarded(handler, _guard(method))
+            self._handlers[method] = guarded(decoding(handler), _guard(method))
         return self._handlers[method]
 
 
@@ -60,7 +61,10 @@ def _guard(method: str) -> Guard:
         except redis.exceptions.RedisError as error:
             unavailable = translated(error)
             await abort(context, code_of(unavailable), status_of(unavailable))
-        except Exception:
+        except Exception as error:
+            if isinstance(error, NotImplementedError) and context.code() is grpc.StatusCode.UNIMPLEMENTED:
+                # What the generated servicer says of a method that nobody wrote.
+                await context.abort(grpc.StatusCode.UNIMPLEMENTED, "this server does not serve the method")
             request_id = current_trace_id() or uuid4().hex
             _log.exception("%s failed unforeseen; request id %s", method, request_id)
             await abort(context, grpc.StatusCode.INTERNAL, internal_status(request_id))

@@ -27,19 +27,24 @@ def guarded(handler: grpc.RpcMethodHandler[Any, Any], guard: Guard) -> grpc.RpcM
 
     A method's handler does not change, so that an interceptor need only do this once for each.
     """
-    codec = {
-        "request_deserializer": handler.request_deserializer,
-        "response_serializer": handler.response_serializer,
-    }
+    make, behaviour = parts_of(handler)
+    wrap = _stream if handler.response_streaming else _single
+    return make(wrap(behaviour, guard), handler.request_deserializer, handler.response_serializer)
+
+
+def parts_of(
+    handler: grpc.RpcMethodHandler[Any, Any],
+) -> tuple[Callable[..., grpc.RpcMethodHandler[Any, Any]], Any]:
+    """Return what makes a handler of the same kind, and the behaviour of this one."""
     match (bool(handler.request_streaming), bool(handler.response_streaming)):
         case (False, False):
-            return grpc.unary_unary_rpc_method_handler(_single(handler.unary_unary, guard), **codec)
+            return grpc.unary_unary_rpc_method_handler, handler.unary_unary
         case (True, False):
-            return grpc.stream_unary_rpc_method_handler(_single(handler.stream_unary, guard), **codec)
+            return grpc.stream_unary_rpc_method_handler, handler.stream_unary
         case (False, True):
-            return grpc.unary_stream_rpc_method_handler(_stream(handler.unary_stream, guard), **codec)
+            return grpc.unary_stream_rpc_method_handler, handler.unary_stream
         case _:
-            return grpc.stream_stream_rpc_method_handler(_stream(handler.stream_stream, guard), **codec)
+            return grpc.stream_stream_rpc_method_handler, handler.stream_stream
 
 
 def _single(behaviour: Any, guard: Guard) -> Any:

@@ -15,13 +15,13 @@ import grpc.aio
 from google.protobuf import descriptor_pool
 from grpc_channelz.v1 import channelz
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
 from common.auth.caller import Role
 from common.auth.interceptor import AuthInterceptor
 from common.auth.methods import METHOD_ROLES
 from common.rpc.error_interceptor import ErrorInterceptor
+from common.rpc.health import HealthServicer
 from common.rpc.streams import StreamInterceptor
 from common.rpc.tls import server_credentials
 from common.rpc.validation import ValidationInterceptor
@@ -74,7 +74,7 @@ class Server:
     def __init__(
         self,
         server: grpc.aio.Server,
-        health: health_aio.HealthServicer,
+        health: HealthServicer,
         settings: ServerSettings,
         names: tuple[str, ...],
     ) -> None:
@@ -116,7 +116,7 @@ class Server:
         )
         for service in services:
             service.register(service.servicer, server)
-        health = health_aio.HealthServicer()
+        health = HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(health, server)
         health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
         reflection.enable_server_reflection((*names, health_name, reflection.SERVICE_NAME), server)

@@ -14,7 +14,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from common.rpc.guard import Context, Continue
+from common.rpc.guard import Context, Continue, parts_of
 
 
 class StreamInterceptor(grpc.aio.ServerInterceptor):
@@ -26,10 +26,7 @@ class StreamInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None or not handler.response_streaming:
             return handler
-        make = grpc.unary_stream_rpc_method_handler
-        behaviour: Any = handler.unary_stream
-        if handler.request_streaming:
-            make, behaviour = grpc.stream_stream_rpc_method_handler, handler.stream_stream
+        make, behaviour = parts_of(handler)
         if inspect.iscoroutinefunction(behaviour):
             return handler  # it sends its messages itself
         return make(_sending(behaviour), handler.request_deserializer, handler.response_serializer)
