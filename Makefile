@@ -30,6 +30,9 @@ setup: ## Make .venv: the locked packages, ours, and the generated contract (doe
 	@$(PYTHON) tools/setup.py
 
 test: setup ## Run the tests; each starts the servers it needs (ARGS="-k name" to choose)
+	@$(WITHOUT_SETTINGS) $(BIN)/pytest --import-mode=importlib -n 2 --dist loadgroup -m "not beyond_python" $(ARGS)
+
+test-all: setup ## Run the tests, and those that need more than Python: Node.js and npm
 	@$(WITHOUT_SETTINGS) $(BIN)/pytest --import-mode=importlib -n 2 --dist loadgroup $(ARGS)
 
 model-check: setup ## Hold the scripts to the model for long (EXAMPLES=2000 random lives of a queue)
@@ -37,9 +40,6 @@ model-check: setup ## Hold the scripts to the model for long (EXAMPLES=2000 rand
 
 fuzz: setup ## Send random calls to every method for long (CALLS=20000)
 	@$(WITHOUT_SETTINGS) RANDOM_CALLS=$(or $(CALLS),20000) $(BIN)/pytest --import-mode=importlib -n 2 tests/integration/rpc/test_random_calls.py
-
-test-all: test ## Run the tests, and those that need more than Python (there are none yet)
-	@echo "test-all: no test needs more than Python yet, so this was all of them"
 
 lint: setup ## Check style, types, import rules, the lock and the contract
 	$(BIN)/ruff check .
@@ -68,7 +68,7 @@ protos: setup ## Generate the Python of the contract (setup does it too)
 	@$(BIN)/python protos/generate.py
 
 clean: ## Remove .venv and everything that is generated
-	rm -rf .venv protos/gen build dist uv.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv protos/gen examples/node/node_modules build dist uv.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find libs services tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(BENCH_TARGETS): bench-%: setup

@@ -1,4 +1,4 @@
-"""Generate Python from the contract into protos/gen, and the image that buf lints.
+"""Generate Python from the contract into protos/gen, and the image, for buf and for other languages.
 
 Third-party protos are never committed: google's come as files with the installed
 googleapis-common-protos, buf/validate as the descriptor inside the installed protovalidate.
@@ -28,6 +28,8 @@ STAMP = GENERATED / ".stamp"
 PROTOC_INCLUDE = Path(protoc.__file__).parent / "_proto"
 #: Where googleapis-common-protos installed google/api and google/rpc.
 GOOGLEAPIS_INCLUDE = Path(google.api.annotations_pb2.__file__).parents[2]
+#: What errors carry. No message of the contract names it, but whoever reads the image needs it.
+ERROR_DETAILS = ("google/rpc/error_details.proto",)
 
 
 def contract_files() -> list[Path]:
@@ -83,6 +85,7 @@ def generate(target: Path) -> None:
             "--include_source_info",
             f"--descriptor_set_out={target / 'image.binpb'}",
             *contract,
+            *ERROR_DETAILS,
         )
     for package in ("bothsides/jobs/v1", "buf/validate"):
         for folder in (Path(package), *Path(package).parents[:-1]):
