@@ -45,7 +45,7 @@ lint: setup ## Check style, types, import rules, the lock and the contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(addprefix -p ,$(PACKAGES))
-	$(BIN)/mypy tests tools $(addprefix benchmarks/,$(addsuffix .py,$(BENCHMARKS)))
+	$(BIN)/mypy tests tools benchmarks/measure $(addprefix benchmarks/,$(addsuffix .py,$(BENCHMARKS)))
 	$(BIN)/lint-imports
 	$(BIN)/python tools/lock.py --check
 	$(BIN)/python tools/contract.py

@@ -1,0 +1,1 @@
+"""The measurements of benchmarks/core.py: each in one module, and what they share."""
