@@ -21,6 +21,7 @@ from google.rpc import status_pb2
 
 from bothsides.jobs import v1 as pb
 from support.replies import reason, status, trailers
+from support.unwritten import UnwrittenJobs
 
 _OPTIONS = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 16 * 1024 * 1024)]
 NOW = Timestamp(seconds=1_790_000_000)
@@ -72,7 +73,7 @@ def stop(context: grpc.ServicerContext, answer: status_pb2.Status) -> None:
     context.abort(code, answer.message)
 
 
-class Jobs(pb.JobServiceServicer):
+class Jobs(UnwrittenJobs):
     """Jobs of the platform."""
 
     def __init__(self, platform: Platform) -> None:

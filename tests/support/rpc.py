@@ -16,6 +16,7 @@ from bothsides.jobs import v1 as pb
 from common.auth import current_caller
 from common.rpc.server import Server, Service
 from common.settings import Address, AuthSettings, ServerSettings
+from support.unwritten import UnwrittenJobs
 from support.waiting import wait_until_async
 
 JOB_SERVICE: Final = "bothsides.jobs.v1.JobService"
@@ -25,7 +26,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 JobRequest = pb.GetJobRequest | pb.WatchJobRequest | pb.CancelJobRequest | pb.RetryJobRequest
 
 
-class ScriptedJobs(pb.JobServiceServicer):
+class ScriptedJobs(UnwrittenJobs):
     """Answers with the caller's name, or raises what the script has for the job id."""
 
     def __init__(self, script: Mapping[str, Callable[[], BaseException]] | None = None) -> None:

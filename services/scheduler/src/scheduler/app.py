@@ -83,7 +83,8 @@ class Scheduler:
         self._watches = Watches(jobs, self._watched, heartbeat_s=heartbeat_s)
         retry = RetryPolicy(max_attempts=settings.jobs.retry_attempts)
         job_list = JobList(store, namespace, jobs, tokens)
-        job_servicer = JobServicer(jobs, submission, job_list, self._watches, retry)
+        # Methods that it does not define yet answer UNIMPLEMENTED.
+        job_servicer = JobServicer(jobs, submission, job_list, self._watches, retry)  # type: ignore[abstract]
         self._server = Server.build(
             settings.server,
             (

@@ -9,6 +9,7 @@ from typing import Final
 from common.auth.caller import Role
 
 _JOBS: Final = "/bothsides.jobs.v1.JobService/"
+_QUEUES: Final = "/bothsides.jobs.v1.QueueService/"
 _CONVERSATIONS: Final = "/bothsides.jobs.v1.ConversationService/"
 _ANALYSES: Final = "/bothsides.jobs.v1.AnalysisService/"
 _MONITOR: Final = "/bothsides.jobs.v1.MonitorService/"
@@ -24,8 +25,24 @@ METHOD_ROLES: Final[Mapping[str, Role | None]] = MappingProxyType(
         _JOBS + "GetJob": Role.VIEWER,
         _JOBS + "ListJobs": Role.VIEWER,
         _JOBS + "WatchJob": Role.VIEWER,
+        _JOBS + "WatchJobs": Role.VIEWER,
+        _JOBS + "ExplainJob": Role.VIEWER,
+        _JOBS + "UpdateJob": Role.SUBMITTER,
         _JOBS + "CancelJob": Role.SUBMITTER,
         _JOBS + "RetryJob": Role.SUBMITTER,
+        _JOBS + "DeleteJob": Role.OPERATOR,
+        _JOBS + "ListAttempts": Role.VIEWER,
+        # Lines are free text by the code of a job, which has the payload at hand.
+        _JOBS + "ListJobLogs": Role.PAYLOAD_READER,
+        _JOBS + "ListFailureGroups": Role.VIEWER,
+        _JOBS + "BulkCancelJobs": Role.OPERATOR,
+        _JOBS + "BulkRetryJobs": Role.OPERATOR,
+        _QUEUES + "GetQueue": Role.VIEWER,
+        _QUEUES + "ListQueues": Role.VIEWER,
+        _QUEUES + "UpdateQueue": Role.ADMIN,
+        _QUEUES + "PauseQueue": Role.OPERATOR,
+        _QUEUES + "ResumeQueue": Role.OPERATOR,
+        _QUEUES + "DrainQueue": Role.OPERATOR,
         _CONVERSATIONS + "PutConversation": Role.SUBMITTER,
         _CONVERSATIONS + "GetConversation": Role.PAYLOAD_READER,
         _CONVERSATIONS + "ListConversations": Role.VIEWER,

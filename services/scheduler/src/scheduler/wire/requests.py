@@ -26,6 +26,7 @@ INPUT_FIELDS: Final = frozenset(
         "ttl",
         "retry_policy",
         "timeout",
+        "unique_key",
     }
 )
 
