@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import grpc.aio
-import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from bothsides.jobs import v1 as pb
 from common.job.ids import JobId
@@ -31,6 +29,7 @@ from scheduler.servicers.conversation import ConversationServicer
 from scheduler.servicers.job import JobServicer
 from scheduler.submission import Submission
 from scheduler.watch.feed import EventFeed
+from scheduler.watch.reader import EventReader
 from scheduler.watch.stream import EventStream
 from scheduler.watch.subscription import MAX_WAITING, Subscription
 from scheduler.watch.watch import HEARTBEAT_S, Watched, Watches
@@ -38,9 +37,6 @@ from scheduler.watch.watch import HEARTBEAT_S, Watched, Watches
 JOB_SERVICE: Final = "bothsides.jobs.v1.JobService"
 CONVERSATION_SERVICE: Final = "bothsides.jobs.v1.ConversationService"
 ANALYSIS_SERVICE: Final = "bothsides.jobs.v1.AnalysisService"
-
-#: Each queue that is watched holds one connection.
-_MAX_FEEDS: Final = 1_024
 
 
 class Scheduler:
@@ -69,7 +65,6 @@ class Scheduler:
         self._settings = settings
         self._max_waiting = max_waiting
         self._client = async_redis_client(settings.store, name="bothsides-scheduler")
-        self._feed_client = _feed_client(settings)
         namespace = settings.store.namespace
         store = AsyncRunner(self._client)
         self._deployment = Deployment(self._client, namespace, secret=settings.server.auth.secret)
@@ -118,13 +113,11 @@ class Scheduler:
         await self._report(False)
         self._watches.close()
         await self._server.stop(self._settings.shutdown_ms / 1_000)
-        await self._feed_client.aclose()
         await self._client.aclose()
 
     def _watched(self, keys: QueueKeys) -> Watched:
-        feed = EventFeed(
-            EventStream(self._feed_client, keys), self._deployment, subscription=self._subscription
-        )
+        connect = partial(EventReader.open, self._client, keys)
+        feed = EventFeed(connect, self._deployment, subscription=self._subscription)
         return Watched(EventStream(self._client, keys), feed)
 
     def _subscription(self, job_id: JobId) -> Subscription:
@@ -133,13 +126,3 @@ class Scheduler:
     async def _report(self, serving: bool) -> None:
         for service in ("", JOB_SERVICE, CONVERSATION_SERVICE, ANALYSIS_SERVICE):
             await self._server.report(serving=serving, service=service)
-
-
-def _feed_client(settings: SchedulerSettings) -> redis.asyncio.Redis:
-    """Return a client whose commands fail as soon as its connection does.
-
-    A feed must know of every reconnection: behind it may be a server with another history.
-    """
-    client = async_redis_client(settings.store, name="bothsides-scheduler-feed", max_connections=_MAX_FEEDS)
-    client.set_retry(Retry(NoBackoff(), 0))
-    return client

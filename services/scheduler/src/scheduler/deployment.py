@@ -19,8 +19,6 @@ from common.store.operation import translated
 _SEAL: Final = "seal"
 _EPOCH: Final = "epoch"
 _KEY_BYTES: Final = 32
-#: Digits of the id of the server that this one was promoted after; zeros if it never was.
-_FORMER_DIGITS: Final = 8
 
 
 class Deployment:
@@ -46,21 +44,19 @@ class Deployment:
             self._seal_key = await self._shared(_SEAL, secrets.token_bytes(_KEY_BYTES))
         return self._seal_key
 
-    async def epoch(self) -> str:
-        """Return a name for the history that the store holds.
+    async def epoch(self, former: str) -> str:
+        """Return a name for the history that a queue's server holds.
 
         It changes when the store is another or empty, and when a replica was promoted, which may lack
         the last events of the server before it; positions in an event stream mean nothing beyond it.
+
+        Args:
+            former: A name of the server that the queue's was promoted after.
 
         Raises:
             StoreUnavailable: The store does not answer.
         """
         made = await self._shared(_EPOCH, secrets.token_hex(8).encode())
-        try:
-            replication: dict[str, Any] = await self._client.info("replication")
-        except RedisError as error:
-            raise translated(error) from error
-        former = str(replication.get("master_replid2", ""))[:_FORMER_DIGITS]
         return f"{made.decode()}.{former}"
 
     async def _shared(self, field: str, proposal: bytes) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -16,7 +16,8 @@ from common.errors import Draining, JobsError, StoreUnavailable
 from common.job.ids import JobId
 from scheduler.deployment import Deployment
 from scheduler.watch.position import Position
-from scheduler.watch.stream import READ_ENTRIES, Entry, EventStream, UnreadableEntry, placed_events
+from scheduler.watch.reader import EventReader
+from scheduler.watch.stream import READ_ENTRIES, Entry, UnreadableEntry, placed_events
 from scheduler.watch.subscription import Subscription
 
 #: How long one read blocks: below the client's socket timeout, or silence would look like a failure.
@@ -31,18 +32,18 @@ class EventFeed:
     """One queue's events, for as long as someone watches.
 
     Args:
-        stream: On a client with a connection to spare: a read blocks it.
+        connect: Opens a reader of the queue.
         subscription: Makes a subscription; a test may bound it tighter.
     """
 
     def __init__(
         self,
-        stream: EventStream,
+        connect: Callable[[], Awaitable[EventReader]],
         deployment: Deployment,
         *,
         subscription: Callable[[JobId], Subscription] = Subscription,
     ) -> None:
-        self._stream = stream
+        self._connect = connect
         self._deployment = deployment
         self._subscription = subscription
         self._watched: dict[JobId, set[Subscription]] = {}
@@ -67,9 +68,7 @@ class EventFeed:
             if self._closed:
                 raise Draining
             if self._reading is None:
-                self.epoch = await self._deployment.epoch()
-                self.position = await self._stream.end()
-                self._reading = asyncio.create_task(self._read())
+                self._reading = asyncio.create_task(self._read(await self._connected(self._to_end)))
             self._watched.setdefault(job_id, set()).add(subscription)
         try:
             yield subscription
@@ -101,39 +100,49 @@ class EventFeed:
     def _subscriptions(self) -> list[Subscription]:
         return [subscription for watchers in self._watched.values() for subscription in watchers]
 
-    async def _read(self) -> None:
+    async def _connected(self, placed: Callable[[EventReader], Awaitable[None]]) -> EventReader:
+        """Return a new reader, once `placed` has found where it is to read."""
+        reader = await self._connect()
+        try:
+            await placed(reader)
+        except BaseException:
+            await reader.close()
+            raise
+        return reader
+
+    async def _read(self, reader: EventReader) -> None:
         """Offer events until stopped; a store that does not answer is asked again and again.
 
         The store's client can swallow a cancellation, so that being the reader is looked at as well.
         """
         pause_s = _FIRST_PAUSE_S
-        in_place = True
-        while self._is_reader():
-            try:
-                if not in_place:
-                    await self._find_place()
-                    in_place = True
-                await self._step()
-                pause_s = _FIRST_PAUSE_S
-            except JobsError as error:
-                in_place = False
-                _log.warning(
-                    "the event stream cannot be read, trying again in %.1f s: %s", pause_s, error.reason
-                )
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            except Exception:
-                _log.exception("the event feed stopped unforeseen; its watches end and may resume")
-                self._reading = None
-                self._end(StoreUnavailable("the event feed stopped: watch again with the last resume token"))
-                return
+        try:
+            while self._is_reader():
+                try:
+                    if not reader.is_open:
+                        reader = await self._connected(self._find_place)
+                    await self._step(reader)
+                    pause_s = _FIRST_PAUSE_S
+                except JobsError as error:
+                    _log.warning(
+                        "the event stream cannot be read, trying again in %.1f s: %s", pause_s, error.reason
+                    )
+                    await reader.close()
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        except Exception:
+            _log.exception("the event feed stopped unforeseen; its watches end and may resume")
+            self._reading = None
+            self._end(StoreUnavailable("the event feed stopped: watch again with the last resume token"))
+        finally:
+            await reader.close()
 
-    async def _step(self) -> None:
-        entries = await self._stream.wait(self.position, WAIT_MS)
+    async def _step(self, reader: EventReader) -> None:
+        entries = await reader.wait(self.position, WAIT_MS)
         if not self._is_reader():
             return
-        if len(entries) >= READ_ENTRIES and not await self._stream.holds(self.position):
-            await self._jump()  # so far behind that the stream may have been trimmed in between
+        if len(entries) >= READ_ENTRIES and not await reader.holds(self.position):
+            await self._jump(reader)  # so far behind that the stream may have been trimmed in between
             return
         for entry in entries:
             self._offer(entry)
@@ -150,14 +159,20 @@ class EventFeed:
             for subscription in self._watched.get(placed.event.job_id, ()):
                 subscription.offer(placed)
 
-    async def _find_place(self) -> None:
-        """Go on where reading stopped, if that place still means the same."""
-        if await self._deployment.epoch() != self.epoch or not await self._stream.holds(self.position):
-            await self._jump()
+    async def _to_end(self, reader: EventReader) -> None:
+        """Begin at the end of the stream."""
+        self.epoch = await self._deployment.epoch(await reader.former())
+        self.position = await reader.end()
 
-    async def _jump(self) -> None:
+    async def _find_place(self, reader: EventReader) -> None:
+        """Go on where reading stopped, if that place still means the same."""
+        epoch = await self._deployment.epoch(await reader.former())
+        if epoch != self.epoch or not await reader.holds(self.position):
+            await self._jump(reader)
+
+    async def _jump(self, reader: EventReader) -> None:
         """Go on at the end of the stream, and tell everyone that something was passed over."""
-        self.epoch, self.position = await self._deployment.epoch(), await self._stream.end()
+        await self._to_end(reader)
         self._skip()
 
     def _skip(self) -> None:

@@ -32,41 +32,17 @@ class UnreadableEntry(PositionLost):
 
 
 class EventStream:
-    """The event stream of one queue."""
+    """The event stream of one queue, as far as it has been written."""
 
     def __init__(self, client: redis.asyncio.Redis, keys: QueueKeys) -> None:
         self._client: Any = client
         self._key = keys.events
 
-    async def end(self) -> Position:
-        """Return the position after the last entry.
-
-        Raises:
-            StoreUnavailable: The store does not answer. So do the other methods.
-        """
-        try:
-            last: list[Entry] = await self._client.xrevrange(self._key, count=1)
-        except RedisError as error:
-            raise translated(error) from error
-        return Position.of(last[0][0].decode() if last else "0-0")
-
-    async def wait(self, after: Position, wait_ms: int) -> list[Entry]:
-        """Return entries after a position, up to READ_ENTRIES; none if none came within `wait_ms`."""
-        try:
-            reply = await self._client.xread({self._key: after.entry_id}, count=READ_ENTRIES, block=wait_ms)
-        except RedisError as error:
-            raise translated(error) from error
-        entries: list[Entry] = reply[0][1] if reply else []
-        return entries
-
-    async def holds(self, position: Position) -> bool:
-        """Whether everything after a position can still be read."""
-        return bool(await self._range(position.entry_id, position.entry_id))
-
     async def replay(self, job_id: str, after: Position, until: Position) -> AsyncIterator[Placed]:
         """Yield the events of one job between two positions.
 
         Raises:
+            StoreUnavailable: The store does not answer.
             PositionLost: The stream was trimmed beyond `after`, before or while it was read; or it
                 holds what cannot be read.
         """
