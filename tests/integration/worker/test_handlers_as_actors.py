@@ -34,7 +34,7 @@ def echoing(client: redis.Redis) -> Iterator[JobBroker]:
     broker = JobBroker(client, namespace=NAMESPACE)
     pool = ChildPool(1)
     ports = Ports(
-        StoredConversations(broker.runner, NAMESPACE), StoredAnalyses(broker.runner, NAMESPACE), pool, 10_000
+        StoredConversations(broker.runner, NAMESPACE), StoredAnalyses(broker.runner, NAMESPACE), pool
     )
     declare_actors(broker, discover(extra_handlers, [ECHO]), [ECHO], ports, spec_of=lambda _: pb.GenericSpec)
     try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 import pytest
 
@@ -15,7 +16,6 @@ from common.job.ids import JobId
 from common.job.model import Content
 
 JOB_ID = JobId("ai-1")
-DEFAULT_TIMEOUT_MS = 60_000
 
 
 @dataclass
@@ -25,11 +25,13 @@ class RecordedAttempt:
     job_id: JobId = JOB_ID
     attempt: int = 3
     tenant: str = "acme"
-    timeout_ms: int | None = None
-    started_s: float = field(default_factory=time.monotonic)
+    remaining_ms: int = 4_000
+    deadline_ms: int = 1_800_000_000_000
     cancel_requested: bool = False
     reports: list[tuple[float, str, int, int, int | None]] = field(default_factory=list)
     parts: list[tuple[str, Content]] = field(default_factory=list)
+    lines: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
+    kept: bytes | None = None
 
     def report(
         self,
@@ -44,6 +46,21 @@ class RecordedAttempt:
 
     def keep_part(self, name: str, content: Content) -> None:
         self.parts.append((name, content))
+
+    def log(self, level: str, message: str, /, **fields: object) -> None:
+        self.lines.append((level, message, fields))
+
+    def checkpoint(self, data: bytes) -> Future[bool]:
+        self.kept = data
+        told: Future[bool] = Future()
+        told.set_result(True)
+        return told
+
+    def restore(self) -> bytes | None:
+        return self.kept
+
+    def snooze(self, delay_ms: int, reason: str) -> NoReturn:
+        raise RuntimeError(f"{reason} for {delay_ms} ms")
 
 
 class Nothing:
@@ -60,7 +77,7 @@ class Nothing:
 
 def context_of(attempt: RecordedAttempt) -> JobContext:
     nothing = Nothing()
-    return JobContext(attempt, Ports(nothing, nothing, ChildPool(1), DEFAULT_TIMEOUT_MS))
+    return JobContext(attempt, Ports(nothing, nothing, ChildPool(1)))
 
 
 def test_it_names_the_attempt_by_which_writes_are_fenced() -> None:
@@ -88,20 +105,32 @@ def test_a_part_is_a_result_that_holds_that_piece_only() -> None:
     assert pb.JobResult.FromString(content.data) == piece
 
 
-@pytest.mark.parametrize(("own_ms", "limit_ms"), [(5_000, 5_000), (None, DEFAULT_TIMEOUT_MS)])
-def test_the_time_left_counts_from_the_start_by_the_jobs_own_limit_or_the_workers(
-    own_ms: int | None, limit_ms: int
-) -> None:
-    # Given an attempt that has run for two seconds
-    attempt = RecordedAttempt(timeout_ms=own_ms, started_s=time.monotonic() - 2)
+def test_it_knows_the_time_that_is_left() -> None:
+    context = context_of(RecordedAttempt())
 
-    assert context_of(attempt).remaining_ms == pytest.approx(limit_ms - 2_000, abs=500)
+    assert (context.remaining_ms, context.deadline_ms) == (4_000, 1_800_000_000_000)
 
 
-def test_no_time_is_left_after_the_limit() -> None:
-    attempt = RecordedAttempt(timeout_ms=1_000, started_s=time.monotonic() - 2)
+def test_a_log_line_goes_to_the_attempt_as_it_was_told() -> None:
+    attempt = RecordedAttempt()
 
-    assert context_of(attempt).remaining_ms == 0
+    # A field may have any name, also those of the arguments.
+    context_of(attempt).log("INFO", "Read", page=3, level=2, message="m")
+
+    assert attempt.lines == [("INFO", "Read", {"page": 3, "level": 2, "message": "m"})]
+
+
+async def test_a_checkpoint_is_found_again() -> None:
+    context = context_of(RecordedAttempt())
+    assert await context.restore() is None
+
+    assert await context.checkpoint(b"here")
+    assert await context.restore() == b"here"
+
+
+def test_a_snooze_ends_the_attempt() -> None:
+    with pytest.raises(RuntimeError, match="NOT_READY for 5 ms"):
+        context_of(RecordedAttempt()).snooze(5, "NOT_READY")
 
 
 def test_a_loop_can_see_that_it_should_stop() -> None:

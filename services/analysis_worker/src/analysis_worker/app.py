@@ -67,7 +67,7 @@ class AnalysisWorker:
             self._broker.runner, shared.store.namespace
         )
         analyses = StoredAnalyses(self._broker.runner, shared.store.namespace)
-        ports = Ports(conversations, analyses, self._children, shared.jobs.timeout_ms)
+        ports = Ports(conversations, analyses, self._children)
         declare_actors(self._broker, discover(handlers, JOB_TYPES.values()), JOB_TYPES.values(), ports)
         load_actor_modules(self._broker, settings.actor_modules)
 

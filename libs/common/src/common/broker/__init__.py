@@ -1,6 +1,6 @@
 """A Dramatiq broker that is a job system: plain actors in, tracked jobs out."""
 
 from common.broker.broker import JobBroker
-from common.broker.running import RunningJob, StopReason, current_job
+from common.broker.running import RunningJob, Snoozed, StopReason, current_job
 
-__all__ = ["JobBroker", "RunningJob", "StopReason", "current_job"]
+__all__ = ["JobBroker", "RunningJob", "Snoozed", "StopReason", "current_job"]

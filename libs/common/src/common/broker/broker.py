@@ -108,6 +108,7 @@ class JobBroker(Broker):
         self.namespace = namespace
         self.lease_ms = lease_ms
         self.retry = retry or RetryPolicy()
+        self.timeout_ms = timeout_ms
         self.runner = SyncRunner(client)
         self.draining = threading.Event()
         #: No blocking wait of this client may take longer (s).

@@ -16,7 +16,8 @@ from typing import Final, TypeVar
 
 from common.broker.running import RunningJob, StopReason
 from common.errors import StoreFull, StoreUnavailable
-from common.job.model import Content, Progress
+from common.job.failure import AttemptFailed
+from common.job.model import Content, ErrorClass, Progress
 from common.job.outcome import Outcome
 from common.store import jobs
 from common.store.keys import QueueKeys, queue_keys
@@ -41,10 +42,29 @@ class _Report:
 
 
 @dataclass(frozen=True, slots=True)
+class _Lines:
+    """All that the job has logged by the time that it is written."""
+
+    job: RunningJob
+    keys: QueueKeys
+
+
+@dataclass(frozen=True, slots=True)
+class _Checkpoint:
+    """The last that the job has put by the time that it is written."""
+
+    job: RunningJob
+    keys: QueueKeys
+
+
+@dataclass(frozen=True, slots=True)
 class _End:
     job: RunningJob
     keys: QueueKeys
     outcome: Outcome
+
+
+_Item = _Report | _Lines | _Checkpoint | _End
 
 
 class Committer:
@@ -56,7 +76,7 @@ class Committer:
         self._runner = runner
         self._namespace = namespace
         self._on_committed = on_committed
-        self._items: deque[_Report | _End] = deque()
+        self._items: deque[_Item] = deque()
         #: Items that were put and are not written yet.
         self._open = 0
         self._idle = False
@@ -71,6 +91,25 @@ class Committer:
     def keep_part(self, job: RunningJob, name: str, content: Content) -> None:
         """Write a finished part of a job's result."""
         self._put(_Report(job, self._keys(job), None, (name, content)))
+
+    def keep_lines(self, job: RunningJob) -> None:
+        """Write what a job has logged, when its turn comes. Never waits: there is one such item to a job."""
+        self._put(_Lines(job, self._keys(job)), waits=False)
+
+    def keep_checkpoint(self, job: RunningJob) -> None:
+        """Write a job's last checkpoint, when its turn comes. Never waits, as above."""
+        self._put(_Checkpoint(job, self._keys(job)), waits=False)
+
+    def read_checkpoint(self, job: RunningJob) -> bytes | None:
+        """Read what the job's earlier attempts have left, on the calling thread.
+
+        Raises:
+            AttemptFailed: The store does not answer.
+        """
+        try:
+            return self._runner.run(jobs.read_checkpoint(self._keys(job), job.job_id))
+        except StoreUnavailable as error:
+            raise AttemptFailed(ErrorClass.TRANSIENT, error.reason, error.message) from error
 
     def end(self, job: RunningJob, outcome: Outcome) -> None:
         """Write how a job ended, after all that it reported."""
@@ -95,9 +134,9 @@ class Committer:
     def _keys(self, job: RunningJob) -> QueueKeys:
         return queue_keys(self._namespace, job.queue)
 
-    def _put(self, item: _Report | _End) -> None:
+    def _put(self, item: _Item, *, waits: bool = True) -> None:
         with self._changed:
-            if self._open >= WAITING_MAX:
+            if waits and self._open >= WAITING_MAX:
                 self._changed.wait_for(lambda: self._open < WAITING_MAX)
             self._items.append(item)
             self._open += 1
@@ -107,7 +146,7 @@ class Committer:
             elif self._idle:
                 self._changed.notify_all()
 
-    def _take(self) -> list[_Report | _End]:
+    def _take(self) -> list[_Item]:
         """Wait for the next batch: all that is there, up to BATCH. Empty when closed and all is written."""
         with self._changed:
             self._idle = True
@@ -129,15 +168,22 @@ class Committer:
                 if full or self._open == 0:
                     self._changed.notify_all()
 
-    def _write(self, batch: list[_Report | _End]) -> None:
-        """Write reports one by one, then ends by queue. A job's reports stand before its end."""
+    def _write(self, batch: list[_Item]) -> None:
+        """Write reports one by one, then log lines and ends by queue. A job's own stand before its end."""
+        logged: defaultdict[QueueKeys, list[RunningJob]] = defaultdict(list)
         ends: defaultdict[QueueKeys, list[_End]] = defaultdict(list)
         for item in batch:
             match item:
                 case _Report():
                     self._write_report(item)
+                case _Checkpoint():
+                    self._write_checkpoint(item)
+                case _Lines():
+                    logged[item.keys].append(item.job)
                 case _End():
                     ends[item.keys].append(item)
+        for keys, written in logged.items():
+            self._write_lines(keys, written)
         for keys, of_queue in ends.items():
             operation = jobs.finish(keys, [(end.job.lease.member, end.outcome) for end in of_queue])
             states = self._insist(operation)
@@ -162,10 +208,46 @@ class Committer:
             # The end of the job still goes through, and carries the whole result.
             _log.warning("the store is full: a report of job %s was dropped", item.job.job_id)
             return
+        self._heed(item.job, answer)
+
+    def _write_lines(self, keys: QueueKeys, written: list[RunningJob]) -> None:
+        lines = [
+            (job, jobs.NewLine(job.lease.member, number, line))
+            for job in written
+            for number, line in job.lines.take()
+            if job.stop_reason is not StopReason.LOST
+        ]
+        for start in range(0, len(lines), BATCH):
+            some = lines[start : start + BATCH]
+            try:
+                answers = self._insist(jobs.append_log(keys, [line for _, line in some]))
+            except StoreFull:
+                _log.warning("the store is full: %d log lines of jobs were dropped", len(some))
+                continue
+            for (job, _), stands in zip(some, answers, strict=True):
+                if not stands:
+                    job.stop(StopReason.LOST)
+
+    def _write_checkpoint(self, item: _Checkpoint) -> None:
+        waiting = item.job.pending_checkpoint.take()
+        if waiting is None:
+            return
+        data, told = waiting
+        answer = jobs.LOST
+        try:
+            if item.job.stop_reason is not StopReason.LOST:
+                answer = self._insist(jobs.keep_checkpoint(item.keys, item.job.lease.member, data))
+                self._heed(item.job, answer)
+        except StoreFull:
+            _log.warning("the store is full: a checkpoint of job %s was not kept", item.job.job_id)
+        finally:
+            told.set_result(answer != jobs.LOST)
+
+    def _heed(self, job: RunningJob, answer: int) -> None:
         if answer == jobs.LOST:
-            item.job.stop(StopReason.LOST)
+            job.stop(StopReason.LOST)
         elif answer == jobs.STOP:
-            item.job.stop(StopReason.CANCEL)
+            job.stop(StopReason.CANCEL)
 
     def _insist(self, operation: Operation[R]) -> R:
         """Repeat until the server answers. Scripts are fenced, so a repeat changes nothing twice."""

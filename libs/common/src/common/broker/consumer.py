@@ -138,10 +138,16 @@ class JobConsumer(Consumer):
         try:
             message: Message[Any] = Message.decode(lease.payload)
         except DecodeError:
-            return None, RunningJob(lease, self._keys.queue, "?", self._broker.committer)
+            return None, self._running(lease, "?")
         if message.queue_name != self._keys.queue:
             message = message.copy(queue_name=self._keys.queue)
-        return message, RunningJob(lease, self._keys.queue, message.actor_name, self._broker.committer)
+        return message, self._running(lease, message.actor_name)
+
+    def _running(self, lease: Lease, actor: str) -> RunningJob:
+        broker = self._broker
+        return RunningJob(
+            lease, self._keys.queue, actor, broker.committer, default_timeout_ms=broker.timeout_ms
+        )
 
     def _sleep(self, wait_ms: int | None) -> None:
         """Wait for a wake-up, or until something is due."""

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextvars import ContextVar
 from enum import Enum, auto
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
 
+import dramatiq
+
+from common.broker.notes import PendingCheckpoint, PendingLines
+from common.job.failure import AttemptFailed
 from common.job.ids import JobId
-from common.job.model import Content, Progress
+from common.job.log import line_of
+from common.job.model import Content, ErrorClass, Progress
 from common.job.outcome import Outcome, Release
-from common.store.jobs import Lease
+from common.store.jobs import CHECKPOINT_BYTES, Lease
 
+#: The longest run of an attempt, if neither the job nor the worker says otherwise (ms).
+DEFAULT_TIMEOUT_MS: Final = 300_000
+#: The longest snooze (ms): a year.
+SNOOZE_MAX_MS: Final = 31_536_000_000
 #: Reports of one stage come at most this often (s); a new stage is always reported.
 REPORT_EVERY_S: Final = 0.5
 
@@ -29,6 +40,10 @@ class StopReason(Enum):
     SHUTDOWN = auto()
 
 
+class Snoozed(dramatiq.Retry):
+    """The job gives itself back. A Retry, because Dramatiq's worker logs those quietly."""
+
+
 class Reporter(Protocol):
     """Takes what a job reports on its way, in order, without waiting for the server."""
 
@@ -36,20 +51,42 @@ class Reporter(Protocol):
 
     def keep_part(self, job: RunningJob, name: str, content: Content) -> None: ...
 
+    def keep_lines(self, job: RunningJob) -> None: ...
+
+    def keep_checkpoint(self, job: RunningJob) -> None: ...
+
+    def read_checkpoint(self, job: RunningJob) -> bytes | None: ...
+
 
 class RunningJob:
-    """One attempt on this worker. Safe to use from its thread, its coroutine and the broker's threads."""
+    """One attempt on this worker. Safe to use from its thread, its coroutine and the broker's threads.
 
-    def __init__(self, lease: Lease, queue: str, actor: str, reporter: Reporter) -> None:
+    Args:
+        default_timeout_ms: The worker's limit on an attempt whose job names none.
+    """
+
+    def __init__(
+        self,
+        lease: Lease,
+        queue: str,
+        actor: str,
+        reporter: Reporter,
+        *,
+        default_timeout_ms: int = DEFAULT_TIMEOUT_MS,
+    ) -> None:
         self.lease = lease
         self.queue = queue
         self.actor = actor
+        #: Not written yet. For the committer.
+        self.lines = PendingLines()
+        self.pending_checkpoint = PendingCheckpoint()
         #: When a thread took it up (monotonic s); 0 while it waits for one.
         self.started_s = 0.0
         self.result: Content | None = None
         #: Set by job code or middleware; the broker decides otherwise.
         self.outcome: Outcome | None = None
         self._reporter = reporter
+        self._default_timeout_ms = default_timeout_ms
         self._lock = threading.Lock()
         self._stop_reason: StopReason | None = None
         self._interrupt: Callable[[], None] | None = None
@@ -77,6 +114,18 @@ class RunningJob:
     def timeout_ms(self) -> int | None:
         """The job's own limit on this attempt; None: the worker's."""
         return self.lease.timeout_ms
+
+    @property
+    def remaining_ms(self) -> int:
+        """What is left of the attempt's time limit; not below 0. A coroutine is stopped then."""
+        limit_ms = self.timeout_ms or self._default_timeout_ms
+        spent_ms = (time.monotonic() - self.started_s) * 1000 if self.started_s else 0.0
+        return max(0, int(limit_ms - spent_ms))
+
+    @property
+    def deadline_ms(self) -> int:
+        """When the attempt's time limit ends, by this worker's clock (Unix ms)."""
+        return time.time_ns() // 1_000_000 + self.remaining_ms
 
     @property
     def stop_reason(self) -> StopReason | None:
@@ -113,6 +162,49 @@ class RunningJob:
         """Keep a finished part of the result, and tell the watchers. Returns at once; never dropped."""
         self._reporter.keep_part(self, name, content)
 
+    def log(self, level: str, message: str, /, **fields: object) -> None:
+        """Write a line to the job's own log: "DEBUG", "INFO", "WARNING" or "ERROR", a text, and values.
+
+        Returns at once. Of all attempts together the newest 500 lines are kept. Personal data and secrets
+        that follow a pattern are masked here, long texts are cut; do not hand over what people wrote.
+
+        Raises:
+            ValueError: There is no such level.
+        """
+        line = line_of(level, message, fields, at_ms=time.time_ns() // 1_000_000)
+        if self.lines.add(line):
+            self._reporter.keep_lines(self)
+
+    def checkpoint(self, data: bytes) -> Future[bool]:
+        """Keep what a later attempt needs to go on from here, in place of the last checkpoint.
+
+        Returns at once. The future says whether it, or a later checkpoint, is kept: False if the lease is
+        lost or the store is full. It lasts over attempts and a person's retry, until the job succeeds.
+
+        Raises:
+            AttemptFailed: It is larger than 1 MiB.
+        """
+        if len(data) > CHECKPOINT_BYTES:
+            raise AttemptFailed(
+                ErrorClass.BUG,
+                "CHECKPOINT_TOO_LARGE",
+                f"checkpoint: {len(data)} bytes are more than {CHECKPOINT_BYTES}",
+                suggestion="keep the place that the work has come to, and not the work itself",
+            )
+        told, is_first = self.pending_checkpoint.put(bytes(data))
+        if is_first:
+            self._reporter.keep_checkpoint(self)
+        return told
+
+    def restore(self) -> bytes | None:
+        """Return the last checkpoint, of this attempt or an earlier one; None without. Waits for the store.
+
+        Raises:
+            AttemptFailed: The store does not answer; TRANSIENT.
+        """
+        latest = self.pending_checkpoint.latest
+        return latest if latest is not None else self._reporter.read_checkpoint(self)
+
     def set_result(self, content: Content) -> None:
         """Set what the job returns, in place of the actor's return value."""
         self.result = content
@@ -120,6 +212,24 @@ class RunningJob:
     def release(self, delay_ms: int, reason: str) -> None:
         """Give the job back unspent when the actor returns; it may start again after `delay_ms`."""
         self.outcome = Release(delay_ms, reason)
+
+    def snooze(self, delay_ms: int, reason: str) -> NoReturn:
+        """Give the job back unspent, now: it waits for `delay_ms` at least, and ExplainJob shows the reason.
+
+        It ends the attempt by an exception, which must not be caught.
+
+        Args:
+            reason: A constant in UPPER_SNAKE_CASE, such as "SOURCE_NOT_READY". No payload.
+
+        Raises:
+            ValueError: The delay is below 0 or above a year, or the reason is not spelled so.
+        """
+        if not 0 <= delay_ms <= SNOOZE_MAX_MS:
+            raise ValueError(f"delay_ms: {delay_ms} is not from 0 to {SNOOZE_MAX_MS}")
+        if re.fullmatch(r"[A-Z][A-Z0-9_]{0,63}", reason) is None:
+            raise ValueError("reason: must be UPPER_SNAKE_CASE, at most 64 characters")
+        self.release(delay_ms, reason)
+        raise Snoozed(delay=delay_ms)
 
     def stop(self, reason: StopReason) -> None:
         """Tell the job to stop. A coroutine is cancelled; a synchronous actor must look by itself."""

@@ -18,6 +18,8 @@
 {NS:QUEUE}:payload:ID      string  the encoded Dramatiq message
 {NS:QUEUE}:result:ID       hash    media, data
 {NS:QUEUE}:parts:ID        hash    part name -> attempt, time, media type and data
+{NS:QUEUE}:logs:ID         list    the job's own log, newest last, see jobs/logs.py
+{NS:QUEUE}:checkpoint:ID   string  what an attempt left for the next one
 {NS:QUEUE}:request:TENANT:ID   string  job id and digest of a request id; expires
 {NS:QUEUE}:fetched:CONSUMER    string  the last fetch of a consumer, to repeat its reply; expires
 {NS}:queues            set     names of all queues
@@ -81,6 +83,12 @@ class QueueKeys:
 
     def job(self, job_id: str) -> str:
         return f"{self.prefix}job:{job_id}"
+
+    def logs(self, job_id: str) -> str:
+        return f"{self.prefix}logs:{job_id}"
+
+    def checkpoint(self, job_id: str) -> str:
+        return f"{self.prefix}checkpoint:{job_id}"
 
     @property
     def cancel_channel(self) -> str:

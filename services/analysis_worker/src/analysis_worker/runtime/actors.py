@@ -19,7 +19,7 @@ from analysis_worker.runtime.context import JobContext, Ports
 from analysis_worker.runtime.registry import Procedure
 from analysis_worker.wire.results import content_of
 from bothsides.jobs import v1 as pb
-from common.broker import JobBroker, current_job
+from common.broker import JobBroker, Snoozed, current_job
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
 from common.job.types import JobType
@@ -66,8 +66,9 @@ def _actor_function(
             try:
                 result = await procedure.run(_parsed(spec, spec_class), JobContext(attempt, ports))
             except PoolClosed:
-                attempt.release(0, "WORKER_STOPPED")
-                return
+                attempt.snooze(0, "WORKER_STOPPED")
+            except Snoozed:
+                raise
             except AttemptFailed as failure:
                 _log.warning("the attempt failed: %s %s", failure.error_class, failure.reason)
                 raise

@@ -5,11 +5,12 @@ A handler gets no broker, no store and no settings. What it does reaches the out
 
 from __future__ import annotations
 
-import time
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 
 from analysis_worker.runtime.children import ChildPool, Lane
 from analysis_worker.sinks.port import AnalysisSink
@@ -32,9 +33,9 @@ class Attempt(Protocol):
     @property
     def tenant(self) -> str: ...
     @property
-    def timeout_ms(self) -> int | None: ...
+    def remaining_ms(self) -> int: ...
     @property
-    def started_s(self) -> float: ...
+    def deadline_ms(self) -> int: ...
     @property
     def cancel_requested(self) -> bool: ...
 
@@ -50,6 +51,14 @@ class Attempt(Protocol):
 
     def keep_part(self, name: str, content: Content) -> None: ...
 
+    def log(self, level: str, message: str, /, **fields: object) -> None: ...
+
+    def checkpoint(self, data: bytes) -> Future[bool]: ...
+
+    def restore(self) -> bytes | None: ...
+
+    def snooze(self, delay_ms: int, reason: str) -> NoReturn: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -58,8 +67,6 @@ class Ports:
     conversations: ConversationSource
     analyses: AnalysisSink
     children: ChildPool
-    #: The longest run (ms) of an attempt whose job names none.
-    default_timeout_ms: int
 
 
 class JobContext:
@@ -101,10 +108,13 @@ class JobContext:
 
     @property
     def remaining_ms(self) -> int:
-        """What is left of the attempt's time limit; not below 0."""
-        limit_ms = self._attempt.timeout_ms or self._ports.default_timeout_ms
-        spent_ms = (time.monotonic() - self._attempt.started_s) * 1000
-        return max(0, int(limit_ms - spent_ms))
+        """What is left of the attempt's time limit; not below 0. Then its task is cancelled."""
+        return self._attempt.remaining_ms
+
+    @property
+    def deadline_ms(self) -> int:
+        """When the attempt's time limit ends (Unix ms)."""
+        return self._attempt.deadline_ms
 
     def progress(
         self,
@@ -127,6 +137,41 @@ class JobContext:
     def part(self, name: str, result: pb.JobResult) -> None:
         """Publish a finished part of the result. Returns at once; parts arrive in order, and all of them."""
         self._attempt.keep_part(name, content_of(result))
+
+    def log(self, level: str, message: str, /, **fields: object) -> None:
+        """Write a line to the job's own log, which operators read. Returns at once.
+
+        `message` in words for people, what varies as fields: `context.log("INFO", "Read the page", page=3)`.
+        Personal data and secrets that follow a pattern are masked; never hand over what people wrote.
+
+        Args:
+            level: "DEBUG", "INFO", "WARNING" or "ERROR".
+        """
+        self._attempt.log(level, message, **fields)
+
+    async def checkpoint(self, data: bytes) -> bool:
+        """Keep what a later attempt needs to go on from here, in place of the last one; at most 1 MiB.
+
+        Returns once it is kept; False if it could not be, since the store is full or the lease lost. A
+        checkpoint is gone when the job succeeds.
+        """
+        return await asyncio.wrap_future(self._attempt.checkpoint(data))
+
+    async def restore(self) -> bytes | None:
+        """Return the job's last checkpoint, of whichever attempt; None if there is none.
+
+        Raises:
+            AttemptFailed: The store does not answer.
+        """
+        return await asyncio.to_thread(self._attempt.restore)
+
+    def snooze(self, delay_ms: int, reason: str) -> NoReturn:
+        """End the attempt and give the job back unspent, to start again after `delay_ms` at the earliest.
+
+        Args:
+            reason: A constant in UPPER_SNAKE_CASE, such as "SOURCE_NOT_READY"; ExplainJob shows it.
+        """
+        self._attempt.snooze(delay_ms, reason)
 
     async def run_in_child(self, function: Callable[..., T], *args: Any) -> T:
         """Return `function(*args)`, computed in a child process that ends if this attempt is stopped.

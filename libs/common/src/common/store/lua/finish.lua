@@ -52,7 +52,8 @@ end
 local function finish_one(member, outcome, delay, error_json, media, result, payload)
   local id, attempt = split_member(member)
   local key = job_key(id)
-  local f = redis.call('HMGET', key, 'state', 'finished', 'tenant', 'score', 'started', 'spent', 'revision')
+  local f = redis.call('HMGET', key, 'state', 'finished', 'tenant', 'score', 'started', 'spent', 'revision',
+    'checkpoint')
   if not held[member] then
     local last, answer = string.match(f[2] or '', '^(%d+) (%u+)$')
     return tonumber(last) == attempt and answer or 'STALE'
@@ -73,6 +74,10 @@ local function finish_one(member, outcome, delay, error_json, media, result, pay
   end
   observe('r', now - tonumber(f[5]))
   if media ~= '' then redis.call('HSET', PREFIX .. 'result:' .. id, 'media', media, 'data', result) end
+  if f[8] and state == 'SUCCEEDED' then
+    redis.call('UNLINK', PREFIX .. 'checkpoint:' .. id)
+    redis.call('HDEL', key, 'checkpoint')
+  end
   if payload ~= '' then redis.call('SET', PREFIX .. 'payload:' .. id, payload) end
   if state == 'RETRYING' or state == 'PENDING' then
     wait_again(id, state, now + tonumber(delay), f[3], f[4], fields)

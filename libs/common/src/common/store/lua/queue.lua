@@ -105,7 +105,8 @@ local function forget_ready(id, tenant)
 end
 
 local function delete_job(id)
-  redis.call('UNLINK', job_key(id), PREFIX .. 'payload:' .. id, PREFIX .. 'result:' .. id, PREFIX .. 'parts:' .. id)
+  redis.call('UNLINK', job_key(id), PREFIX .. 'payload:' .. id, PREFIX .. 'result:' .. id, PREFIX .. 'parts:' .. id,
+    PREFIX .. 'logs:' .. id, PREFIX .. 'checkpoint:' .. id)
   redis.call('ZREM', JOBS, id)
 end
 
