@@ -92,7 +92,7 @@ def main() -> None:
             for one in conversations
         ]
         accepted = client.create_jobs(requests)
-        job_ids = [job.job_id for job in accepted if isinstance(job, pb.Job)]
+        job_ids = [each.job.job_id for each in accepted if each.job is not None]
         if len(job_ids) < len(debates):
             sys.exit(f"{len(debates) - len(job_ids)} of {len(debates)} jobs were refused")
         submitted_s = time.monotonic() - began_s

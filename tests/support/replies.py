@@ -14,10 +14,11 @@ from bothsides.jobs.v1 import (
     conversation_pb2,
     job_service_pb2,
     monitor_service_pb2,
+    queue_service_pb2,
 )
 
 STATUS_KEY = "grpc-status-details-bin"
-_FILES = (job_service_pb2, conversation_pb2, analysis_service_pb2, monitor_service_pb2)
+_FILES = (job_service_pb2, queue_service_pb2, conversation_pb2, analysis_service_pb2, monitor_service_pb2)
 _SERVICES = {name: service for file in _FILES for name, service in file.DESCRIPTOR.services_by_name.items()}
 
 

@@ -12,7 +12,7 @@ import pytest
 from bothsides.jobs import v1 as pb
 from bothsides_client.client import Client
 from bothsides_client.errors import DeadlineExceeded, InvalidRequest, NotFound, Unavailable
-from bothsides_client.watch import Reconnect
+from bothsides_client.retry import Reconnect
 from support.in_memory_platform import Platform, PlatformServer
 from support.replies import reason, status
 
@@ -96,9 +96,11 @@ def test_many_jobs_go_in_calls_of_a_thousand_and_keep_their_order(caller: Client
     jobs[3] = pb.Job()
     outcomes = caller.create_jobs(jobs)
     assert [len(call.requests) for call in platform.calls["CreateJobs"]] == [1_000, 500]
-    assert isinstance(outcomes[3], InvalidRequest)
-    assert [place for place, outcome in enumerate(outcomes) if not isinstance(outcome, pb.Job)] == [3]
-    assert len(outcomes) == 1_500
+    assert isinstance(outcomes[3].error, InvalidRequest)
+    assert [place for place, outcome in enumerate(outcomes) if outcome.job is None] == [3]
+    sent = [request.request_id for call in platform.calls["CreateJobs"] for request in call.requests]
+    assert [outcome.request_id for outcome in outcomes] == sent
+    assert len(set(sent)) == 1_500
 
 
 def test_as_many_ids_as_jobs_are_wanted(caller: Client) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+from pathlib import Path
 
 import grpc
 import pytest
@@ -11,10 +13,12 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2 as details
 
 from bothsides_client import errors
-from bothsides_client.errors import BY_CODE, Failure, RequestFailed, error_for
+from bothsides_client.errors import BY_CODE, BY_REASON, Failure, RequestFailed, error_for
 from bothsides_client.outcome import EXIT_JOB_FAILED, EXIT_UNAVAILABLE, EXIT_USAGE, exit_code
 from bothsides_client.statuses import error_from_status
 from support.replies import reason, status
+
+DOCS = Path(__file__).parents[3] / "docs"
 
 
 @pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
@@ -32,11 +36,36 @@ def test_every_error_says_the_way_out() -> None:
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
     drawn = errors.__doc__ or ""
-    for kind in {errors.BothSidesError, errors.TranscriptError, RequestFailed, *BY_CODE.values()}:
-        assert kind.__name__ in drawn
+    for _, kind in inspect.getmembers(errors, inspect.isclass):
+        if issubclass(kind, errors.BothSidesError):
+            assert re.search(rf"\b{kind.__name__}\b", drawn), kind
+    for kind in BY_REASON.values():  # each in the line below its code's
+        parent = next(code for code in BY_CODE.values() if issubclass(kind, code))
+        branch = drawn[drawn.index(f"─ {parent.__name__} ") :]
+        assert re.search(rf"\b{kind.__name__}\b", branch), kind
     for code, kind in BY_CODE.items():
         line = next(line for line in drawn.splitlines() if f"─ {kind.__name__} " in line)
         assert code in line
+
+
+def test_every_documented_reason_has_its_error_and_no_other_has() -> None:
+    """The class is the reason in CamelCase, under the class of its code."""
+    rows = re.findall(
+        r"^\| `([A-Z_]+)` \| `([A-Z_]+)` \|", (DOCS / "errors.md").read_text("utf-8"), re.MULTILINE
+    )
+    documented = {reason: BY_CODE[code] for reason, code in rows if code in BY_CODE}
+    assert set(BY_REASON) == set(documented)
+    for name, kind in BY_REASON.items():
+        assert kind.__name__ == "".join(word.capitalize() for word in name.split("_"))
+        assert issubclass(kind, documented[name])
+
+
+def test_a_reason_decides_the_error_and_an_unknown_one_leaves_it_to_the_code() -> None:
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert type(error_from_status(status(code, "full", reason("QUEUE_FULL")))) is errors.QueueFull
+    assert type(error_from_status(status(code, "full", reason("BRAND_NEW")))) is errors.ResourceExhausted
+    # A reason under another code than ours is not ours.
+    assert type(error_from_status(status(code, "full", reason("JOB_NOT_FOUND")))) is errors.ResourceExhausted
 
 
 def test_wrong_fields_are_listed_with_their_paths() -> None:
@@ -104,7 +133,7 @@ def test_damaged_and_unknown_details_do_no_harm() -> None:
     answer.details.append(Packed(type_url="type.googleapis.com/google.rpc.BadRequest", value=b"\xff\xff"))
     answer.details.append(Packed(type_url="type.googleapis.com/some.Other", value=b"\x00"))
     error = error_from_status(answer)
-    assert (type(error), error.reason, error.field_violations) == (errors.NotFound, "JOB_NOT_FOUND", ())
+    assert (type(error), error.reason, error.field_violations) == (errors.JobNotFound, "JOB_NOT_FOUND", ())
 
 
 def test_a_code_that_nobody_knows_is_still_an_error() -> None:

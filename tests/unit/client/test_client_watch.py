@@ -7,7 +7,7 @@ request, and decides what comes and how it ends.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -20,8 +20,17 @@ from google.rpc import error_details_pb2, status_pb2
 
 from bothsides.jobs import v1 as pb
 from bothsides_client.client import Client
-from bothsides_client.errors import BothSidesError, NotFound, PermissionDenied, ResourceExhausted, Unavailable
-from bothsides_client.watch import Reconnect
+from bothsides_client.errors import (
+    BothSidesError,
+    DeadlineExceeded,
+    Internal,
+    JobUnsuccessful,
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+    Unavailable,
+)
+from bothsides_client.retry import Reconnect
 from support.replies import method, reason, status, trailers
 from support.waiting import wait_until
 
@@ -54,10 +63,10 @@ def channel() -> Any:
 
 @pytest.fixture
 def watcher(channel: Any, clock: Clock) -> Client:
-    reconnect = Reconnect(
-        min_s=1.0, max_s=8.0, patience_s=30.0, sleep=clock.sleep, now_s=lambda: clock.now, random=lambda: 1.0
-    )
-    return Client(channel=channel, reconnect=reconnect)
+    reconnect = Reconnect(min_s=1.0, max_s=8.0, patience_s=30.0, random=lambda: 1.0)
+    client = Client(channel=channel, reconnect=reconnect)
+    client.sleep, client.now_s = clock.sleep, lambda: clock.now
+    return client
 
 
 def snapshot(state: pb.Job.State.ValueType, token: str) -> pb.WatchJobResponse:
@@ -95,6 +104,24 @@ class Watching:
         if self._error is not None:
             raise self._error
         return self.seen
+
+
+class Waiting(Watching):
+    """A call that waits in the background for the end of a watch."""
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        super().__init__(call() for _ in range(1))
+
+    def result(self) -> Any:
+        return super().result()[0]
+
+    def answer(self, channel: Any, messages: Sequence[Any], code: grpc.StatusCode) -> None:
+        """Answer the next stream that is opened."""
+        _, _, stream = channel.take_unary_stream(WATCH)
+        stream.send_initial_metadata(())
+        for message in messages:
+            stream.send_response(message)
+        stream.terminate((), code, "")
 
 
 @pytest.fixture
@@ -212,6 +239,15 @@ def test_a_refusal_is_raised_at_once(
     assert clock.slept == []
 
 
+def test_a_stream_that_the_transport_broke_is_resumed(channel: Any, watching: Watching) -> None:
+    """A proxy that resets a stream makes it INTERNAL without a reason; the platform's own has one."""
+    answer(channel, watching, [snapshot(pb.Job.RUNNING, "1")], grpc.StatusCode.INTERNAL)
+    fault = status(grpc.StatusCode.INTERNAL, "report it", reason("INTERNAL"))
+    assert answer(channel, watching, [], grpc.StatusCode.INTERNAL, fault) == "1"
+    with pytest.raises(Internal):
+        watching.result()
+
+
 def test_patience_ends_when_nothing_is_heard(channel: Any, watching: Watching, clock: Clock) -> None:
     """The pauses double up to the longest; after 30 s of silence the last failure is raised."""
     for _ in range(6):
@@ -251,6 +287,65 @@ def test_a_health_watch_begins_again_after_a_lost_connection(channel: Any, watch
     with pytest.raises(PermissionDenied):
         watching.result()
     assert [health.status for health in watching.seen] == states
+
+
+def test_a_watch_of_many_jobs_is_resumed_behind_the_last_message(channel: Any, watcher: Client) -> None:
+    watching = Watching(
+        islice(watcher.watch_jobs("state = RUNNING", include_snapshot=True), 3),
+    )
+    requests, read = [], 0
+    for tokens in (["1", "2"], ["3"]):
+        _, request, stream = channel.take_unary_stream(method("JobService", "WatchJobs"))
+        requests.append(request)
+        stream.send_initial_metadata(())
+        for token in tokens:
+            event = pb.WatchJobsResponse.Event(job_id="a-1", progress=pb.Progress())
+            stream.send_response(pb.WatchJobsResponse(events=[event], resume_token=token))
+        read += len(tokens)
+        wait_until(lambda count=read: len(watching.seen) == count)  # type: ignore[misc]
+        if read < 3:
+            stream.terminate((), UNAVAILABLE, "")
+    assert [message.resume_token for message in watching.result()] == ["1", "2", "3"]
+    assert [(each.filter, each.resume_token, each.include_snapshot) for each in requests] == [
+        ("state = RUNNING", "", True),
+        ("state = RUNNING", "2", True),
+    ]
+
+
+class TestWaiting:
+    def test_the_final_job_is_returned_whatever_became_of_it(self, channel: Any, watcher: Client) -> None:
+        waiting = Waiting(lambda: watcher.wait_for_job("a-1"))
+        waiting.answer(channel, [], UNAVAILABLE)
+        waiting.answer(channel, [change(pb.Job.CANCELLED, "2"), snapshot(pb.Job.CANCELLED, "3")], OK)
+        assert waiting.result().state == pb.Job.CANCELLED
+
+    def test_a_result_is_returned(self, channel: Any, watcher: Client) -> None:
+        waiting = Waiting(lambda: watcher.wait_for_result("a-1"))
+        done = snapshot(pb.Job.SUCCEEDED, "1")
+        done.snapshot.result.generic.number_value = 7
+        waiting.answer(channel, [done], OK)
+        assert waiting.result().generic.number_value == 7
+
+    def test_an_end_without_result_is_an_error_with_the_job(self, channel: Any, watcher: Client) -> None:
+        waiting = Waiting(lambda: watcher.wait_for_result("a-1"))
+        failed = snapshot(pb.Job.FAILED, "1")
+        failed.snapshot.last_error.reason = "TIME_LIMIT"
+        failed.snapshot.last_error.message = "ran too long"
+        waiting.answer(channel, [failed], OK)
+        with pytest.raises(JobUnsuccessful, match="'a-1' ended FAILED: TIME_LIMIT: ran too long") as raised:
+            waiting.result()
+        assert raised.value.job == failed.snapshot
+
+    def test_the_time_bounds_all_streams_and_pauses_together(
+        self, channel: Any, watcher: Client, clock: Clock
+    ) -> None:
+        """Pauses of 2, 4 and 8 s do not fit into 10 s: the third is not begun."""
+        waiting = Waiting(lambda: watcher.wait_for_job("a-1", timeout_s=10))
+        for _ in range(3):
+            waiting.answer(channel, [], UNAVAILABLE)
+        with pytest.raises(DeadlineExceeded):
+            waiting.result()
+        assert clock.slept == [2.0, 4.0]
 
 
 def test_pauses_stay_within_their_bounds() -> None:

@@ -1,15 +1,15 @@
-"""Open a channel as every client of the platform should: limits, keepalive, retries.
+"""How every client of the platform speaks to its servers: limits, keepalive, replicas, retries.
 
 Retries are gRPC's own, from the service config (gRFC A6): only for calls that are safe to repeat, and
 only when the server did not take them. Watches are not in the list; `watch` resumes them with a token.
+Calls go to the replicas of a service in turn, and past those that are not there.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Final
-
-import grpc
 
 #: Largest message either way; the largest transcript (8 MiB) fits with room to spare.
 MESSAGE_LIMIT_BYTES: Final = 16 * 1024 * 1024
@@ -23,9 +23,14 @@ RECONNECT_MAX_MS: Final = 5_000
 
 _PACKAGE: Final = "bothsides.jobs.v1"
 #: Calls that may be repeated: reads, verbs that repeat harmlessly, and creates, which carry a request id.
-#: RetryJob is missing: a second one could start a job again that has failed in between.
-_REPEATABLE: Final = {
-    "JobService": ("CreateJob", "CreateJobs", "GetJob", "ListJobs", "CancelJob"),
+#: RetryJob is missing: a second one could start a job again that has failed in between. UpdateJob and
+#: UpdateQueue are: with an etag, a second one would be refused because of the first.
+REPEATABLE: Final = {
+    "JobService": (
+        *("CreateJob", "CreateJobs", "GetJob", "ListJobs", "CancelJob"),
+        *("ExplainJob", "ListAttempts", "ListJobLogs", "ListFailureGroups"),
+    ),
+    "QueueService": ("GetQueue", "ListQueues", "PauseQueue", "ResumeQueue", "DrainQueue"),
     "ConversationService": ("PutConversation", "GetConversation", "ListConversations"),
     "AnalysisService": ("GetAnalysis", "ListAnalyses"),
     "MonitorService": ("GetHealth", "ListQueueStats", "ListWorkers"),
@@ -33,11 +38,14 @@ _REPEATABLE: Final = {
 
 SERVICE_CONFIG: Final = json.dumps(
     {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        # When most calls to a server fail, as in an outage, they are not repeated until some succeed again.
+        "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.5},
         "methodConfig": [
             {
                 "name": [
                     {"service": f"{_PACKAGE}.{service}", "method": method}
-                    for service, methods in _REPEATABLE.items()
+                    for service, methods in REPEATABLE.items()
                     for method in methods
                 ],
                 "retryPolicy": {
@@ -48,7 +56,7 @@ SERVICE_CONFIG: Final = json.dumps(
                     "retryableStatusCodes": ["UNAVAILABLE"],
                 },
             }
-        ]
+        ],
     }
 )
 
@@ -66,8 +74,17 @@ OPTIONS: Final[tuple[tuple[str, int | str], ...]] = (
 )
 
 
-def open_channel(address: str, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
-    """Return a channel to `address` ("host:port"); without credentials it is not encrypted."""
-    if credentials is None:
-        return grpc.insecure_channel(address, options=OPTIONS)
-    return grpc.secure_channel(address, credentials, options=OPTIONS)
+def options_for(authority: str | None = None) -> Sequence[tuple[str, int | str]]:
+    """Return the options of a channel; `authority` is the servers' name, if it is not their address."""
+    if authority is None:
+        return OPTIONS
+    return (
+        *OPTIONS,
+        ("grpc.default_authority", authority),
+        ("grpc.ssl_target_name_override", authority),
+    )
+
+
+def is_repeatable(service: str, method: str) -> bool:
+    """Say whether the call may be made again when it is not known whether it was taken."""
+    return method in REPEATABLE.get(service, ())

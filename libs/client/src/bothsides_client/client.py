@@ -2,77 +2,38 @@
 
 Synchronous and safe to share between threads. It fills in request ids, repeats what is safe to repeat,
 resumes watches, turns pages, and raises the errors of `errors`; it refuses to keep any state of its own
-beyond its two channels, which connect on first use.
+beyond its two channels, which connect on first use. What each method sends and reads is in `calls`.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Final, Protocol, TypeVar
+from typing import TypeVar
 
 import grpc
 
-from bothsides.jobs import v1 as pb
-from bothsides_client.addresses import DEFAULT_MONITOR_ADDR, DEFAULT_SCHEDULER_ADDR
-from bothsides_client.channel import open_channel
+from bothsides_client.call import Bulk, Call, Pages, Stream, Wait, Watch
+from bothsides_client.calls import bulk, conversations, jobs, monitoring, queues, watches
+from bothsides_client.channel import is_repeatable
+from bothsides_client.connection import Connection, Options, method
 from bothsides_client.errors import RequestFailed
-from bothsides_client.statuses import error_from_call, error_from_status
-from bothsides_client.watch import Reconnect, Stream, watch_for_ever, watch_job
+from bothsides_client.retry import Attempts
+from bothsides_client.statuses import error_from_call
+from bothsides_client.watch import Following
 
-Response = TypeVar("Response")
-
-
-class Page(Protocol):
-    """A list's response."""
-
-    @property
-    def next_page_token(self) -> str: ...
+R = TypeVar("R")
+M = TypeVar("M")
 
 
-PageOf = TypeVar("PageOf", bound=Page)
+class Client(Connection[grpc.Channel]):
+    """Calls of JobService, QueueService, ConversationService, AnalysisService and MonitorService."""
 
-#: Most items that one CreateJobs takes.
-BULK_LIMIT: Final = 1_000
-
-
-class Client:
-    """Calls of JobService, ConversationService, AnalysisService and MonitorService.
-
-    Args:
-        scheduler_addr: "host:port" of the scheduler.
-        monitor_addr: "host:port" of the monitor.
-        token: Bearer token, sent with every call. Use it with `credentials`, unless the network is trusted.
-        credentials: TLS for both channels; None for plain connections.
-        timeout_s: Bound of every call but the watches, its retries included.
-        reconnect: How watches wait before they connect again.
-        channel: Used for every service instead of opening channels; the caller keeps and closes it.
-    """
-
-    def __init__(
-        self,
-        scheduler_addr: str = DEFAULT_SCHEDULER_ADDR,
-        monitor_addr: str = DEFAULT_MONITOR_ADDR,
-        *,
-        token: str | None = None,
-        credentials: grpc.ChannelCredentials | None = None,
-        timeout_s: float = 10.0,
-        reconnect: Reconnect | None = None,
-        channel: grpc.Channel | None = None,
-    ) -> None:
-        scheduler = channel or open_channel(scheduler_addr, credentials)
-        monitor = channel or open_channel(monitor_addr, credentials)
-        self._own_channels = () if channel else (scheduler, monitor)
-        self._jobs = pb.JobServiceStub(scheduler)
-        self._conversations = pb.ConversationServiceStub(scheduler)
-        self._analyses = pb.AnalysisServiceStub(scheduler)
-        self._monitor = pb.MonitorServiceStub(monitor)
-        self._scheduler_peer = f"scheduler at {scheduler_addr}"
-        self._monitor_peer = f"monitor at {monitor_addr}"
-        self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
-        self._timeout_s = timeout_s
-        self._reconnect = reconnect or Reconnect()
+    #: How it waits between attempts.
+    sleep: Callable[[float], None] = staticmethod(time.sleep)
+    #: Its clock, in seconds.
+    now_s: Callable[[], float] = staticmethod(time.monotonic)
 
     def __enter__(self) -> Client:
         return self
@@ -84,152 +45,130 @@ class Client:
 
     def close(self) -> None:
         """Close the channels that this client opened; calls in flight end with `Cancelled`."""
+        self._closed = True
         for channel in self._own_channels:
             channel.close()
 
-    def create_job(
-        self, job: pb.Job, request_id: str | None = None, *, validate_only: bool = False
-    ) -> pb.Job:
-        """Create one job; with the same request id it is created once, however often this is called."""
-        request = pb.CreateJobRequest(
-            job=job, request_id=request_id or new_request_id(), validate_only=validate_only
+    @staticmethod
+    def _open(target: str, credentials: grpc.ChannelCredentials | None, options: Options) -> grpc.Channel:
+        if credentials is None:
+            return grpc.insecure_channel(target, options=options)
+        return grpc.secure_channel(target, credentials, options=options)
+
+    def _call(self, call: Call[R]) -> R:
+        attempts = Attempts(
+            repeatable=is_repeatable(call.service, call.method),
+            timeout_s=self._timeout_s,
+            reconnect=self._reconnect,
+            now_s=self.now_s,
         )
-        return self._call(self._jobs.CreateJob, request, self._scheduler_peer)
+        while True:
+            make = self._method(call.service, call.method)
+            try:
+                answer = make(call.request, timeout=attempts.left_s(), metadata=self._metadata())
+            except grpc.RpcError as error:
+                failed = error_from_call(error, peer=self._peers[call.service])
+                failed.__cause__ = error
+            else:
+                return call.read(answer)
+            self.sleep(attempts.pause_s(failed))
 
-    def create_jobs(
-        self, jobs: Sequence[pb.Job], request_ids: Sequence[str] | None = None
-    ) -> list[pb.Job | RequestFailed]:
-        """Create many jobs; the outcome at each place is the job, or the error that it alone met.
+    def _list(self, pages: Pages[M]) -> Iterator[M]:
+        rest: Pages[M] | None = pages
+        while rest is not None:
+            page = self._call(rest.call)
+            yield from rest.items(page)
+            rest = rest.after(page)
 
-        Sent in calls of at most 1,000 items. If a call fails as a whole the error is raised; repeating
-        with the same request ids creates nothing twice.
+    def _watch(self, watch: Watch[M], timeout_s: float | None = None) -> Iterator[M]:
+        following = Following(
+            watch,
+            reconnect=self._reconnect,
+            peer=self._peers[watch.service],
+            now_s=self.now_s,
+            timeout_s=timeout_s,
+        )
+        while True:
+            make = self._method(watch.service, watch.method)
+            stream = make(following.request(), timeout=following.left_s(), metadata=self._metadata())
+            try:
+                for message in stream:
+                    for seen in following.take(message):
+                        yield seen
+                        following.handed_on()
+                    if following.is_over:
+                        return
+                ending = following.closed_early()
+            except grpc.RpcError as error:
+                ending = error_from_call(error, peer=self._peers[watch.service])
+                ending.__cause__ = error
+            finally:
+                stream.cancel()  # harmless when it has ended; frees the server when the reader left
+            self.sleep(following.pause_s(ending))
 
-        Raises:
-            ValueError: There are not as many request ids as jobs.
-        """
-        ids = [new_request_id() for _ in jobs] if request_ids is None else request_ids
-        requests = [
-            pb.CreateJobRequest(job=job, request_id=request_id)
-            for job, request_id in zip(jobs, ids, strict=True)
-        ]
-        outcomes: list[pb.Job | RequestFailed] = []
-        for first in range(0, len(requests), BULK_LIMIT):
-            request = pb.CreateJobsRequest(requests=requests[first : first + BULK_LIMIT])
-            response = self._call(self._jobs.CreateJobs, request, self._scheduler_peer)
-            for item in response.items:
-                outcomes.append(error_from_status(item.error) if item.HasField("error") else item.job)
+    def _stream(self, stream: Stream[M]) -> Iterator[M]:
+        make = self._method(stream.service, stream.method)
+        answers = make(stream.request, metadata=self._metadata())
+        try:
+            for message in answers:
+                yield stream.read(message)
+        except grpc.RpcError as error:
+            raise error_from_call(error, peer=self._peers[stream.service]) from error
+        finally:
+            answers.cancel()
+
+    def _wait(self, wait: Wait[R]) -> R:
+        *_, last = self._watch(wait.watch, wait.timeout_s)
+        return wait.read(last)
+
+    def _bulk(self, bulk: Bulk[R]) -> list[R]:
+        outcomes: list[R] = []
+        ended: RequestFailed | None = None
+        for call in bulk.calls():
+            if ended is None:
+                try:
+                    answer = self._call(call)
+                except RequestFailed as error:
+                    ended = error
+                else:
+                    outcomes.extend(answer)
+                    continue
+            outcomes.extend(bulk.failed(call, ended))
         return outcomes
 
-    def get_job(self, job_id: str, *, full: bool = False) -> pb.Job:
-        """Return the job; `full` adds its arguments, result and partial results."""
-        return self._call(
-            self._jobs.GetJob, pb.GetJobRequest(job_id=job_id, view=_view(full)), self._scheduler_peer
-        )
+    create_job = method(_call, jobs.create_job)
+    create_jobs = method(_bulk, bulk.create_jobs)
+    get_job = method(_call, jobs.get_job)
+    list_jobs = method(_list, jobs.list_jobs)
+    watch_job = method(_watch, watches.watch_job)
+    watch_jobs = method(_watch, watches.watch_jobs)
+    wait_for_job = method(_wait, watches.wait_for_job)
+    wait_for_result = method(_wait, watches.wait_for_result)
+    explain_job = method(_call, jobs.explain_job)
+    update_job = method(_call, jobs.update_job)
+    cancel_job = method(_call, jobs.cancel_job)
+    retry_job = method(_call, jobs.retry_job)
+    delete_job = method(_call, jobs.delete_job)
+    list_attempts = method(_list, jobs.list_attempts)
+    list_job_logs = method(_list, jobs.list_job_logs)
+    list_failure_groups = method(_list, bulk.list_failure_groups)
+    bulk_cancel_jobs = method(_stream, bulk.bulk_cancel_jobs)
+    bulk_retry_jobs = method(_stream, bulk.bulk_retry_jobs)
 
-    def list_jobs(self, filter: str = "", *, full: bool = False, page_size: int = 0) -> Iterator[pb.Job]:  # noqa: A002 - the field's name
-        """Yield the jobs that match the AIP-160 filter, newest first, reading pages as they are needed."""
-        request = pb.ListJobsRequest(filter=filter, view=_view(full), page_size=page_size)
-        for page in self._pages(self._jobs.ListJobs, request):
-            yield from page.jobs
+    get_queue = method(_call, queues.get_queue)
+    list_queues = method(_list, queues.list_queues)
+    update_queue = method(_call, queues.update_queue)
+    pause_queue = method(_call, queues.pause_queue)
+    resume_queue = method(_call, queues.resume_queue)
+    drain_queue = method(_call, queues.drain_queue)
 
-    def watch_job(
-        self, job_id: str, *, full: bool = False, resume_token: str | None = None
-    ) -> Iterator[pb.WatchJobResponse]:
-        """Yield what happens to the job until it is final, across lost connections.
+    put_conversation = method(_call, conversations.put_conversation)
+    get_conversation = method(_call, conversations.get_conversation)
+    list_conversations = method(_list, conversations.list_conversations)
+    get_analysis = method(_call, conversations.get_analysis)
+    list_analyses = method(_list, conversations.list_analyses)
 
-        The last message is the snapshot with the final state. To go on later, pass the `resume_token`
-        of the last message that was read.
-        """
-
-        def open_stream(token: str) -> Stream[pb.WatchJobResponse]:
-            request = pb.WatchJobRequest(job_id=job_id, resume_token=token, view=_view(full))
-            return self._jobs.WatchJob(request, metadata=self._metadata)
-
-        return watch_job(
-            open_stream,
-            resume_token=resume_token or "",
-            reconnect=self._reconnect,
-            peer=self._scheduler_peer,
-        )
-
-    def cancel_job(self, job_id: str) -> pb.Job:
-        """Ask the job to stop; repeating it is harmless."""
-        return self._call(self._jobs.CancelJob, pb.CancelJobRequest(job_id=job_id), self._scheduler_peer)
-
-    def retry_job(self, job_id: str) -> pb.Job:
-        """Start a FAILED, CANCELLED or EXPIRED job anew."""
-        return self._call(self._jobs.RetryJob, pb.RetryJobRequest(job_id=job_id), self._scheduler_peer)
-
-    def put_conversation(self, conversation: pb.Conversation) -> pb.Conversation:
-        """Create or replace the conversation."""
-        request = pb.PutConversationRequest(conversation=conversation)
-        return self._call(self._conversations.PutConversation, request, self._scheduler_peer)
-
-    def get_conversation(self, conversation_id: str) -> pb.Conversation:
-        """Return the conversation with its turns."""
-        request = pb.GetConversationRequest(conversation_id=conversation_id)
-        return self._call(self._conversations.GetConversation, request, self._scheduler_peer)
-
-    def list_conversations(self, *, page_size: int = 0) -> Iterator[pb.Conversation]:
-        """Yield the conversations without their turns, newest first."""
-        request = pb.ListConversationsRequest(page_size=page_size)
-        for page in self._pages(self._conversations.ListConversations, request):
-            yield from page.conversations
-
-    def get_analysis(self, conversation_id: str) -> pb.Analysis:
-        """Return the latest kept analysis of the conversation."""
-        request = pb.GetAnalysisRequest(conversation_id=conversation_id)
-        return self._call(self._analyses.GetAnalysis, request, self._scheduler_peer)
-
-    def list_analyses(self, *, page_size: int = 0) -> Iterator[pb.Analysis]:
-        """Yield the kept analyses without their results, newest first."""
-        request = pb.ListAnalysesRequest(page_size=page_size)
-        for page in self._pages(self._analyses.ListAnalyses, request):
-            yield from page.analyses
-
-    def health(self) -> pb.Health:
-        """Return the present health."""
-        return self._call(self._monitor.GetHealth, pb.GetHealthRequest(), self._monitor_peer)
-
-    def watch_health(self) -> Iterator[pb.Health]:
-        """Yield the health now, at every change, and after 15 s of silence, until the caller stops."""
-        return watch_for_ever(
-            lambda: self._monitor.WatchHealth(pb.WatchHealthRequest(), metadata=self._metadata),
-            reconnect=self._reconnect,
-            peer=self._monitor_peer,
-        )
-
-    def queue_stats(self, queue: str = "") -> list[pb.QueueStats]:
-        """Return the statistics of the queue, or of all."""
-        request = pb.ListQueueStatsRequest(queue=queue)
-        return list(self._call(self._monitor.ListQueueStats, request, self._monitor_peer).queues)
-
-    def workers(self) -> list[pb.Worker]:
-        """Return the workers that reported lately."""
-        return list(
-            self._call(self._monitor.ListWorkers, pb.ListWorkersRequest(), self._monitor_peer).workers
-        )
-
-    def _pages(self, method: Callable[..., PageOf], request: Any) -> Iterator[PageOf]:
-        """Yield the pages of a list, each read when it is needed (AIP-158)."""
-        while True:
-            page = self._call(method, request, self._scheduler_peer)
-            yield page
-            if not page.next_page_token:
-                return
-            request.page_token = page.next_page_token
-
-    def _call(self, method: Callable[..., Response], request: Any, peer: str) -> Response:
-        try:
-            return method(request, timeout=self._timeout_s, metadata=self._metadata)
-        except grpc.RpcError as error:
-            raise error_from_call(error, peer=peer) from error
-
-
-def new_request_id() -> str:
-    """Return an id that no other request has, to make a create safe to repeat."""
-    return str(uuid.uuid4())
-
-
-def _view(full: bool) -> pb.JobView.ValueType:
-    return pb.JOB_VIEW_FULL if full else pb.JOB_VIEW_BASIC
+    health = method(_call, monitoring.health)
+    watch_health = method(_watch, monitoring.watch_health)
+    queue_stats = method(_call, monitoring.queue_stats)
+    workers = method(_call, monitoring.workers)

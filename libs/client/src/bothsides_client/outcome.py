@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bothsides_client.errors import (
+    BadSetting,
     BothSidesError,
     DeadlineExceeded,
     InvalidRequest,
@@ -30,7 +31,7 @@ EXIT_INTERRUPTED: Final = 130
 def exit_code(error: BothSidesError) -> int:
     """Return the exit code that says what kind of error it was."""
     match error:
-        case TranscriptError() | InvalidRequest():
+        case TranscriptError() | BadSetting() | InvalidRequest():
             return EXIT_USAGE
         case Unavailable() | DeadlineExceeded():
             return EXIT_UNAVAILABLE

@@ -10,6 +10,7 @@ import contextlib
 from typing import Any
 
 import grpc
+import grpc.aio
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
@@ -19,11 +20,11 @@ from bothsides_client.errors import Failure, FieldViolation, RequestFailed, erro
 
 def error_from_call(error: grpc.RpcError, *, peer: str) -> RequestFailed:
     """Return what the failed call means; `peer` names the service and its address, for people."""
-    if not isinstance(error, grpc.Call):
+    if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
         return error_for(Failure("UNKNOWN", "", f"the call to the {peer} failed: {type(error).__name__}"))
     try:
         status = rpc_status.from_call(error)
-    except ValueError:  # the details contradict the code: believe the code
+    except (ValueError, DecodeError):  # the details contradict the code, or are damaged: believe the code
         status = None
     if status is not None:
         return error_for(failure_from_status(status))

@@ -1,147 +1,109 @@
-"""Follow a stream to its end across lost connections, restarts and replicas.
+"""Follow a stream to its end across lost connections, restarts and replicas: decisions only, no calling.
 
 A watch ends when its end was seen, not when a connection ended: after UNAVAILABLE, or a stream that
 closes early, it is opened again with the token of the last message that was handed on, so that nothing
 is handed on twice and nothing is left out. It refuses to go on for ever without hearing anything:
-after `Reconnect.patience_s` it raises what the last attempt ended with.
+after `Reconnect.patience_s` it raises what the last attempt ended with. Heartbeats count as hearing.
 """
 
 from __future__ import annotations
 
-import random
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar
 
-import grpc
+from google.protobuf.message import Message
 
-from bothsides.jobs import v1 as pb
-from bothsides_client.errors import Cancelled, Failure, RequestFailed, ResourceExhausted, Unavailable
-from bothsides_client.statuses import error_from_call
+from bothsides_client.call import Watch
+from bothsides_client.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    Failure,
+    RequestFailed,
+    ServerFault,
+    Unavailable,
+    WatchTooSlow,
+    error_for,
+)
+from bothsides_client.retry import Reconnect
 
-Message = TypeVar("Message")
-Message_co = TypeVar("Message_co", covariant=True)
-
-
-class Stream(Protocol[Message_co]):
-    """A call that is being answered: its messages, and a way to leave it."""
-
-    def __iter__(self) -> Iterator[Message_co]: ...
-
-    def cancel(self) -> object: ...
+M = TypeVar("M")
 
 
-#: States that a job leaves only by a person's retry.
-FINAL_STATES: Final = frozenset({pb.Job.SUCCEEDED, pb.Job.FAILED, pb.Job.CANCELLED, pb.Job.EXPIRED})
+class Following(Generic[M]):
+    """Where one watch stands, and what follows when its stream ends."""
 
-#: ErrorInfo.reason of a watch that the server closed because it was read too slowly.
-_TOO_SLOW: Final = "WATCH_TOO_SLOW"
+    def __init__(
+        self,
+        watch: Watch[M],
+        *,
+        reconnect: Reconnect,
+        peer: str,
+        now_s: Callable[[], float],
+        timeout_s: float | None = None,
+    ) -> None:
+        self._watch = watch
+        self._reconnect = reconnect
+        self._peer = peer
+        self._now_s = now_s
+        self._deadline_s = None if timeout_s is None else now_s() + timeout_s
+        self._token = watch.resume_token
+        self._failures = 0
+        self._heard_s = now_s()
+        #: The last message has come.
+        self.is_over = False
 
+    def request(self) -> Message:
+        """Return what to open the next stream with."""
+        return self._watch.request(self._token)
 
-@dataclass(frozen=True, slots=True)
-class Reconnect:
-    """How a watch waits before it connects again: exponential with full jitter.
+    def left_s(self) -> float | None:
+        """Return how long the next stream may take; None for as long as it likes."""
+        return None if self._deadline_s is None else max(0.0, self._deadline_s - self._now_s())
 
-    The pause before attempt n is uniform in [0, min(max_s, min_s · 2^n)], after "Exponential Backoff
-    And Jitter" (AWS Architecture Blog, 2015).
-    """
+    def take(self, message: Any) -> Iterable[M]:
+        """Note a message, and return what the caller sees of it."""
+        self._token = self._watch.token(message) or self._token
+        self.is_over = self._watch.is_last(message)
+        self._failures = 0
+        return self._watch.read(message)
 
-    min_s: float = 0.1
-    max_s: float = 5.0
-    #: How long to go on without hearing anything before giving up.
-    patience_s: float = 60.0
-    sleep: Callable[[float], None] = time.sleep
-    now_s: Callable[[], float] = time.monotonic
-    random: Callable[[], float] = random.random
+    def handed_on(self) -> None:
+        """Note that the caller has come back for more; patience counts from here, not from the message."""
+        self._heard_s = self._now_s()
 
-    def pause_s(self, failures: int) -> float:
-        """Return how long to wait after that many failures in a row, from 1."""
-        return self.random() * min(self.max_s, self.min_s * 2.0 ** min(failures, 30))
+    def closed_early(self) -> RequestFailed:
+        """Return what it means that the stream ended well before the last message."""
+        return error_for(Failure("UNAVAILABLE", "", f"the {self._peer} closed the watch before its end"))
 
+    def pause_s(self, ending: RequestFailed) -> float:
+        """Return how long to wait before the next stream.
 
-def watch_job(
-    open_stream: Callable[[str], Stream[pb.WatchJobResponse]],
-    *,
-    resume_token: str,
-    reconnect: Reconnect,
-    peer: str,
-) -> Iterator[pb.WatchJobResponse]:
-    """Yield every message of a job's watch, once, until the snapshot with its final state.
-
-    Args:
-        open_stream: Starts WatchJob after the given token ("" for a new watch).
-        resume_token: Where to begin.
-        reconnect: How to wait in between.
-        peer: Who is watched, for errors.
-
-    Raises:
-        RequestFailed: The server refused, or stayed away for longer than the patience.
-    """
-    token = resume_token
-    ended = False
-
-    def remember(message: pb.WatchJobResponse) -> None:
-        nonlocal token, ended
-        token = message.resume_token or token
-        ended = message.WhichOneof("event") == "snapshot" and message.snapshot.state in FINAL_STATES
-
-    yield from _follow(
-        lambda: open_stream(token), remember, is_over=lambda: ended, reconnect=reconnect, peer=peer
-    )
-
-
-def watch_for_ever(
-    open_stream: Callable[[], Stream[Message]], *, reconnect: Reconnect, peer: str
-) -> Iterator[Message]:
-    """Yield every message of a stream that has no end and no token, such as WatchHealth.
-
-    After a lost connection it begins with the present state again.
-    """
-    yield from _follow(
-        open_stream, lambda message: None, is_over=lambda: False, reconnect=reconnect, peer=peer
-    )
-
-
-def _follow(
-    open_stream: Callable[[], Stream[Message]],
-    remember: Callable[[Message], None],
-    *,
-    is_over: Callable[[], bool],
-    reconnect: Reconnect,
-    peer: str,
-) -> Iterator[Message]:
-    failures = 0
-    silent_since_s = reconnect.now_s()
-    while True:
-        stream = open_stream()
-        ending: RequestFailed
-        try:
-            for message in stream:
-                failures = 0
-                remember(message)
-                yield message
-                if is_over():
-                    return
-                silent_since_s = reconnect.now_s()
-            ending = Unavailable(Failure("UNAVAILABLE", "", f"the {peer} closed the watch before its end"))
-        except grpc.RpcError as error:
-            ending = error_from_call(error, peer=peer)
-            if not _is_worth_resuming(ending):
-                raise ending from error
-        finally:
-            stream.cancel()  # harmless when it has ended; frees the server when the reader left
-        failures += 1
-        if reconnect.now_s() - silent_since_s >= reconnect.patience_s:
+        Raises:
+            RequestFailed: `ending`: the server refused, nothing was heard for too long, or time is up.
+        """
+        if not _is_worth_resuming(ending):
             raise ending
-        reconnect.sleep(max(reconnect.pause_s(failures), ending.retry_after_s or 0.0))
+        self._failures += 1
+        pause_s = max(self._reconnect.pause_s(self._failures), ending.retry_after_s or 0.0)
+        left_s = self.left_s()
+        if self._now_s() - self._heard_s >= self._reconnect.patience_s:
+            raise ending
+        if left_s is not None and pause_s >= left_s:
+            raise DeadlineExceeded(
+                Failure("DEADLINE_EXCEEDED", "", f"the {self._peer} did not answer in time")
+            ) from ending
+        return pause_s
 
 
 def _is_worth_resuming(ending: RequestFailed) -> bool:
-    """A server that stops cancels its streams, or drops them; a slow watch is told to come again."""
+    """A server that stops cancels its streams, or drops them; a slow watch is told to come again.
+
+    INTERNAL without a reason comes from the transport, such as a proxy that resets the stream; the
+    platform's own has one.
+    """
     match ending:
-        case Unavailable() | Cancelled():
+        case Unavailable() | Cancelled() | WatchTooSlow():
             return True
-        case ResourceExhausted(reason=reason):
-            return reason == _TOO_SLOW
+        case ServerFault(reason=""):
+            return True
     return False

@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from bothsides_client.addresses import DEFAULT_MONITOR_ADDR, DEFAULT_SCHEDULER_ADDR
 from bothsides_client.cli import analyses, analyze, conversations, jobs, monitoring
-from bothsides_client.cli.session import Session, err
+from bothsides_client.cli.session import Session, TlsOptions, err
 from bothsides_client.errors import BothSidesError
 
 #: Other packages add commands under it: name = "module:function".
@@ -42,7 +42,11 @@ class Commands(TyperGroup):
 def options(
     context: typer.Context,
     scheduler: Annotated[
-        str, typer.Option(envvar="BOTHSIDES_SCHEDULER_ADDR", help="Address of the scheduler.")
+        str,
+        typer.Option(
+            envvar="BOTHSIDES_SCHEDULER_ADDR",
+            help="Address of the scheduler; of several replicas, all with commas between.",
+        ),
     ] = DEFAULT_SCHEDULER_ADDR,
     monitor: Annotated[
         str, typer.Option(envvar="BOTHSIDES_MONITOR_ADDR", help="Address of the monitor.")
@@ -53,21 +57,39 @@ def options(
             envvar="BOTHSIDES_TOKEN", show_envvar=True, help="Bearer token, if the services ask for one."
         ),
     ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(envvar="BOTHSIDES_TOKEN_FILE", help="File that holds it, read again when it changes."),
+    ] = None,
+    tls: Annotated[
+        bool,
+        typer.Option("--tls", envvar="BOTHSIDES_TLS", help="Speak TLS, and trust the system's certificates."),
+    ] = False,
     ca_file: Annotated[
         Path | None,
         typer.Option(
-            envvar="BOTHSIDES_CA_FILE",
-            exists=True,
-            dir_okay=False,
-            help="Speak TLS, and trust the certificates in this PEM file.",
+            envvar="BOTHSIDES_CA_FILE", help="Speak TLS, and trust the certificates in this PEM file."
         ),
+    ] = None,
+    cert_file: Annotated[
+        Path | None,
+        typer.Option(envvar="BOTHSIDES_CERT_FILE", help="Own certificate (PEM), where servers ask for one."),
+    ] = None,
+    key_file: Annotated[Path | None, typer.Option(envvar="BOTHSIDES_KEY_FILE", help="Its key (PEM).")] = None,
+    server_name: Annotated[
+        str | None,
+        typer.Option(envvar="BOTHSIDES_SERVER_NAME", help="Name in the servers' certificates, if another."),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON, one object a line, and nothing else.")
     ] = False,
 ) -> None:
-    """Submit debates for analysis, watch the jobs, and look after the queues."""
-    context.obj = Session(scheduler, monitor, token, ca_file, as_json)
+    """Submit jobs, watch and explain them, and look after the queues."""
+    if token and token_file:
+        raise typer.BadParameter("give the token or its file, not both", param_hint="--token-file")
+    wanted = tls or ca_file or cert_file or key_file
+    security = TlsOptions(ca_file, cert_file, key_file, server_name) if wanted else None
+    context.obj = Session(scheduler, monitor, token or token_file, security, as_json)
 
 
 def build_app() -> typer.Typer:

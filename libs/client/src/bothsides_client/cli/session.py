@@ -56,26 +56,35 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class TlsOptions:
+    """The options about TLS, as `security.Tls` takes them; apart from it, for that needs gRPC."""
+
+    ca_file: Path | None
+    certificate_file: Path | None
+    key_file: Path | None
+    server_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """The global options of one run."""
 
     scheduler_addr: str
     monitor_addr: str
-    token: str | None
-    #: Certificates to trust (PEM); None for connections without TLS.
-    ca_file: Path | None
+    #: Or the path of a file that holds it.
+    token: str | Path | None
+    tls: TlsOptions | None
     json: bool
 
     def client(self) -> Client:
         """Return a client of the services; it connects with its first call."""
-        import grpc
-
         from bothsides_client.client import Client
+        from bothsides_client.security import Tls
 
-        credentials = None
-        if self.ca_file is not None:
-            credentials = grpc.ssl_channel_credentials(root_certificates=self.ca_file.read_bytes())
-        return Client(self.scheduler_addr, self.monitor_addr, token=self.token, credentials=credentials)
+        tls = None
+        if self.tls is not None:
+            tls = Tls(self.tls.ca_file, self.tls.certificate_file, self.tls.key_file, self.tls.server_name)
+        return Client(self.scheduler_addr, self.monitor_addr, token=self.token, tls=tls)
 
     def show(self, message: MessageType, render: Callable[[MessageType, Console], None]) -> None:
         """Print one message as JSON, or as `render` does."""

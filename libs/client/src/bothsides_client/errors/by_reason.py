@@ -1,0 +1,188 @@
+"""An error for each reason of docs/errors.md, under the one for its code.
+
+The class is the reason in CamelCase, so that `except JobNotFound` needs no look at a string.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bothsides_client.errors.base import RequestFailed
+from bothsides_client.errors.by_code import (
+    InvalidRequest,
+    NotFound,
+    PermissionDenied,
+    PreconditionFailed,
+    ResourceExhausted,
+    ServerFault,
+    Unauthenticated,
+    Unavailable,
+)
+
+
+class FieldInvalid(InvalidRequest):
+    """Fields break a rule of the contract; `field_violations` names them."""
+
+    REASON = "FIELD_INVALID"
+
+
+class FilterInvalid(InvalidRequest):
+    """The filter cannot be read, or names an unknown field."""
+
+    REASON = "FILTER_INVALID"
+    advice = "correct the filter"
+
+
+class PageTokenInvalid(InvalidRequest):
+    """The page token was not made for this request."""
+
+    REASON = "PAGE_TOKEN_INVALID"
+    advice = "list again from the first page"
+
+
+class ResumeTokenInvalid(InvalidRequest):
+    """The resume token was not made for this watch."""
+
+    REASON = "RESUME_TOKEN_INVALID"
+    advice = "watch again without a token"
+
+
+class RequestIdReused(InvalidRequest):
+    """The request id was used within 24 hours, with another job: `metadata["job_id"]`."""
+
+    REASON = "REQUEST_ID_REUSED"
+    advice = "use a new request id for a new job"
+
+
+class RequestUnreadable(InvalidRequest):
+    """The bytes of the request are no message of its method."""
+
+    REASON = "REQUEST_UNREADABLE"
+    advice = "check that client and server have the same contract"
+
+
+class TranscriptTooLarge(InvalidRequest):
+    """The conversation is larger than the store takes."""
+
+    REASON = "TRANSCRIPT_TOO_LARGE"
+    advice = "split it"
+
+
+class JobNotFound(NotFound):
+    """No such job, or it is another tenant's, or its retention is over."""
+
+    REASON = "JOB_NOT_FOUND"
+
+
+class ConversationNotFound(NotFound):
+    """No such conversation."""
+
+    REASON = "CONVERSATION_NOT_FOUND"
+    advice = "put it first with `bothsides conversations put`"
+
+
+class AnalysisNotFound(NotFound):
+    """No analysis of the conversation is kept."""
+
+    REASON = "ANALYSIS_NOT_FOUND"
+    advice = "analyse it first with `bothsides analyze`"
+
+
+class QueueNotFound(NotFound):
+    """No such queue was ever used."""
+
+    REASON = "QUEUE_NOT_FOUND"
+    advice = "`bothsides queues list` has the queues"
+
+
+class JobNotCancellable(PreconditionFailed):
+    """The job is final already; `metadata["state"]` says how."""
+
+    REASON = "JOB_NOT_CANCELLABLE"
+    advice = "there is nothing left to cancel"
+
+
+class JobNotRetryable(PreconditionFailed):
+    """The job is not FAILED, CANCELLED or EXPIRED; `metadata["state"]` says what it is."""
+
+    REASON = "JOB_NOT_RETRYABLE"
+    advice = "wait for its end"
+
+
+class QueueFull(ResourceExhausted):
+    """The queue holds as many waiting jobs as it may; try again after `retry_after_s`."""
+
+    REASON = "QUEUE_FULL"
+
+
+class StoreFull(ResourceExhausted):
+    """The store has no memory left; running jobs go on. Try again after `retry_after_s`."""
+
+    REASON = "STORE_FULL"
+
+
+class WatchTooSlow(ResourceExhausted):
+    """Events came faster than the watcher read them. Watches of this library resume by themselves."""
+
+    REASON = "WATCH_TOO_SLOW"
+    advice = "watch again with the last resume token: nothing is lost"
+
+
+class StoreUnavailable(Unavailable):
+    """The scheduler answers, but Valkey or Redis behind it does not."""
+
+    REASON = "STORE_UNAVAILABLE"
+    advice = "try again in a moment; if it stays, look at the server that REDIS_URL names"
+
+
+class Draining(Unavailable):
+    """This replica shuts down; another one will answer."""
+
+    REASON = "DRAINING"
+    advice = "try again at once"
+
+
+class CredentialsInvalid(Unauthenticated):
+    """The token is missing, malformed, expired or not for this service."""
+
+    REASON = "CREDENTIALS_INVALID"
+
+
+class PermissionMissing(PermissionDenied):
+    """The token lacks the role in `metadata["role"]`."""
+
+    REASON = "PERMISSION_MISSING"
+
+
+class Internal(ServerFault):
+    """Something that was not foreseen; the server's log has the rest under `metadata["request_id"]`."""
+
+    REASON = "INTERNAL"
+
+
+BY_REASON: Mapping[str, type[RequestFailed]] = {
+    kind.REASON: kind
+    for kind in (
+        FieldInvalid,
+        FilterInvalid,
+        PageTokenInvalid,
+        ResumeTokenInvalid,
+        RequestIdReused,
+        RequestUnreadable,
+        TranscriptTooLarge,
+        JobNotFound,
+        ConversationNotFound,
+        AnalysisNotFound,
+        QueueNotFound,
+        JobNotCancellable,
+        JobNotRetryable,
+        QueueFull,
+        StoreFull,
+        WatchTooSlow,
+        StoreUnavailable,
+        Draining,
+        CredentialsInvalid,
+        PermissionMissing,
+        Internal,
+    )
+}
