@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import uuid
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +39,17 @@ def test_ids_made_later_sort_later(now_ms: int, later_ms: int) -> None:
     first = new_job_id("ai_analysis", now_ms=now_ms)
     second = new_job_id("ai_analysis", now_ms=now_ms + later_ms)
     assert first < second
+
+
+@given(st.integers(0, 2**48 - 1))
+def test_an_id_is_a_uuid_of_version_7_with_its_time(now_ms: int) -> None:
+    spelled = new_job_id("exports", now_ms=now_ms).rpartition("-")[2]
+
+    number = 0
+    for digit in spelled:
+        number = number * 32 + "0123456789abcdefghjkmnpqrstvwxyz".index(digit)
+    made = uuid.UUID(int=number)
+    assert (made.version, made.variant, made.int >> 80) == (7, uuid.RFC_4122, now_ms)
 
 
 def test_ids_made_in_the_same_millisecond_differ() -> None:
