@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from dramatiq import Message
 from google.api import field_behavior_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -55,6 +56,36 @@ def test_a_value_nested_too_deeply_for_the_wire_becomes_text() -> None:
     sent = value_to_pb(value)
 
     assert type(sent).FromString(sent.SerializeToString()) == sent
+
+
+def test_a_number_that_is_not_finite_is_refused_by_its_path() -> None:
+    spec = pb.GenericSpec(actor="work")
+    spec.args.add().number_value = 1
+    inner = spec.args.add().struct_value.fields["deep"].list_value
+    inner.values.add().string_value = "fine"
+    inner.values.add().number_value = float("nan")
+
+    with pytest.raises(InvalidField) as refused:
+        request_from_pb(
+            pb.CreateJobRequest(job=pb.Job(spec=pb.JobSpec(generic=spec))), Origin("t"), DEFAULT_RETRY
+        )
+
+    assert refused.value.field == 'job.spec.generic.args[1]["deep"][1]'
+
+
+def test_a_message_to_workers_is_one_that_dramatiq_reads_and_has_the_id_of_its_job() -> None:
+    spec = pb.GenericSpec(actor="work", queue="mine")
+    spec.args.add().string_value = "größer"
+    spec.kwargs.fields["n"].number_value = 3
+    request = request_from_pb(
+        pb.CreateJobRequest(job=pb.Job(spec=pb.JobSpec(generic=spec))), Origin("t"), DEFAULT_RETRY
+    )
+
+    message: Message[Any] = Message.decode(request.payload)
+
+    assert (message.actor_name, message.queue_name) == ("work", "mine")
+    assert (message.args, message.kwargs) == (("größer",), {"n": 3})
+    assert (message.message_id, message.options) == (request.job_id, {"tenant": "t"})
 
 
 @given(st.integers(0, LATEST_MS))

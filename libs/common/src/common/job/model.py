@@ -14,7 +14,7 @@ from common.job.states import JobState
 
 #: The tenant of everyone whose credentials name none.
 DEFAULT_TENANT: Final = "default"
-_NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
+NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class ErrorClass(StrEnum):
@@ -97,7 +97,7 @@ class JobRequest:
     #: Longest run of one attempt; None: the worker's own limit.
     timeout_ms: int | None = None
     conversation_id: str = ""
-    labels: Mapping[str, str] = field(default_factory=lambda: _NO_LABELS)
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
     trace_id: str = ""
     #: Makes the submit safe to repeat; "" for none. Unique within tenant and method.
     request_id: str = ""
@@ -136,7 +136,7 @@ class Job:
     ended_ms: int | None = None
     worker: str = ""
     conversation_id: str = ""
-    labels: Mapping[str, str] = field(default_factory=lambda: _NO_LABELS)
+    labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
     trace_id: str = ""
     progress: Progress | None = None
     error: JobError | None = None

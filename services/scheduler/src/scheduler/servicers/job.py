@@ -17,7 +17,7 @@ from scheduler.listing import JobList, PageRequest
 from scheduler.servicers.context import Context
 from scheduler.submission import Submission
 from scheduler.watch.watch import Watches
-from scheduler.wire.jobs import job_to_pb, snapshot_to_pb
+from scheduler.wire.jobs import fill_job, job_to_pb, snapshot_to_pb
 from scheduler.wire.requests import Origin, request_from_pb
 from scheduler.wire.updates import update_to_pb
 
@@ -55,11 +55,10 @@ class JobServicer(pb.JobServiceServicer):
                 outcomes[place] = await self._judged(wanted)
         requests = [outcome for outcome in outcomes if isinstance(outcome, JobRequest)]
         created = iter(await self._submission.create_many(requests))
-        return pb.CreateJobsResponse(
-            items=[
-                _item(next(created) if isinstance(outcome, JobRequest) else outcome) for outcome in outcomes
-            ]
-        )
+        response = pb.CreateJobsResponse()
+        for outcome in outcomes:
+            _add_item(response, next(created) if isinstance(outcome, JobRequest) else outcome)
+        return response
 
     async def _judged(self, wanted: JobRequest) -> Job | JobsError:
         try:
@@ -124,7 +123,9 @@ def _origin() -> Origin:
     return Origin(current_caller().tenant, current_trace_id() or "", inject())
 
 
-def _item(outcome: Job | JobsError) -> pb.CreateJobsResponse.Item:
+def _add_item(response: pb.CreateJobsResponse, outcome: Job | JobsError) -> None:
+    item = response.items.add()
     if isinstance(outcome, JobsError):
-        return pb.CreateJobsResponse.Item(error=status_of(outcome))
-    return pb.CreateJobsResponse.Item(job=job_to_pb(outcome))
+        item.error.CopyFrom(status_of(outcome))
+    else:
+        fill_job(item.job, outcome)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from bothsides.jobs import v1 as pb
 from common.job.model import Job, JobError, Progress, RetryPolicy
+from common.job.priority import Priority
 from common.job.states import JobState
 from common.store.jobs import Snapshot
 from scheduler.wire.results import part_to_pb, result_to_pb
-from scheduler.wire.specs import spec_to_pb
-from scheduler.wire.times import duration_to_pb, instant_to_pb
+from scheduler.wire.specs import fill_spec
+from scheduler.wire.times import duration_to_pb, instant_to_pb, set_instant
 
 _TYPES: Final = dict(pb.Job.Type.items())
 _STATES: Final = {state: pb.Job.State.Value(state.value) for state in JobState}
+_PRIORITIES: Final = {priority: pb.Job.Priority.Value(priority.value) for priority in Priority}
 #: In these a known time has to come first.
 _WAITING: Final = frozenset({JobState.SCHEDULED, JobState.RETRYING})
 
@@ -32,52 +35,59 @@ def snapshot_to_pb(snapshot: Snapshot, *, full: bool) -> pb.Job:
 
 def job_to_pb(job: Job, payload: bytes = b"") -> pb.Job:
     """Return a job's record; with the arguments of its spec if `payload` is its message."""
-    message = pb.Job(
-        job_id=job.job_id,
-        spec=spec_to_pb(job, payload),
-        priority=pb.Job.Priority.Value(job.priority.value),
-        labels=job.labels,
-        retry_policy=retry_policy_to_pb(job.retry),
-        state=_STATES[job.state],
-        type=_TYPES.get(job.job_type, pb.Job.TYPE_UNSPECIFIED),
-        queue=job.queue,
-        tenant=job.tenant,
-        attempt_count=job.spent,
-        lost_count=job.lost,
-        create_time=instant_to_pb(job.created_ms),
-        update_time=instant_to_pb(job.updated_ms),
-        actor=job.actor,
-        worker=job.worker,
-        conversation_id=job.conversation_id,
-        trace_id=job.trace_id,
-        etag=f"{job.attempt}-{job.revision}",
-    )
-    _add_times(message, job)
-    if job.timeout_ms is not None:
-        message.timeout.CopyFrom(duration_to_pb(job.timeout_ms))
+    message = pb.Job()
+    fill_job(message, job, payload)
+    return message
+
+
+def fill_job(message: pb.Job, job: Job, payload: bytes = b"") -> None:
+    """Fill in an empty message as job_to_pb would: in a list of them this spares copying each."""
+    message.job_id = job.job_id
+    fill_spec(message.spec, job, payload)
+    message.priority = _PRIORITIES[job.priority]
+    if job.labels:
+        message.labels.update(job.labels)
+    message.retry_policy.CopyFrom(_policy_to_pb(job.retry))
+    message.state = _STATES[job.state]
+    message.type = _TYPES.get(job.job_type, pb.Job.TYPE_UNSPECIFIED)
+    message.queue = job.queue
+    message.tenant = job.tenant
+    message.attempt_count = job.spent
+    message.lost_count = job.lost
+    message.actor = job.actor
+    message.worker = job.worker
+    message.conversation_id = job.conversation_id
+    message.trace_id = job.trace_id
+    message.etag = f"{job.attempt}-{job.revision}"
+    _fill_times(message, job)
     if job.progress is not None:
         message.progress.CopyFrom(progress_to_pb(job.progress))
     if job.error is not None:
         message.last_error.CopyFrom(error_to_pb(job.error))
-    return message
 
 
-def _add_times(message: pb.Job, job: Job) -> None:
+def _fill_times(message: pb.Job, job: Job) -> None:
+    set_instant(message.create_time, job.created_ms)
+    set_instant(message.update_time, job.updated_ms)
     if job.schedule_ms is not None:
-        message.schedule_time.CopyFrom(instant_to_pb(job.schedule_ms))
+        set_instant(message.schedule_time, job.schedule_ms)
     if job.run_at_ms is not None and job.state in _WAITING:
-        message.next_attempt_time.CopyFrom(instant_to_pb(job.run_at_ms))
+        set_instant(message.next_attempt_time, job.run_at_ms)
     if job.deadline_ms is not None:
-        message.deadline_time.CopyFrom(instant_to_pb(job.deadline_ms))
+        set_instant(message.deadline_time, job.deadline_ms)
     if job.expire_ms is not None:
-        message.expire_time.CopyFrom(instant_to_pb(job.expire_ms))
+        set_instant(message.expire_time, job.expire_ms)
     if job.started_ms is not None:
-        message.start_time.CopyFrom(instant_to_pb(job.started_ms))
+        set_instant(message.start_time, job.started_ms)
     if job.ended_ms is not None:
-        message.end_time.CopyFrom(instant_to_pb(job.ended_ms))
+        set_instant(message.end_time, job.ended_ms)
+    if job.timeout_ms is not None:
+        message.timeout.CopyFrom(duration_to_pb(job.timeout_ms))
 
 
-def retry_policy_to_pb(policy: RetryPolicy) -> pb.RetryPolicy:
+@lru_cache(maxsize=256)
+def _policy_to_pb(policy: RetryPolicy) -> pb.RetryPolicy:
+    """Return a message that is only to be copied: a few policies serve all jobs."""
     return pb.RetryPolicy(
         max_attempts=policy.max_attempts,
         min_backoff=duration_to_pb(policy.min_backoff_ms),

@@ -9,7 +9,7 @@ from typing import Final
 
 from bothsides.jobs import v1 as pb
 from common.job.ids import new_job_id
-from common.job.model import JobRequest, RetryPolicy
+from common.job.model import NO_LABELS, JobRequest, RetryPolicy
 from common.job.priority import Priority
 from scheduler.wire.specs import message_of, work_from_pb
 from scheduler.wire.times import duration_from_pb, instant_from_pb
@@ -29,6 +29,10 @@ INPUT_FIELDS: Final = frozenset(
         "unique_key",
     }
 )
+#: By their numbers on the wire.
+_PRIORITIES: Final = {pb.Job.PRIORITY_UNSPECIFIED: Priority.NORMAL} | {
+    pb.Job.Priority.Value(priority.value): priority for priority in Priority
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,22 +55,25 @@ def request_from_pb(request: pb.CreateJobRequest, origin: Origin, default_retry:
     """
     job = request.job
     work = work_from_pb(job.spec)
+    job_id = new_job_id(work.queue)
     return JobRequest(
-        job_id=new_job_id(work.queue),
+        job_id=job_id,
         queue=work.queue,
         actor=work.actor,
-        payload=message_of(work, origin.tenant, origin.trace_context),
+        payload=message_of(work, job_id, origin.tenant, origin.trace_context),
         job_type=work.job_type,
         tenant=origin.tenant,
-        priority=_priority(job.priority),
+        priority=_PRIORITIES[job.priority],
         run_at_ms=_instant(job, "schedule_time"),
         deadline_ms=_instant(job, "deadline_time"),
         expire_ms=_instant(job, "expire_time"),
         ttl_ms=_duration(job, "ttl"),
-        retry=_retry_policy(job.retry_policy, default_retry),
+        retry=_retry_policy(job.retry_policy, default_retry)
+        if job.HasField("retry_policy")
+        else default_retry,
         timeout_ms=_duration(job, "timeout"),
         conversation_id=work.conversation_id,
-        labels=dict(job.labels),
+        labels=dict(job.labels) if job.labels else NO_LABELS,
         trace_id=origin.trace_id,
         request_id=request.request_id,
         request_digest=digest_of(job) if request.request_id else "",
@@ -75,18 +82,14 @@ def request_from_pb(request: pb.CreateJobRequest, origin: Origin, default_retry:
 
 def digest_of(job: pb.Job) -> str:
     """Return the SHA-256 of what was asked, the same for the same input fields."""
-    asked = pb.Job()
-    asked.CopyFrom(job)
-    for descriptor, _ in job.ListFields():
-        if descriptor.name not in INPUT_FIELDS:
-            asked.ClearField(descriptor.name)  # type: ignore[arg-type]
-    return hashlib.sha256(asked.SerializeToString(deterministic=True)).hexdigest()
-
-
-def _priority(priority: pb.Job.Priority.ValueType) -> Priority:
-    if priority == pb.Job.PRIORITY_UNSPECIFIED:
-        return Priority.NORMAL
-    return Priority(pb.Job.Priority.Name(priority))
+    unread = [field.name for field, _ in job.ListFields() if field.name not in INPUT_FIELDS]
+    if unread:
+        asked = pb.Job()
+        asked.CopyFrom(job)
+        for name in unread:
+            asked.ClearField(name)  # type: ignore[arg-type]
+        job = asked
+    return hashlib.sha256(job.SerializeToString(deterministic=True)).hexdigest()
 
 
 def _retry_policy(policy: pb.RetryPolicy, default: RetryPolicy) -> RetryPolicy:

@@ -6,20 +6,22 @@ fields' own names. A generic one is its actor's arguments.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dramatiq import Message
+import orjson
 from dramatiq.encoder import JSONEncoder
 from dramatiq.errors import DecodeError
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 
 from bothsides.jobs import v1 as pb
 from common.errors import InvalidField
+from common.job.ids import JobId
 from common.job.model import Job
 from common.job.types import GENERIC, GENERIC_QUEUE, JOB_TYPES, JOB_TYPES_BY_SPEC
-from scheduler.wire.values import object_from_pb, object_to_pb, value_from_pb, value_to_pb
+from scheduler.wire.values import list_from_pb, object_from_pb, object_to_pb, value_to_pb
 
 #: Messages are JSON, whatever encoder a process may have set: a stored payload is never unpickled here.
 _JSON = JSONEncoder()
@@ -32,7 +34,7 @@ class Work:
     job_type: str
     queue: str
     actor: str
-    args: tuple[Any, ...]
+    args: Sequence[Any]
     kwargs: Mapping[str, Any]
     conversation_id: str = ""
 
@@ -51,7 +53,7 @@ def work_from_pb(spec: pb.JobSpec) -> Work:
         raise InvalidField("job.spec", "must be set to one of its kinds")
     typed = getattr(spec, kind)
     arguments = {"spec": MessageToDict(typed, preserving_proto_field_name=True)}
-    return Work(job_type.name, job_type.queue, kind, (), arguments, typed.conversation_id)
+    return Work(job_type.name, job_type.queue, kind, [], arguments, typed.conversation_id)
 
 
 def _generic(spec: pb.GenericSpec) -> Work:
@@ -59,40 +61,43 @@ def _generic(spec: pb.GenericSpec) -> Work:
         raise InvalidField(
             "job.spec.generic.actor", f"belongs to a typed job: set job.spec.{spec.actor} instead"
         )
-    args = tuple(value_from_pb(item, f"job.spec.generic.args[{i}]") for i, item in enumerate(spec.args))
-    kwargs = object_from_pb(spec.kwargs, "job.spec.generic.kwargs")
+    args = list_from_pb(spec.args, "job.spec.generic.args")
+    kwargs = object_from_pb(spec.kwargs, "job.spec.generic.kwargs") if spec.HasField("kwargs") else {}
     return Work(GENERIC, spec.queue or GENERIC_QUEUE, spec.actor, args, kwargs)
 
 
-def message_of(work: Work, tenant: str, trace_context: Mapping[str, str]) -> bytes:
-    """Return the Dramatiq message that a worker gets."""
+def message_of(work: Work, job_id: JobId, tenant: str, trace_context: Mapping[str, str]) -> bytes:
+    """Return the Dramatiq message that a worker gets; its id is the job's."""
     options: dict[str, Any] = {"tenant": tenant}
     if trace_context:
         options["otel"] = dict(trace_context)
-    message: Message[Any] = Message(
-        queue_name=work.queue,
-        actor_name=work.actor,
-        args=work.args,
-        kwargs=dict(work.kwargs),
-        options=options,
-    )
-    return _JSON.encode(message.asdict())
+    message = {
+        "queue_name": work.queue,
+        "actor_name": work.actor,
+        "args": work.args,
+        "kwargs": work.kwargs,
+        "options": options,
+        "message_id": job_id,
+        "message_timestamp": time.time_ns() // 1_000_000,
+    }
+    return orjson.dumps(message)
 
 
-def spec_to_pb(job: Job, payload: bytes) -> pb.JobSpec:
-    """Return the spec of a stored job; without its arguments if `payload` is empty or not JSON."""
+def fill_spec(spec: pb.JobSpec, job: Job, payload: bytes) -> None:
+    """Fill in the spec of a stored job; without its arguments if `payload` is empty or not JSON."""
     arguments = _arguments(payload)
     if job.job_type in JOB_TYPES:
-        return _typed_spec(JOB_TYPES[job.job_type].spec_field, job, arguments)
-    spec = pb.GenericSpec(actor=job.actor, queue=job.queue)
+        _fill_typed(spec, JOB_TYPES[job.job_type].spec_field, job, arguments)
+        return
+    generic = spec.generic
+    generic.actor = job.actor
+    generic.queue = job.queue
     if arguments:
-        spec.args.extend(value_to_pb(item) for item in arguments.get("args", ()))
-        spec.kwargs.CopyFrom(object_to_pb(arguments.get("kwargs", {})))
-    return pb.JobSpec(generic=spec)
+        generic.args.extend(value_to_pb(item) for item in arguments.get("args", ()))
+        generic.kwargs.CopyFrom(object_to_pb(arguments.get("kwargs", {})))
 
 
-def _typed_spec(kind: str, job: Job, arguments: Mapping[str, Any]) -> pb.JobSpec:
-    spec = pb.JobSpec()
+def _fill_typed(spec: pb.JobSpec, kind: str, job: Job, arguments: Mapping[str, Any]) -> None:
     typed = getattr(spec, kind)
     typed.SetInParent()
     typed.conversation_id = job.conversation_id
@@ -101,7 +106,6 @@ def _typed_spec(kind: str, job: Job, arguments: Mapping[str, Any]) -> pb.JobSpec
     except ParseError:
         typed.Clear()  # written by a version that spelled it otherwise
         typed.conversation_id = job.conversation_id
-    return spec
 
 
 def _arguments(payload: bytes) -> Mapping[str, Any]:

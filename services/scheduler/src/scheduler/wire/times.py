@@ -20,6 +20,12 @@ def instant_to_pb(at_ms: int) -> Timestamp:
     return Timestamp(seconds=at_ms // 1000, nanos=at_ms % 1000 * 1_000_000)
 
 
+def set_instant(instant: Timestamp, at_ms: int) -> None:
+    """Set a field of a message in place."""
+    instant.seconds = at_ms // 1000
+    instant.nanos = at_ms % 1000 * 1_000_000
+
+
 def duration_to_pb(length_ms: int) -> Duration:
     """Return a duration; `length_ms` is not negative."""
     return Duration(seconds=length_ms // 1000, nanos=length_ms % 1000 * 1_000_000)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from google.protobuf.struct_pb2 import ListValue, NullValue, Struct, Value
@@ -16,35 +16,87 @@ _EXACT: Final = 2**53
 _DEEPEST: Final = 30
 
 
+class _NotFinite(ValueError):
+    """A number that JSON cannot say; its path is spelled on the way out, so that valid values cost none."""
+
+    path = ""
+
+    def within(self, step: str) -> _NotFinite:
+        self.path = step + self.path
+        return self
+
+
 def value_from_pb(value: Value, field: str) -> Any:
     """Return what `value` holds; whole numbers become `int`.
 
     Raises:
         InvalidField: A number is not finite.
     """
-    match value.WhichOneof("kind"):
-        case "number_value":
-            return _number(value.number_value, field)
-        case "string_value":
-            return value.string_value
-        case "bool_value":
-            return value.bool_value
-        case "struct_value":
-            return object_from_pb(value.struct_value, field)
-        case "list_value":
-            return [value_from_pb(item, f"{field}[{i}]") for i, item in enumerate(value.list_value.values)]
-        case _:
-            return None
+    try:
+        return _plain(value)
+    except _NotFinite as error:
+        raise _refused(error, field) from None
+
+
+def list_from_pb(values: Iterable[Value], field: str) -> list[Any]:
+    """Return a JSON array; errors as for value_from_pb."""
+    try:
+        return _plain_list(values)
+    except _NotFinite as error:
+        raise _refused(error, field) from None
 
 
 def object_from_pb(struct: Struct, field: str) -> dict[str, Any]:
     """Return a JSON object; errors as for value_from_pb."""
-    return {key: value_from_pb(struct.fields[key], f'{field}["{key}"]') for key in struct.fields}
+    try:
+        return _plain_object(struct)
+    except _NotFinite as error:
+        raise _refused(error, field) from None
 
 
-def _number(number: float, field: str) -> int | float:
+def _refused(error: _NotFinite, field: str) -> InvalidField:
+    return InvalidField(field + error.path, "must be a finite number: JSON has no other")
+
+
+def _plain(value: Value) -> Any:
+    match value.WhichOneof("kind"):
+        case "string_value":
+            return value.string_value
+        case "number_value":
+            return _number(value.number_value)
+        case "bool_value":
+            return value.bool_value
+        case "struct_value":
+            return _plain_object(value.struct_value)
+        case "list_value":
+            return _plain_list(value.list_value.values)
+        case _:
+            return None
+
+
+def _plain_list(values: Iterable[Value]) -> list[Any]:
+    plain: list[Any] = []
+    for item in values:
+        try:
+            plain.append(_plain(item))
+        except _NotFinite as error:
+            raise error.within(f"[{len(plain)}]") from None
+    return plain
+
+
+def _plain_object(struct: Struct) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for key, item in struct.fields.items():
+        try:
+            plain[key] = _plain(item)
+        except _NotFinite as error:
+            raise error.within(f'["{key}"]') from None
+    return plain
+
+
+def _number(number: float) -> int | float:
     if not math.isfinite(number):
-        raise InvalidField(field, "must be a finite number: JSON has no other")
+        raise _NotFinite
     return int(number) if number.is_integer() and abs(number) <= _EXACT else number
 
 
