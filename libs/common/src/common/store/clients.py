@@ -15,6 +15,7 @@ import redis.backoff
 import redis.retry
 
 from common.settings import StoreSettings
+from common.store.packing import pack_by_hiredis
 
 #: How long a reply may take (s). Above every blocking wait: `fetch` waits ≤ 1 s, a watch's XREAD ≤ 2 s.
 SOCKET_TIMEOUT_S: Final = 5.0
@@ -72,6 +73,7 @@ def async_redis_client(
         health_check_interval=HEALTH_CHECK_S,
         retry=redis.asyncio.retry.Retry(_backoff(), RETRIES),
     )
+    pack_by_hiredis(pool)
     return redis.asyncio.Redis.from_pool(pool)
 
 

@@ -1,0 +1,29 @@
+"""Writing commands with hiredis on asynchronous connections, as redis-py does on all others.
+
+redis-py's asynchronous connections write a command in Python, copying what they have with each argument:
+20 µs for a job of a bulk submit, against 5.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis.asyncio
+import redis.asyncio.connection
+from redis.connection import HiredisRespSerializer
+
+
+class PackedByHiredis(redis.asyncio.connection.AbstractConnection):
+    """A connection that writes the same bytes in less time; of no use by itself."""
+
+    _serializer = HiredisRespSerializer()
+
+    def pack_command(self, *args: Any) -> list[bytes]:
+        packed: list[bytes] = self._serializer.pack(*args)
+        return packed
+
+
+def pack_by_hiredis(pool: redis.asyncio.ConnectionPool) -> None:
+    """Let the connections that `pool` will make, whatever their kind, write with hiredis."""
+    kind = pool.connection_class
+    pool.connection_class = type(f"Packed{kind.__name__}", (PackedByHiredis, kind), {})
