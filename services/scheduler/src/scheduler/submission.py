@@ -18,6 +18,7 @@ from common.store.keys import QueueKeys
 from common.store.operation import AsyncRunner
 from common.store.record import accepted
 from scheduler import rules
+from scheduler.intake import Intake
 from scheduler.jobs import Jobs
 
 #: Jobs of one script: more would hold the server up, fewer would pay for more round trips.
@@ -67,6 +68,7 @@ class Submission:
         self._conversations = conversations
         self._now_ms = now_ms
         self._declared: set[str] = set()
+        self._intake = Intake(self._submit, CHUNK_JOBS)
 
     async def create(self, request: JobRequest) -> Job:
         """Submit one job, or return the first one of a repeated request.
@@ -75,7 +77,10 @@ class Submission:
             InvalidField: Fields contradict each other, or the conversation is not kept.
             RequestIdReused, QueueFull, StoreFull, StoreUnavailable: It was not taken.
         """
-        return _job_or_raise((await self.create_many([request]))[0])
+        refusal = (await self._refusals([request], self._now_ms()))[0]
+        if refusal is not None:
+            raise refusal
+        return _job_or_raise(await self._intake.put(request))
 
     async def judge(self, request: JobRequest) -> Job:
         """Return the job as `create` would, without an id, and store nothing; errors as for a new job."""
@@ -126,7 +131,17 @@ class Submission:
             replies = await self._store.run(jobs.submit(QueueKeys(self._namespace, queue), requests))
         except JobsError as error:
             return [error] * len(requests)
-        return [await self._outcome(*pair) for pair in zip(requests, replies, strict=True)]
+        return await self._outcomes(requests, replies)
+
+    async def _outcomes(self, requests: Sequence[JobRequest], replies: Sequence[Submitted]) -> list[Outcome]:
+        """Nearly all were accepted, for which there is nothing to wait; the others are looked up at once."""
+        outcomes: list[Outcome | None] = [
+            accepted(request, reply.now_ms) if isinstance(reply, Accepted) else None
+            for request, reply in zip(requests, replies, strict=True)
+        ]
+        others = [i for i, outcome in enumerate(outcomes) if outcome is None]
+        looked = iter(await asyncio.gather(*(self._outcome(requests[i], replies[i]) for i in others)))
+        return [next(looked) if outcome is None else outcome for outcome in outcomes]
 
     async def _outcome(self, request: JobRequest, reply: Submitted) -> Outcome:
         match reply:
@@ -167,5 +182,6 @@ def _chunks(places: Sequence[int]) -> Iterator[Sequence[int]]:
 
 def _job_or_raise(outcome: Outcome) -> Job:
     if isinstance(outcome, JobsError):
-        raise outcome
+        # Those that came together may share one error: it must not gather the frames of each.
+        raise outcome.with_traceback(None)
     return outcome

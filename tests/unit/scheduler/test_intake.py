@@ -1,0 +1,130 @@
+"""Jobs that come together go in together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from common.job.ids import new_job_id
+from common.job.model import JobRequest
+from scheduler.intake import Intake
+
+
+def _request(queue: str = "exports") -> JobRequest:
+    return JobRequest(new_job_id(queue), queue, "work", b"{}")
+
+
+class Gate:
+    """A submit that waits until it is opened, and remembers its batches."""
+
+    def __init__(self) -> None:
+        self.opened = asyncio.Event()
+        self.batches: list[list[JobRequest]] = []
+
+    async def submit(self, requests: Sequence[JobRequest]) -> list[str]:
+        self.batches.append(list(requests))
+        await self.opened.wait()
+        return [request.job_id for request in requests]
+
+
+async def _settled() -> None:
+    """Let all that can run do so."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def test_a_job_that_comes_alone_waits_for_no_one() -> None:
+    gate = Gate()
+    intake = Intake(gate.submit, 50)
+    gate.opened.set()
+    request = _request()
+
+    assert await intake.put(request) == request.job_id
+    assert gate.batches == [[request]]
+
+
+async def test_jobs_that_come_during_a_script_share_the_next_one_and_each_gets_its_own_outcome() -> None:
+    gate = Gate()
+    intake = Intake(gate.submit, 50)
+    calls = []
+    requests = [_request() for _ in range(40)]
+    for request in requests:
+        calls.append(asyncio.create_task(intake.put(request)))
+        await _settled()
+
+    gate.opened.set()
+
+    assert await asyncio.gather(*calls) == [request.job_id for request in requests]
+    assert [len(batch) for batch in gate.batches] == [1, 39]
+
+
+async def test_no_script_takes_more_than_it_may() -> None:
+    gate = Gate()
+    intake = Intake(gate.submit, 3)
+    calls = [asyncio.create_task(intake.put(_request())) for _ in range(20)]
+    await _settled()
+
+    gate.opened.set()
+    await asyncio.gather(*calls)
+
+    assert max(map(len, gate.batches)) == 3
+    assert sum(map(len, gate.batches)) == 20
+
+
+async def test_queues_do_not_wait_for_one_another() -> None:
+    gate = Gate()
+    intake = Intake(gate.submit, 50)
+    calls = [asyncio.create_task(intake.put(_request(f"q{i}"))) for i in range(5)]
+    await _settled()
+
+    assert len(gate.batches) == 5
+
+    gate.opened.set()
+    await asyncio.gather(*calls)
+
+
+async def test_a_caller_who_leaves_takes_no_one_with_him() -> None:
+    gate = Gate()
+    intake = Intake(gate.submit, 50)
+    leaves, stays = (asyncio.create_task(intake.put(_request())) for _ in range(2))
+    await _settled()
+
+    leaves.cancel()
+    gate.opened.set()
+
+    assert await stays
+    assert leaves.cancelled()
+
+
+async def test_a_job_whose_caller_left_before_a_script_took_it_is_not_submitted() -> None:
+    gate = Gate()
+    intake = Intake(gate.submit, 50)
+    first = asyncio.create_task(intake.put(_request()))
+    await _settled()
+    leaves = asyncio.create_task(intake.put(_request()))
+    await _settled()
+
+    leaves.cancel()
+    await _settled()
+    gate.opened.set()
+    await first
+    await _settled()
+
+    assert len(gate.batches) == 1
+
+
+async def test_what_goes_wrong_unforeseen_reaches_each_caller_and_ends_nothing() -> None:
+    broken = True
+
+    async def submit(requests: Sequence[JobRequest]) -> list[str]:
+        if broken:
+            raise ZeroDivisionError
+        return [request.job_id for request in requests]
+
+    intake = Intake(submit, 50)
+    failures = await asyncio.gather(*(intake.put(_request()) for _ in range(3)), return_exceptions=True)
+    assert [type(failure) for failure in failures] == [ZeroDivisionError] * 3
+
+    broken = False
+    request = _request()
+    assert await intake.put(request) == request.job_id
