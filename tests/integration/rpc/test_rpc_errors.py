@@ -14,9 +14,12 @@ import redis.exceptions
 from google.rpc import error_details_pb2 as details
 
 from bothsides.jobs import v1 as pb
+from common.auth.caller import Role
+from common.auth.door import Door
 from common.errors import JobNotFound, QueueFull, StoreUnavailable
 from common.logs import JsonFormatter
-from common.rpc.error_interceptor import ErrorInterceptor
+from common.rpc.calls import CallInterceptor
+from common.settings import AuthSettings
 from support.rpc import (
     JOB_SERVICE,
     ScriptedJobs,
@@ -171,7 +174,9 @@ class Streams:
 
 async def test_calls_with_a_stream_of_requests_end_in_the_same_way() -> None:
     streams = Streams()
-    server = grpc.aio.server(interceptors=(ErrorInterceptor(),))
+    everyone: dict[str, Role | None] = {"/tests.Streams/LastOf": None, "/tests.Streams/EachOf": None}
+    calls = CallInterceptor(Door(AuthSettings(), everyone), sends=True)
+    server = grpc.aio.server(interceptors=(calls,))
     server.add_generic_rpc_handlers(
         (
             grpc.method_handlers_generic_handler(

@@ -7,7 +7,7 @@ from typing import Any
 from grpc_health.v1 import health_pb2
 from grpc_health.v1.health import aio as health_aio
 
-from common.rpc.guard import Context
+from common.rpc.handlers import Context
 
 
 class HealthServicer(health_aio.HealthServicer):  # type: ignore[misc]  # it has no types

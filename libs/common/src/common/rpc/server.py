@@ -18,13 +18,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from common.auth.caller import Role
-from common.auth.interceptor import AuthInterceptor
+from common.auth.door import Door
 from common.auth.methods import METHOD_ROLES
-from common.rpc.error_interceptor import ErrorInterceptor
+from common.rpc.calls import CallInterceptor
 from common.rpc.health import HealthServicer
 from common.rpc.streams import StreamInterceptor
 from common.rpc.tls import server_credentials
-from common.rpc.validation import ValidationInterceptor
 from common.settings import ServerSettings
 
 #: The largest request or response. A conversation of 8 MiB fits with room to spare.
@@ -97,21 +96,16 @@ class Server:
         Args:
             services: What it serves besides health, reflection and channelz.
             interceptors: Put around all others, such as `Telemetry.server_interceptors()`.
-            method_roles: As for AuthInterceptor; must have a row for every method.
+            method_roles: As for Door; must have a row for every method.
 
         Raises:
             UnguardedMethod: A method has no row in `method_roles`.
         """
         names = [service.name for service in services]
         _check_roles(names, method_roles)
+        outer = (StreamInterceptor(), *interceptors) if interceptors else ()
         server = grpc.aio.server(
-            interceptors=(
-                StreamInterceptor(),
-                *interceptors,
-                ErrorInterceptor(),
-                AuthInterceptor(settings.auth, method_roles),
-                ValidationInterceptor(),
-            ),
+            interceptors=(*outer, CallInterceptor(Door(settings.auth, method_roles), sends=not outer)),
             options=_OPTIONS,
         )
         for service in services:

@@ -14,22 +14,25 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from common.rpc.guard import Context, Continue, parts_of
+from common.rpc.handlers import Context, Continue, Handler, parts_of
 
 
 class StreamInterceptor(grpc.aio.ServerInterceptor):
-    """Runs the generators of streaming calls to their end, whatever ends them; the outermost of all."""
+    """Lets streaming calls send as `sending` says, around interceptors of others; the outermost of all."""
 
     async def intercept_service(
         self, continuation: Continue, handler_call_details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+    ) -> Handler | None:
         handler = await continuation(handler_call_details)
-        if handler is None or not handler.response_streaming:
-            return handler
-        make, behaviour = parts_of(handler)
-        if inspect.iscoroutinefunction(behaviour):
-            return handler  # it sends its messages itself
-        return make(_sending(behaviour), handler.request_deserializer, handler.response_serializer)
+        return None if handler is None else sending(handler)
+
+
+def sending(handler: Handler) -> Handler:
+    """Return a handler that runs a stream's generator to its end, whatever ends it."""
+    make, behaviour = parts_of(handler)
+    if not handler.response_streaming or inspect.iscoroutinefunction(behaviour):
+        return handler  # it has one message, or sends its messages itself
+    return make(_sending(behaviour), handler.request_deserializer, handler.response_serializer)
 
 
 def _sending(behaviour: Any) -> Any:

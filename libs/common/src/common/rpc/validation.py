@@ -6,17 +6,12 @@ A violation names the field and the rule; the value is never repeated, as it may
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
-import grpc
-import grpc.aio
 import protovalidate
 from google.protobuf.message import Message
 
 from common.errors import InvalidFields
-from common.rpc.guard import Context, Continue, guarded
 
 #: Of a larger message only the first violation is reported. Checking a valid message is quick (9 ms for
 #: 10,000 turns, 7 MB), but each violation costs 30 µs on the event loop, and 200 kB can hold 200,000 of them.
@@ -40,31 +35,6 @@ def validate(message: Message, prefix: str = "") -> None:
     if message.ByteSize() <= ALL_VIOLATIONS_BYTES:
         violations = protovalidate.collect_violations(message)
     raise InvalidFields([_described(violation.proto, prefix) for violation in violations])
-
-
-class ValidationInterceptor(grpc.aio.ServerInterceptor):
-    """Refuses requests that break a rule of the contract, before the servicer sees them."""
-
-    def __init__(self) -> None:
-        self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
-
-    async def intercept_service(
-        self, continuation: Continue, handler_call_details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        handler = await continuation(handler_call_details)
-        if handler is None or handler.request_streaming:
-            # Streams of requests come only from gRPC's own services, which have no rules.
-            return handler
-        method = handler_call_details.method
-        if method not in self._handlers:
-            self._handlers[method] = guarded(handler, _guard)
-        return self._handlers[method]
-
-
-@asynccontextmanager
-async def _guard(request: Any, _: Context) -> AsyncIterator[None]:
-    validate(request)
-    yield
 
 
 def _described(violation: protovalidate.ViolationPb, prefix: str) -> tuple[str, str]:

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
-
-import grpc
-import grpc.aio
 
 from common.auth.caller import ANYONE, Caller, Role, set_current_caller
 from common.auth.methods import METHOD_ROLES
 from common.auth.tokens import TokenReader
 from common.errors import Unauthenticated
-from common.rpc.guard import Continue
 from common.settings import AuthSettings
 
 
-class AuthInterceptor(grpc.aio.ServerInterceptor):
-    """Knows the caller before a request is read, and raises unless it has the method's role.
-
-    What it raises becomes a status in ErrorInterceptor, which must be outside of it.
+class Door:
+    """Knows the caller of a call before its request is read.
 
     Args:
         settings: Without a key everyone may do everything.
@@ -32,21 +25,22 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
         self._tokens = None if settings.is_open else TokenReader(settings)
         self._method_roles = method_roles
 
-    async def intercept_service(
-        self, continuation: Continue, handler_call_details: grpc.HandlerCallDetails
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        method = handler_call_details.method
-        if method not in self._method_roles:
-            return None
-        handler = await continuation(handler_call_details)
+    def leads_to(self, method: str) -> bool:
+        """Say whether a method may be served at all."""
+        return method in self._method_roles
+
+    def admit(self, method: str, metadata: Iterable[tuple[str, str | bytes]]) -> None:
+        """Make the caller that the metadata names the current one; of an open method there is none.
+
+        Raises:
+            Unauthenticated, PermissionDenied: They may not call the method.
+        """
         role = self._method_roles[method]
-        if handler is None or role is None:
-            return handler
-        caller = self._caller(handler_call_details.invocation_metadata)
+        if role is None:
+            return
+        caller = self._caller(metadata)
         caller.require(role)
-        # gRPC runs interceptors and servicer of a call in one task, with which this ends.
         set_current_caller(caller)
-        return handler
 
     def _caller(self, metadata: Iterable[tuple[str, str | bytes]]) -> Caller:
         if self._tokens is None:
