@@ -37,6 +37,13 @@ def compute_for_ever(started: str) -> None:
         time.sleep(0.01)
 
 
+def wait_for(gate: str) -> int:
+    """Return the process id once a file is there."""
+    while not Path(gate).exists():
+        time.sleep(0.005)
+    return os.getpid()
+
+
 def die(number: int) -> None:
     os.kill(os.getpid(), number)
     signal.pause()
@@ -81,3 +88,50 @@ def program_with_busy_child(started: Path) -> list[str]:
         f"from support.child_work import run_busy_child; run_busy_child({str(started)!r})"
     )
     return [sys.executable, "-c", code]
+
+
+def burn(seconds: float) -> float:
+    """Keep a processor busy for so long; return what that took of its time."""
+    began_s = time.process_time()
+    while (spent_s := time.process_time() - began_s) < seconds:
+        sum(range(1_000))
+    return spent_s
+
+
+def burn_for_ever(started: str) -> None:
+    Path(started).write_text(str(os.getpid()))
+    burn(float("inf"))
+
+
+def overflow_the_stack() -> None:
+    """Crash as native code does: by a signal that Python knows nothing of."""
+    signal.signal(signal.SIGSEGV, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGSEGV)
+    signal.pause()
+
+
+def leave_by(status: int) -> None:
+    os._exit(status)
+
+
+def leave_politely() -> None:
+    sys.exit(3)
+
+
+_kept: list[bytearray] = []
+
+
+def keep(megabytes: int) -> int:
+    """Hold on to memory after the call."""
+    _kept.append(bytearray(megabytes * 1024 * 1024))
+    return os.getpid()
+
+
+def burn_and_fail(seconds: float) -> None:
+    burn(seconds)
+    refuse()
+
+
+def burn_and_die(seconds: float, number: int) -> None:
+    burn(seconds)
+    die(number)

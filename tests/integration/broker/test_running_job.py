@@ -6,7 +6,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import dramatiq
 import pytest
@@ -283,6 +284,119 @@ class TestSnooze:
             broker.join("default", timeout=JOIN_MS)
         assert refused[0].startswith(named)
         assert job_of(broker, message).state is JobState.SUCCEEDED
+
+
+def burn(seconds: float) -> None:
+    """Keep this thread's processor busy for so long."""
+    began_s = time.thread_time()
+    while time.thread_time() - began_s < seconds:
+        sum(range(1_000))
+
+
+class TestUsage:
+    """Processor time is that of the attempt alone, whoever else is busy meanwhile."""
+
+    def run(self, broker: JobBroker, *work: Callable[[], Any]) -> list[int]:
+        """Run actors side by side; return the processor time (ms) of each."""
+        ran: dict[str, RunningJob] = {}
+
+        def on_its_way(fn: Callable[[], Any]) -> Callable[[], Any]:
+            def sync() -> None:
+                ran[fn.__name__] = this_job()
+                fn()
+
+            async def coroutine() -> None:
+                ran[fn.__name__] = this_job()
+                await fn()
+
+            return coroutine if asyncio.iscoroutinefunction(fn) else sync
+
+        actors = [
+            dramatiq.actor(broker=broker, actor_name=f"{fn.__name__}-{place}")(on_its_way(fn))
+            for place, fn in enumerate(work)
+        ]
+        with working(broker):
+            for actor in actors:
+                actor.send()
+            broker.join("default", timeout=JOIN_MS)
+        usages = [ran[fn.__name__].usage for fn in work]
+        assert all(usage is not None and usage.peak_bytes is None for usage in usages)
+        return [usage.cpu_ms or 0 for usage in usages if usage is not None]
+
+    def test_a_thread_is_measured_apart_from_its_neighbours(self, broker: JobBroker) -> None:
+        def busy() -> None:
+            burn(0.3)
+
+        def hardly() -> None:
+            burn(0.01)
+            time.sleep(0.3)
+
+        most, least = self.run(broker, busy, hardly)
+        assert 300 <= most < 600
+        assert 10 <= least < 150
+
+    def test_a_coroutine_is_measured_by_its_own_steps(self, broker: JobBroker) -> None:
+        async def busy() -> None:
+            for _ in range(30):
+                burn(0.01)
+                await asyncio.sleep(0)
+
+        async def hardly() -> None:
+            burn(0.01)
+            await asyncio.sleep(0.3)
+
+        most, least = self.run(broker, busy, hardly)
+        assert 300 <= most < 600
+        assert 10 <= least < 150
+
+    def test_what_a_coroutine_starts_counts_as_its_own(self, broker: JobBroker) -> None:
+        async def step() -> None:
+            await asyncio.sleep(0)
+            burn(0.05)
+
+        async def parent() -> None:
+            await asyncio.gather(step(), step())
+            await asyncio.to_thread(burn, 0.1)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(step())
+
+        [used] = self.run(broker, parent)
+        assert 250 <= used < 500
+
+    def test_a_coroutine_that_fails_or_is_stopped_has_used_what_it_did(self, broker: JobBroker) -> None:
+        ran: list[RunningJob] = []
+
+        @dramatiq.actor(broker=broker, max_retries=0, timeout_ms=500)
+        async def too_long() -> None:
+            ran.append(this_job())
+            burn(0.1)
+            try:
+                await asyncio.sleep(60)
+            finally:
+                burn(0.1)
+
+        with working(broker):
+            message = too_long.send()
+            broker.join("default", timeout=JOIN_MS)
+        error = job_of(broker, message).error
+        assert error is not None
+        assert error.error_class is ErrorClass.TIMEOUT
+        usage = ran[0].usage
+        assert usage is not None
+        assert (usage.cpu_ms or 0) >= 200
+
+    def test_jobs_of_less_than_a_millisecond_are_not_measured(self, broker: JobBroker) -> None:
+        ran: list[RunningJob] = []
+
+        @dramatiq.actor(broker=broker)
+        def short() -> None:
+            ran.append(this_job())
+
+        with working(broker, threads=1):
+            for _ in range(50):
+                short.send()
+            broker.join("default", timeout=JOIN_MS)
+        assert ran[-1].usage is None
 
 
 class TestTime:

@@ -165,6 +165,64 @@ async def test_a_child_that_wants_too_much_memory_is_told_apart_from_one_that_wa
         assert await in_child(small, child_work.hold, 8) == 8 * MEBIBYTE
 
 
+async def test_the_memory_that_others_left_behind_is_held_against_nobody() -> None:
+    with pool_of(1, memory_bytes=64 * MEBIBYTE) as small:
+        for _ in range(6):
+            async with small.hold() as lanes:
+                # Each call alone is within the limit, all that is kept by them is not.
+                await lanes[0].run(child_work.keep, 12)
+                assert await lanes[0].run(child_work.hold, 40) == 40 * MEBIBYTE
+
+
+async def test_a_child_that_keeps_much_is_replaced_once_it_is_given_back() -> None:
+    with pool_of(1, memory_bytes=64 * MEBIBYTE) as small:
+        before = await in_child(small, child_work.keep, 4)
+        assert await in_child(small, child_work.own_pid) == before
+
+        await in_child(small, child_work.keep, 24)
+
+        assert await in_child(small, child_work.own_pid) != before
+
+
+@pytest.mark.parametrize(
+    ("work", "args", "reason"),
+    [
+        (child_work.overflow_the_stack, (), "CHILD_CRASHED"),
+        (child_work.die, (signal.SIGABRT,), "CHILD_CRASHED"),
+        (child_work.leave_by, (0,), "CHILD_EXITED"),
+        (child_work.leave_by, (3,), "CHILD_EXITED"),
+        (child_work.leave_politely, (), "CHILD_EXITED"),
+    ],
+)
+async def test_work_that_ends_its_own_process_is_a_bug_of_that_work(
+    pool: ChildPool, work: Callable[..., None], args: tuple[int, ...], reason: str
+) -> None:
+    with pytest.raises(AttemptFailed) as caught:
+        await in_child(pool, work, *args)
+
+    assert (caught.value.error_class, caught.value.reason) == (ErrorClass.BUG, reason)
+    assert await in_child(pool, child_work.add, 1, 1) == 2
+
+
+@pytest.mark.parametrize("ends_badly", [child_work.overflow_the_stack, child_work.leave_politely])
+async def test_a_neighbour_of_work_that_crashes_computes_on(
+    ends_badly: Callable[..., None], tmp_path: Path
+) -> None:
+    with pool_of(2, memory_bytes=64 * MEBIBYTE) as two:
+        # Given a neighbour that computes
+        neighbour = asyncio.create_task(in_child(two, child_work.wait_for, str(tmp_path / "gate")))
+        await asyncio.sleep(0)
+
+        # When others crash, and want too much memory
+        for work, args in ((ends_badly, ()), (child_work.hold, (512,)), (ends_badly, ())):
+            with pytest.raises(AttemptFailed):
+                await in_child(two, work, *args)
+
+        # Then it goes on, in the process in which it began
+        (tmp_path / "gate").touch()
+        assert await neighbour in two.pids
+
+
 async def test_a_lane_is_one_process_over_all_its_calls(pool: ChildPool) -> None:
     async with pool.hold() as lanes:
         assert len({await lanes[0].run(child_work.own_pid) for _ in range(3)}) == 1

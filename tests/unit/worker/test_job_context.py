@@ -59,6 +59,9 @@ class RecordedAttempt:
     def restore(self) -> bytes | None:
         return self.kept
 
+    def spend(self, cpu_s: float, peak_bytes: int | None = None) -> None:
+        raise AssertionError("not called")
+
     def snooze(self, delay_ms: int, reason: str) -> NoReturn:
         raise RuntimeError(f"{reason} for {delay_ms} ms")
 

@@ -20,7 +20,7 @@ class AnalysisWorkerSettings:
     worker: WorkerSettings
     #: Modules of plain Dramatiq actors to serve, beside the handlers.
     actor_modules: tuple[str, ...] = ()
-    #: What a child process may allocate beyond what it starts with; 0 for no limit.
+    #: What one call may allocate in a child process; 0 for no limit.
     child_memory_bytes: int = CHILD_MEMORY_BYTES
 
     @classmethod

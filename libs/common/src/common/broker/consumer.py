@@ -144,9 +144,10 @@ class JobConsumer(Consumer):
         return message, self._running(lease, message.actor_name)
 
     def _running(self, lease: Lease, actor: str) -> RunningJob:
-        broker = self._broker
+        broker, queue = self._broker, self._keys.queue
+        measures = broker.slots.pace(queue).is_measured
         return RunningJob(
-            lease, self._keys.queue, actor, broker.committer, default_timeout_ms=broker.timeout_ms
+            lease, queue, actor, broker.committer, default_timeout_ms=broker.timeout_ms, measures=measures
         )
 
     def _sleep(self, wait_ms: int | None) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import dramatiq
 from dramatiq.asyncio import EventLoopThread
 
+from common.broker.metered_loop import measure_tasks
 from common.broker.running import RunningJob, current_job
 
 R = TypeVar("R")
@@ -35,6 +36,7 @@ class JobLoop(EventLoopThread):
         super().__init__(_log)
         self.daemon = True
         self._default_timeout_ms = default_timeout_ms
+        measure_tasks(self.loop)
 
     def run_coroutine(self, coro: Awaitable[R]) -> R:
         """Run `coro` on the loop and wait for it.

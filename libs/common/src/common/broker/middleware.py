@@ -43,6 +43,7 @@ class Lifecycle(Middleware):
         if isinstance(message, JobMessage):
             message.job.started_s = time.monotonic()
             set_current_job(message.job)
+            message.job.meter.begin()
 
     def after_process_message(
         self,
@@ -53,7 +54,10 @@ class Lifecycle(Middleware):
         exception: BaseException | None = None,
     ) -> None:
         set_current_job(None)
-        if not isinstance(message, JobMessage) or message.job.outcome is not None or message.failed:
+        if not isinstance(message, JobMessage):
+            return
+        message.job.meter.end()
+        if message.job.outcome is not None or message.failed:
             return
         if exception is None:
             message.job.outcome = Succeed(message.job.result or _encoded(message, result))

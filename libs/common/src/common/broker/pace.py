@@ -12,6 +12,8 @@ from typing import Final
 AHEAD_S: Final = 0.05
 #: The most jobs leased ahead, and in one fetch: keeps the server's longest script under about 3 ms.
 AHEAD_MAX: Final = 256
+#: The processor time of jobs that take less than this on average (s) is not measured.
+MEASURED_S: Final = 0.001
 #: Weight of the newest job in the moving average.
 _NEWEST: Final = 0.1
 #: Until this many jobs were seen, nothing is leased ahead.
@@ -32,6 +34,11 @@ class Pace:
             self._mean_s = elapsed_s
         else:
             self._mean_s += _NEWEST * (elapsed_s - self._mean_s)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether these jobs are long enough to measure what they use; until it is known, they are."""
+        return self._seen < _KNOWN_AFTER or self._mean_s >= MEASURED_S
 
     def ahead(self, threads: int) -> int:
         """Return how many jobs may be leased ahead of `threads` busy threads."""

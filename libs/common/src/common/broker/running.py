@@ -13,11 +13,12 @@ from typing import Final, NoReturn, Protocol
 
 import dramatiq
 
+from common.broker.meter import Meter
 from common.broker.notes import PendingCheckpoint, PendingLines
 from common.job.failure import AttemptFailed
 from common.job.ids import JobId
 from common.job.log import line_of
-from common.job.model import Content, ErrorClass, Progress
+from common.job.model import Content, ErrorClass, Progress, Usage
 from common.job.outcome import Outcome, Release
 from common.store.jobs import CHECKPOINT_BYTES, Lease
 
@@ -63,6 +64,7 @@ class RunningJob:
 
     Args:
         default_timeout_ms: The worker's limit on an attempt whose job names none.
+        measures: Whether the processor time of its thread and coroutines is measured.
     """
 
     def __init__(
@@ -73,10 +75,12 @@ class RunningJob:
         reporter: Reporter,
         *,
         default_timeout_ms: int = DEFAULT_TIMEOUT_MS,
+        measures: bool = True,
     ) -> None:
         self.lease = lease
         self.queue = queue
         self.actor = actor
+        self.meter = Meter(measures=measures)
         #: Not written yet. For the committer.
         self.lines = PendingLines()
         self.pending_checkpoint = PendingCheckpoint()
@@ -126,6 +130,11 @@ class RunningJob:
     def deadline_ms(self) -> int:
         """When the attempt's time limit ends, by this worker's clock (Unix ms)."""
         return time.time_ns() // 1_000_000 + self.remaining_ms
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the attempt has used, as far as it is known."""
+        return self.meter.usage
 
     @property
     def stop_reason(self) -> StopReason | None:
@@ -204,6 +213,10 @@ class RunningJob:
         """
         latest = self.pending_checkpoint.latest
         return latest if latest is not None else self._reporter.read_checkpoint(self)
+
+    def spend(self, cpu_s: float, peak_bytes: int | None = None) -> None:
+        """Count what another process used for this attempt: processor time (s), most memory (bytes)."""
+        self.meter.spend(cpu_s, peak_bytes)
 
     def set_result(self, content: Content) -> None:
         """Set what the job returns, in place of the actor's return value."""

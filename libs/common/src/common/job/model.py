@@ -73,6 +73,16 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What an attempt used, as far as it could be measured; None for what could not."""
+
+    #: Processor time (ms).
+    cpu_ms: int | None = None
+    #: The most memory that was held at once (bytes).
+    peak_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JobRequest:
     """A job as it is submitted: what the queue must know of it, and the message that workers get."""
 

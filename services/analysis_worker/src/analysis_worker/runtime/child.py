@@ -11,13 +11,14 @@ import pickle
 import resource
 import signal
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import connection, parent_process
-from pathlib import Path
 from typing import Any, Final
 
 from analysis_worker.runtime.failures import frames_of
+from analysis_worker.runtime.used import Used, held_bytes, peak_bytes, reset_peak
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
 
@@ -36,6 +37,11 @@ class Task:
 @dataclass(frozen=True, slots=True)
 class Begun:
     """The task has arrived. A child that ends before it says so has done nothing."""
+
+    #: Processor time that the child has used so far (s).
+    cpu_s: float
+    #: Its peak of memory is this task's own.
+    measures_peak: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +78,21 @@ class OutOfMemory:
 Reply = Returned | Failed | Raised | OutOfMemory
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a task ended, and what it used."""
+
+    reply: Reply
+    used: Used
+    #: What the child holds now, beyond what it held before its first task (bytes); 0 where that is not known.
+    kept_bytes: int
+
+
 def serve(tasks: connection.Connection, memory_bytes: int, warm: Callable[[], None] | None) -> None:
     """Answer tasks until the other end closes.
 
     Args:
-        memory_bytes: How much the child may allocate beyond what it holds once warm; 0 for no limit.
+        memory_bytes: How much one task may allocate; 0 for no limit.
         warm: Called first, to import what every task needs.
     """
     # The parent alone decides when a child ends, also when a terminal interrupts the whole group.
@@ -87,20 +103,27 @@ def serve(tasks: connection.Connection, memory_bytes: int, warm: Callable[[], No
         os.environ.setdefault(variable, "1")
     if warm is not None:
         warm()
-    _limit_memory(memory_bytes)
+    held_when_warm = held_bytes()
     while True:
         try:
             pickled = tasks.recv_bytes()
         except EOFError:
             return
+        _limit_memory(memory_bytes)
+        begun = Begun(time.process_time(), reset_peak())
+
+        def answer(reply: Reply, begun: Begun = begun) -> Answer:
+            return Answer(reply, _used(begun), max(0, held_bytes() - held_when_warm))
+
         try:
-            tasks.send(Begun())
+            tasks.send(begun)
             reply = _answer(pickled)
-            tasks.send(reply)
+            tasks.send(answer(reply))
         except BrokenPipeError:
             return
         except Exception as error:  # a value that does not pickle
-            tasks.send(_raised(error))
+            reply = _raised(error)
+            tasks.send(answer(reply))
         if isinstance(reply, OutOfMemory):
             return
 
@@ -115,6 +138,11 @@ def _answer(pickled: bytes) -> Reply:
         return OutOfMemory()
     except Exception as error:
         return _raised(error)
+
+
+def _used(begun: Begun) -> Used:
+    spent_s = time.process_time() - begun.cpu_s
+    return Used(spent_s, peak_bytes() if begun.measures_peak else None)
 
 
 def _raised(error: Exception) -> Raised:
@@ -135,15 +163,15 @@ def _end_with_parent() -> None:
 
 
 def _limit_memory(memory_bytes: int) -> None:
-    """Bound the data segment (private writable memory), where the kernel says how much is in use.
+    """Let the data segment grow by so much from now on, so that who fails for want of memory wanted too much.
 
     Linux counts anonymous mappings in RLIMIT_DATA since 4.7; elsewhere the limit would miss most
     allocations, and is not set.
     """
-    status = Path("/proc/self/status")
-    if memory_bytes == 0 or not status.exists():
+    if memory_bytes == 0 or (held := held_bytes()) == 0:
         return
-    fields = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-    held_bytes = int(fields["VmData"].split()[0]) * 1024
-    limit = held_bytes + memory_bytes
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = held + memory_bytes
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))

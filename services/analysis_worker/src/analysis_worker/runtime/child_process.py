@@ -13,7 +13,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Final
 
-from analysis_worker.runtime.child import Begun, Reply, Task, serve
+from analysis_worker.runtime.child import Answer, Begun, Reply, Task, serve
+from analysis_worker.runtime.used import Used, cpu_s, peak_bytes
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
 
@@ -21,6 +22,8 @@ from common.job.model import ErrorClass
 _SPAWN: Final = multiprocessing.get_context("spawn")
 #: Processes are started one at a time.
 _STARTING: Final = threading.Lock()
+#: A process that keeps more than this share of what one task may take is replaced before the next one.
+KEPT_MAX: Final = 0.25
 #: How long a killed process may take to be reaped (s).
 _REAP_S: Final = 10.0
 
@@ -34,6 +37,10 @@ class Call:
 
     def __init__(self, task: Task) -> None:
         self.task = task
+        #: What the child said when the task arrived.
+        self.begun: Begun | None = None
+        #: What it has used, once it has ended; None where that is not known.
+        self.used: Used | None = None
         #: Nobody waits for its answer any more.
         self.abandoned = False
 
@@ -51,6 +58,7 @@ class ChildProcess:
         self._warm = warm
         self._lock = threading.Lock()
         self._retired = False
+        self._kept_bytes = 0
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
 
@@ -59,6 +67,11 @@ class ChildProcess:
         """The process that fills the place now; None before the first start."""
         with self._lock:
             return self._process.pid if self._process is not None else None
+
+    @property
+    def is_heavy(self) -> bool:
+        """The process holds on to so much after its tasks that it had better be replaced."""
+        return self._memory_bytes > 0 and self._kept_bytes > self._memory_bytes * KEPT_MAX
 
     def start(self) -> None:
         """Fill the place, unless a living process does, or the place is given up."""
@@ -79,19 +92,21 @@ class ChildProcess:
                 if call.abandoned or self._retired:
                     raise PoolClosed
                 process, pipe = self._fill()
-            begun = False
             try:
                 pipe.send(call.task)
-                begun = isinstance(pipe.recv(), Begun)
-                reply: Reply = pipe.recv()
+                call.begun = pipe.recv()
+                answer: Answer = pipe.recv()
             except (EOFError, OSError) as error:
+                _measure(call, process)
                 process.join(_REAP_S)
                 if self._retired:
                     raise PoolClosed from None
-                if begun or last_try:
+                if call.begun is not None or last_try:
                     raise _ended(process.exitcode) from error
             else:
-                return reply
+                call.used = answer.used
+                self._kept_bytes = answer.kept_bytes
+                return answer.reply
         raise AssertionError("the last try returns or raises")
 
     def abandon(self, call: Call) -> None:
@@ -99,6 +114,7 @@ class ChildProcess:
         with self._lock:
             call.abandoned = True
             if self._process is not None:
+                _measure(call, self._process)
                 self._process.kill()
 
     def retire(self) -> None:
@@ -125,6 +141,7 @@ class ChildProcess:
             process.start()
             theirs.close()  # else its end would not be seen here as the end of the pipe
         self._process, self._pipe = process, ours
+        self._kept_bytes = 0
         return process, ours
 
     def _empty(self) -> None:
@@ -137,11 +154,35 @@ class ChildProcess:
         self._process = self._pipe = None
 
 
+def _measure(call: Call, process: BaseProcess) -> None:
+    """Note what a task has used whose child has ended or is about to, and will not say it by itself."""
+    if call.used is not None or call.begun is None or process.pid is None:
+        return
+    spent_s = cpu_s(process.pid)
+    if spent_s is not None:
+        peak = peak_bytes(process.pid) if call.begun.measures_peak else None
+        call.used = Used(max(0.0, spent_s - call.begun.cpu_s), peak)
+
+
 def _ended(code: int | None) -> AttemptFailed:
-    how = f"by {signal.Signals(-code).name}" if code is not None and code < 0 else f"with status {code}"
+    """Return the failure of the task whose child ended before it answered; nobody else's is touched by it."""
+    if code is not None and code == -signal.SIGKILL:
+        return AttemptFailed(
+            ErrorClass.TRANSIENT,
+            "CHILD_KILLED",
+            "the process that did the work was ended from outside by SIGKILL",
+            suggestion="look for the kernel's out-of-memory killer, and at the worker's memory limit",
+        )
+    if code is not None and code < 0:
+        return AttemptFailed(
+            ErrorClass.BUG,
+            "CHILD_CRASHED",
+            f"the process that did the work crashed by {signal.Signals(-code).name}",
+            suggestion="native code failed on this input, or found no memory: see WORKER_CHILD_MEMORY_BYTES",
+        )
     return AttemptFailed(
-        ErrorClass.TRANSIENT,
-        "CHILD_KILLED",
-        f"the process that did the work was ended {how}",
-        suggestion="look for the kernel's out-of-memory killer, and at the worker's memory limit",
+        ErrorClass.BUG,
+        "CHILD_EXITED",
+        f"the work ended its process with status {code}",
+        suggestion="look for what calls exit: work must return or raise",
     )

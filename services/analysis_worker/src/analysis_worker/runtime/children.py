@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from analysis_worker.runtime.child import Failed, OutOfMemory, Raised, Reply, Returned, Task
 from analysis_worker.runtime.child_process import Call, ChildProcess, PoolClosed
 from analysis_worker.runtime.failures import bug
+from analysis_worker.runtime.used import Used
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
 
@@ -27,10 +28,14 @@ _log = logging.getLogger(__name__)
 class Lane:
     """A child process that is held for several calls, so that what one prepared the next one finds."""
 
-    def __init__(self, child: ChildProcess, threads: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, child: ChildProcess, threads: ThreadPoolExecutor, spend: Callable[[Used], None] | None
+    ) -> None:
         self.child = child
         self._threads = threads
+        self._spend = spend
         self._open: tuple[Call, Future[Reply]] | None = None
+        self._last: Future[Reply] | None = None
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """Return `function(*args)`, computed in the child; one call at a time.
@@ -40,7 +45,7 @@ class Lane:
 
         Raises:
             AttemptFailed: What the function raised: itself if it was one, INVALID_INPUT for too much memory,
-                BUG for anything else; TRANSIENT if the child was killed from outside.
+                BUG for anything else and for a crash; TRANSIENT if the child was killed from outside.
             PoolClosed: The pool was closed.
             RuntimeError: The last call has not come to a good end.
         """
@@ -51,20 +56,23 @@ class Lane:
             asked = self._threads.submit(self.child.ask, call)
         except RuntimeError:  # its threads have ended
             raise PoolClosed from None
-        self._open = (call, asked)
+        self._open, self._last = (call, asked), asked
         try:
             reply = await asyncio.wrap_future(asked)
         except BaseException:  # cancelled, or the child has ended
             self.child.abandon(call)
             raise
+        finally:
+            if self._spend is not None and call.used is not None:
+                self._spend(call.used)
         if not isinstance(reply, OutOfMemory):
             self._open = None
         return _value(reply, function)
 
     def leave(self) -> Future[Reply] | None:
-        """Hold the child no more. Returns the call that its process did not survive, if there is one."""
+        """Hold the child no more. Returns its last call if the process has to be replaced."""
         if self._open is None:
-            return None
+            return self._last if self.child.is_heavy else None
         call, asked = self._open
         self.child.abandon(call)
         return asked
@@ -74,7 +82,7 @@ class ChildPool:
     """`size` child processes, given out first come first served. Used on one and the same event loop.
 
     Args:
-        memory_bytes: What one child may allocate beyond what it starts with; 0 for no limit.
+        memory_bytes: What one call may allocate in a child; 0 for no limit.
         warm: Runs first in every child, to import what calls need.
     """
 
@@ -100,20 +108,30 @@ class ChildPool:
         return [pid for child in self._children if (pid := child.pid) is not None]
 
     @asynccontextmanager
-    async def hold(self, most: int = 1) -> AsyncIterator[list[Lane]]:
+    async def hold(
+        self, most: int = 1, spend: Callable[[Used], None] | None = None
+    ) -> AsyncIterator[list[Lane]]:
         """Hold at least one child and up to `most`: waits for the first, takes more only if they are idle.
+
+        Args:
+            spend: Hears what each call has used, also one that has failed or was cancelled.
 
         Raises:
             PoolClosed: The pool was closed.
         """
-        lanes = [Lane(await self._take(), self._threads)]
+        lanes = [Lane(await self._take(), self._threads, spend)]
         while self._idle and not self._waiting and len(lanes) < most:
-            lanes.append(Lane(self._idle.popleft(), self._threads))
+            lanes.append(Lane(self._idle.popleft(), self._threads, spend))
         try:
             yield lanes
         finally:
             for lane in lanes:
                 self._release(lane)
+
+    @property
+    def idle(self) -> int:
+        """How many children nobody holds."""
+        return len(self._idle)
 
     def close(self) -> None:
         """Kill all children. Calls that are still waiting end in PoolClosed."""

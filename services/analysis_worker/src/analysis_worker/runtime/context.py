@@ -59,6 +59,8 @@ class Attempt(Protocol):
 
     def snooze(self, delay_ms: int, reason: str) -> NoReturn: ...
 
+    def spend(self, cpu_s: float, peak_bytes: int | None = None) -> None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -182,5 +184,5 @@ class JobContext:
             return await lanes[0].run(function, *args)
 
     def hold_children(self, most: int = 1) -> AbstractAsyncContextManager[list[Lane]]:
-        """Hold child processes for several calls; as ChildPool.hold."""
-        return self._ports.children.hold(most)
+        """Hold child processes for several calls; as ChildPool.hold. What they use is this attempt's."""
+        return self._ports.children.hold(most, lambda used: self._attempt.spend(used.cpu_s, used.peak_bytes))
