@@ -1,11 +1,11 @@
-"""A TCP proxy before the server that loses replies: the request arrives, its answer does not."""
+"""A TCP proxy before the server that loses replies, cuts requests in half, and goes away altogether."""
 
 from __future__ import annotations
 
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
@@ -17,10 +17,13 @@ class LossyProxy:
         self._target = (host, port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._losing: bytes | None = None
+        self._halving: bytes | None = None
+        self._away = False
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        #: How many replies were lost.
+        #: How many replies were lost, and how many requests were cut.
         self.lost = 0
+        self.halved = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -32,6 +35,23 @@ class LossyProxy:
         """Lose the reply of the next request that contains `needle`."""
         with self._lock:
             self._losing = needle.encode()
+
+    def halve_request_of(self, needle: str) -> None:
+        """Forward only the first half of the next request that contains `needle`, and cut its connection."""
+        with self._lock:
+            self._halving = needle.encode()
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Be gone: every connection is cut, and a new one is cut at once, until the block ends."""
+        with self._lock:
+            self._away = True
+        self.cut_all()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._away = False
 
     def cut_all(self) -> None:
         """Cut every connection now."""
@@ -53,11 +73,21 @@ class LossyProxy:
         while True:
             try:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(self._target)
             except OSError:
                 return
+            try:
+                server = socket.create_connection(self._target)
+            except OSError:
+                _close(client)
+                continue
             with self._lock:
-                self._open |= {client, server}
+                away = self._away
+                if not away:
+                    self._open |= {client, server}
+            if away:
+                _close(client)
+                _close(server)
+                continue
             losing = threading.Event()
             threading.Thread(target=self._requests, args=(client, server, losing), daemon=True).start()
             threading.Thread(target=self._replies, args=(server, client, losing), daemon=True).start()
@@ -68,7 +98,11 @@ class LossyProxy:
                 if self._losing is not None and self._losing in data:
                     self._losing = None
                     losing.set()
-            if not _sent(server, data):
+                halving = self._halving is not None and self._halving in data
+                if halving:
+                    self._halving = None
+                    self.halved += 1
+            if not _sent(server, data[: len(data) // 2] if halving else data) or halving:
                 break
         _close(server)
 

@@ -11,7 +11,6 @@ import logging
 import os
 import socket
 import threading
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 from uuid import uuid4
@@ -20,7 +19,7 @@ import dramatiq
 import redis
 from dramatiq.broker import Broker, Consumer
 from dramatiq.common import iter_queue
-from dramatiq.errors import ConnectionClosed, QueueJoinTimeout, QueueNotFound
+from dramatiq.errors import ConnectionClosed, QueueNotFound
 from dramatiq.message import Message
 from dramatiq.middleware import AgeLimit, Callbacks, CurrentMessage, Middleware, MiddlewareError, Pipelines
 
@@ -28,6 +27,7 @@ from common.broker.cancels import CancelListener
 from common.broker.committer import Committer
 from common.broker.consumer import STUCK_AFTER_S, FetchCursor, JobConsumer
 from common.broker.hooks import Hooks
+from common.broker.joining import join
 from common.broker.leases import LeaseKeeper
 from common.broker.message import JobMessage
 from common.broker.middleware import AsyncActors, JobRetries, Lifecycle, error_of
@@ -38,7 +38,7 @@ from common.broker.work_queue import WorkQueue
 from common.errors import QueueFull, RequestIdReused, StoreUnavailable
 from common.job.model import RetryPolicy
 from common.job.outcome import Release, Retry
-from common.store import jobs, queues, stats
+from common.store import jobs, queues
 from common.store.keys import QueueKeys
 from common.store.operation import Operation, SyncRunner
 
@@ -46,8 +46,6 @@ from common.store.operation import Operation, SyncRunner
 FLUSH_S: Final = 30.0
 #: A blocking wait ends in this share of the client's own time-out, so that an answer still gets through.
 _WAIT_SHARE: Final = 0.8
-#: Between two looks of `join` (s).
-_JOIN_EVERY_S: Final = 0.01
 
 
 class JobBroker(Broker):
@@ -234,10 +232,12 @@ class JobBroker(Broker):
                 `request_id` safely.
             QueueFull, StoreFull, RequestIdReused, InvalidField: The job was refused.
         """
-        if isinstance(message, JobMessage):
+        if isinstance(message, JobMessage) and not message.ended:
             error = error_of(message.exception, message.job.attempt)
             message.job.outcome = Retry(error, delay or 0, payload=message.encode())
             return message._message
+        if isinstance(message, JobMessage):
+            message = message._message
         self.declare_queue(message.queue_name)
         self.emit_before("enqueue", message, delay)
         request = request_of(message, self.actors.get(message.actor_name), self.retry, delay or 0)
@@ -316,24 +316,24 @@ class JobBroker(Broker):
         for queue_name in self.queues:
             self.flush(queue_name)
 
-    def join(self, queue_name: str, *, timeout: int | None = None) -> None:
+    def join(
+        self, queue_name: str, *, timeout: int | None = None, interval: int = 10, fail_fast: bool = False
+    ) -> None:
         """Wait until no job of the queue waits or runs. Meant for tests.
+
+        Args:
+            interval: Between two looks (ms).
+            fail_fast: Raise afterwards if a job that is still kept has failed.
 
         Raises:
             QueueJoinTimeout: `timeout` (ms) passed first.
             QueueNotFound: The queue was never declared.
+            JobFailed: Asked to fail fast, and a job has failed.
         """
         keys = self.queues.get(queue_name)
         if keys is None:
             raise QueueNotFound(queue_name)
-        deadline_s = None if timeout is None else time.monotonic() + timeout / 1000
-        while True:
-            now = self.run(stats.read_stats(keys, totals=False))
-            if now.ready + now.scheduled + now.retrying + now.leased == 0:
-                return
-            if deadline_s is not None and time.monotonic() >= deadline_s:
-                raise QueueJoinTimeout(queue_name)
-            time.sleep(_JOIN_EVERY_S)
+        join(self.run, keys, timeout_ms=timeout, interval_ms=interval, fail_fast=fail_fast)
 
 
 class WorkerLife(Middleware):

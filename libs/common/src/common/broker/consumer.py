@@ -18,7 +18,7 @@ from common.broker.middleware import error_of
 from common.broker.running import RunningJob
 from common.errors import JobsError
 from common.job.model import ErrorClass, JobError
-from common.job.outcome import Fail, Outcome, Release
+from common.job.outcome import Fail, Outcome, Release, Succeed
 from common.store import jobs
 from common.store.jobs import Lease
 from common.store.keys import QueueKeys
@@ -85,9 +85,13 @@ class JobConsumer(Consumer):
         return self._fetched.popleft() if self._fetched else None
 
     def ack(self, message: MessageProxy) -> None:
-        """Commit the outcome that middleware decided. A missing outcome is a failure, never a success."""
+        """Commit the outcome that middleware decided. A missing outcome is a failure, never a success.
+
+        A message that no worker thread took up was fetched by hand; its outcome is the caller's word.
+        """
         job = _job_of(message)
-        self._end(job, job.outcome or Fail(error_of(None, job.attempt)))
+        missing = Fail(error_of(None, job.attempt)) if job.started_s else Succeed()
+        self._end(job, job.outcome or missing)
 
     def nack(self, message: MessageProxy) -> None:
         """Commit a failure; a job of an unknown actor goes back, since another worker may know it."""
@@ -137,7 +141,10 @@ class JobConsumer(Consumer):
         """Return a lease's message and job; None for a message that cannot be decoded."""
         try:
             message: Message[Any] = Message.decode(lease.payload)
-        except DecodeError:
+            if not isinstance(message.actor_name, str) or not isinstance(message.kwargs, dict):
+                raise TypeError("this is no message")
+            _add_what_the_store_knows(message.options, lease)
+        except (DecodeError, TypeError):
             return None, self._running(lease, "?")
         if message.queue_name != self._keys.queue:
             message = message.copy(queue_name=self._keys.queue)
@@ -171,9 +178,24 @@ class JobConsumer(Consumer):
 
 
 def _job_of(message: MessageProxy) -> RunningJob:
+    """Return the job of a message that ends now."""
     if not isinstance(message, JobMessage):
         raise TypeError(f"{type(message).__name__} did not come from this broker")
+    message.ended = True
     return message.job
+
+
+def _add_what_the_store_knows(options: dict[str, Any], lease: Lease) -> None:
+    """Set a message's options as middleware expects them, `retries` above all."""
+    if not isinstance(options, dict):
+        raise TypeError("this is no message")
+    options["job_id"] = lease.job_id
+    # The store has kept it until then; Dramatiq would wait once more, and send it as another job.
+    options.pop("eta", None)
+    if lease.spent:
+        options["retries"] = lease.spent
+    else:
+        options.pop("retries", None)
 
 
 def _undecodable(lease: Lease) -> JobError:

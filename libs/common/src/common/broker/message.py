@@ -16,6 +16,8 @@ class JobMessage(MessageProxy):
     def __init__(self, message: Message[Any], job: RunningJob) -> None:
         super().__init__(message)
         self.job = job
+        #: It was acknowledged or rejected: sent again, it is another job.
+        self.ended = False
 
     @property
     def exception(self) -> BaseException | None:

@@ -108,12 +108,15 @@ class JobRetries(Middleware):
     ) -> None:
         if exception is None or not isinstance(message, JobMessage) or message.job.outcome is not None:
             return
+        # As Dramatiq counts them; a callback is sent the message with its options.
+        message.options["retries"] = message.job.spent + 1
         options = {**broker.get_actor(message.actor_name).options, **message.options}
         outcome = decide(message, exception, options)
         message.job.outcome = outcome
         if isinstance(outcome, Fail):
             message.fail()
-            if exhausted := options.get("on_retry_exhausted"):
+            exhausted = options.get("on_retry_exhausted")
+            if exhausted and not _expected(exception, options):
                 told = {"retries": message.job.spent, "max_retries": message.job.lease.retry.max_attempts - 1}
                 broker.get_actor(exhausted).send(message.asdict(), told)
 
@@ -124,25 +127,38 @@ def decide(message: JobMessage, exception: BaseException, options: dict[str, Any
     if isinstance(exception, JobStopped):
         return Cancelled() if job.stop_reason is StopReason.CANCEL else Release(reason="WORKER_STOPPED")
     error = error_of(exception, job.attempt)
-    throws = options.get("throws")
-    if throws and isinstance(exception, throws):
+    if _expected(exception, options):
         return Fail(error)
     policy = job.lease.retry
-    if isinstance(exception, dramatiq.Retry):
-        return _again(error, policy, job.spent, exception.delay)
+    pause_ms = _dramatiq_pause_ms(policy, job.spent)
     retry_when: Callable[[int, BaseException], bool] | None = options.get("retry_when")
     if retry_when is not None:
-        return _again(error, policy, job.spent, None) if retry_when(job.spent, exception) else Fail(error)
-    if options.get("max_retries") is not None and not isinstance(exception, AttemptFailed):
-        return _again(error, policy, job.spent, None) if job.spent + 1 < policy.max_attempts else Fail(error)
-    retry_after_ms = exception.retry_after_ms if isinstance(exception, AttemptFailed) else None
-    return after_failure(error, policy, job.spent, random.random, retry_after_ms=retry_after_ms)
+        again = retry_when(job.spent, exception)
+    elif isinstance(exception, dramatiq.Retry) or (
+        "max_retries" in options and not isinstance(exception, AttemptFailed)
+    ):
+        again = job.spent + 1 < policy.max_attempts
+    else:
+        after_ms = exception.retry_after_ms if isinstance(exception, AttemptFailed) else None
+        if isinstance(exception, dramatiq.RateLimitExceeded):
+            after_ms = pause_ms
+        return after_failure(error, policy, job.spent, random.random, retry_after_ms=after_ms)
+    if not again:
+        return Fail(error)
+    if isinstance(exception, dramatiq.Retry) and exception.delay is not None:
+        pause_ms = exception.delay
+    return Retry(error, pause_ms)
 
 
-def _again(error: JobError, policy: RetryPolicy, spent: int, delay_ms: int | None) -> Outcome:
-    if delay_ms is None:
-        return Retry(error, backoff_ms(policy, spent + 1, random.random))
-    return Retry(error, delay_ms) if spent + 1 < policy.max_attempts else Fail(error)
+def _expected(exception: BaseException, options: dict[str, Any]) -> bool:
+    """Tell whether the actor said that it throws this, which ends the job at once."""
+    throws = options.get("throws")
+    return throws is not None and isinstance(exception, throws)
+
+
+def _dramatiq_pause_ms(policy: RetryPolicy, spent: int) -> int:
+    """Return a pause as Dramatiq draws it: never less than half the bound, since `min_backoff` is a least."""
+    return backoff_ms(policy, spent + 1, lambda: 0.5 + random.random() / 2)
 
 
 def error_of(exception: BaseException | None, attempt: int) -> JobError:
@@ -161,6 +177,13 @@ def _described(exception: BaseException | None) -> JobError:
                 "TIMEOUT",
                 "the attempt ran longer than its timeout",
                 "raise the job's timeout, or JOB_TIMEOUT_MS of the workers",
+            )
+        case dramatiq.RateLimitExceeded():
+            return JobError(
+                ErrorClass.RATE_LIMITED,
+                "RATE_LIMIT_EXCEEDED",
+                "a rate limiter had no room",
+                "a limit of the queue holds jobs back before they start",
             )
         case SkipMessage():
             return JobError(ErrorClass.INVALID_INPUT, "SKIPPED", "a middleware refused the message")

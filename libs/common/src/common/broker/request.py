@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import dramatiq
 from dramatiq.message import Message
@@ -14,16 +14,27 @@ from common.job.ids import new_job_id
 from common.job.model import DEFAULT_TENANT, JobRequest, RetryPolicy
 from common.job.priority import Priority
 
+#: Attempts of an actor that sets max_retries to None, which is Dramatiq's word for no limit.
+UNLIMITED: Final = 2**31 - 1
+
 
 def request_of(
-    message: Message[Any], actor: dramatiq.Actor[Any, Any] | None, default: RetryPolicy, delay_ms: int
+    message: Message[Any],
+    actor: dramatiq.Actor[Any, Any] | None,
+    default: RetryPolicy,
+    delay_ms: int,
 ) -> JobRequest:
     """Return the job that a message asks for. Its own options go before its actor's.
+
+    Args:
+        delay_ms: Earliest start, from acceptance. Dramatiq's option `eta` (Unix ms) counts when this is 0.
 
     Raises:
         InvalidField: An option is not what it must be.
     """
     options: Mapping[str, Any] = {**(actor.options if actor else {}), **message.options}
+    delay_ms = max(0, delay_ms)
+    eta_ms = _whole(options, "eta")
     request_id = str(options.get("request_id") or "")
     return JobRequest(
         job_id=new_job_id(message.queue_name),
@@ -31,8 +42,9 @@ def request_of(
         actor=message.actor_name,
         payload=message.encode(),
         tenant=str(options.get("tenant") or DEFAULT_TENANT),
-        priority=_priority_of(options.get("priority")),
-        delay_ms=max(0, delay_ms),
+        priority=_priority_of(options.get("priority"), actor.priority if actor else 0),
+        delay_ms=delay_ms,
+        run_at_ms=None if delay_ms else eta_ms,
         deadline_ms=_whole(options, "deadline_ms"),
         ttl_ms=_whole(options, "ttl_ms"),
         retry=_retry_of(options, default),
@@ -46,16 +58,26 @@ def request_of(
 def _retry_of(options: Mapping[str, Any], default: RetryPolicy) -> RetryPolicy:
     retries = _whole(options, "max_retries")
     most = default.max_attempts if retries is None else retries + 1
+    if retries is None and "max_retries" in options:
+        most = UNLIMITED
+    least_ms = _whole(options, "min_backoff")
+    most_ms = _whole(options, "max_backoff")
     return RetryPolicy(
         most,
-        _whole(options, "min_backoff") or default.min_backoff_ms,
-        _whole(options, "max_backoff") or default.max_backoff_ms,
+        default.min_backoff_ms if least_ms is None else least_ms,
+        default.max_backoff_ms if most_ms is None else most_ms,
     )
 
 
-def _priority_of(value: Any) -> Priority:
+def _priority_of(value: Any, of_actor: Any) -> Priority:
+    """Return the priority that a message names, else its actor's.
+
+    An actor's may be Dramatiq's number, in which less is sooner: below 0 is HIGH, 0 NORMAL, above 0 LOW.
+    """
     if value is None:
-        return Priority.NORMAL
+        value = of_actor
+    if isinstance(value, int):
+        return Priority.NORMAL if value == 0 else Priority.HIGH if value < 0 else Priority.LOW
     try:
         return Priority(str(value).upper())
     except ValueError:

@@ -1,0 +1,34 @@
+"""Clients that reach the server through a proxy which tests can make fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import redis
+from redis.backoff import ConstantBackoff
+from redis.retry import Retry
+
+from support.proxy import LossyProxy
+
+
+@contextmanager
+def proxy_before(url: str) -> Iterator[LossyProxy]:
+    """A proxy before the server at `url`."""
+    parts = urlsplit(url)
+    with LossyProxy(parts.hostname or "127.0.0.1", parts.port or 6379) as proxy:
+        yield proxy
+
+
+@contextmanager
+def client_behind(proxy: LossyProxy, url: str) -> Iterator[redis.Redis]:
+    """A client of the proxy, which repeats a command once on a new connection."""
+    with redis.Redis(
+        port=proxy.port,
+        password=urlsplit(url).password,
+        protocol=2,
+        retry=Retry(ConstantBackoff(0.01), 1),
+        socket_timeout=5,
+    ) as client:
+        yield client
