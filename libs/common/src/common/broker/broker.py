@@ -26,6 +26,7 @@ from dramatiq.middleware import AgeLimit, Callbacks, CurrentMessage, Middleware,
 from common.broker.cancels import CancelListener
 from common.broker.committer import Committer
 from common.broker.consumer import STUCK_AFTER_S, FetchCursor, JobConsumer
+from common.broker.follow_ups import FollowUps, follow_up_id
 from common.broker.hooks import Hooks
 from common.broker.joining import join
 from common.broker.leases import LeaseKeeper
@@ -36,7 +37,7 @@ from common.broker.running import RunningJob, StopReason
 from common.broker.slots import Slots
 from common.broker.work_queue import WorkQueue
 from common.errors import QueueFull, RequestIdReused, StoreUnavailable
-from common.job.model import RetryPolicy
+from common.job.model import JobRequest, RetryPolicy
 from common.job.outcome import Release, Retry
 from common.store import jobs, queues
 from common.store.keys import QueueKeys
@@ -109,6 +110,7 @@ class JobBroker(Broker):
         self.timeout_ms = timeout_ms
         self.runner = SyncRunner(client)
         self.draining = threading.Event()
+        self.follow_ups = FollowUps(self.draining.is_set)
         #: No blocking wait of this client may take longer (s).
         self.longest_wait_s = _WAIT_SHARE * (settings.get("socket_timeout") or float("inf"))
         self._lock = threading.Lock()
@@ -195,6 +197,13 @@ class JobBroker(Broker):
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
         """As emit_before, in reverse order; nothing raised there goes further."""
+        if signal == "process_message" and isinstance(args[0], JobMessage):
+            with self.follow_ups.of(args[0].job):
+                self._emit_after(signal, *args, **kwargs)
+        else:
+            self._emit_after(signal, *args, **kwargs)
+
+    def _emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
         for hook in reversed(self._hooks.named(f"after_{signal}")):
             try:
                 hook(self, *args, **kwargs)
@@ -240,18 +249,32 @@ class JobBroker(Broker):
             message = message._message
         self.declare_queue(message.queue_name)
         self.emit_before("enqueue", message, delay)
-        request = request_of(message, self.actors.get(message.actor_name), self.retry, delay or 0)
-        self._register(message.queue_name)
-        keys = self.queues[message.queue_name]
-        match self.run(jobs.submit(keys, [request]))[0]:
+        before = self.follow_ups.job
+        job_id = follow_up_id(before, message) if before is not None else None
+        actor = self.actors.get(message.actor_name)
+        request = request_of(message, actor, self.retry, delay or 0, job_id)
+        match self._submit(request, before):
             case jobs.Accepted(job_id=job_id) | jobs.Repeated(job_id=job_id):
                 sent = message.copy(options={"job_id": job_id})
             case jobs.Reused(job_id=job_id):
                 raise RequestIdReused(job_id)
             case jobs.Full(depth=depth):
-                raise QueueFull(message.queue_name, depth)
+                full = QueueFull(message.queue_name, depth)
+                if before is not None:
+                    self.follow_ups.refused(before, full)
+                raise full
         self.emit_after("enqueue", sent, delay)
         return sent
+
+    def _submit(self, request: JobRequest, before: RunningJob | None) -> jobs.Submitted:
+        def run(operation: Operation[list[jobs.Submitted]]) -> list[jobs.Submitted]:
+            self._register(request.queue)
+            submitted: list[jobs.Submitted] = self.run(operation)
+            return submitted
+
+        operation = jobs.submit(self.queues[request.queue], [request])
+        submitted = run(operation) if before is None else self.follow_ups.send(before, run, operation)
+        return submitted[0]
 
     # -- consuming -------------------------------------------------------------------------------
 

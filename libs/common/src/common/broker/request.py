@@ -10,7 +10,7 @@ import dramatiq
 from dramatiq.message import Message
 
 from common.errors import InvalidField
-from common.job.ids import new_job_id
+from common.job.ids import JobId, new_job_id
 from common.job.model import DEFAULT_TENANT, JobRequest, RetryPolicy
 from common.job.priority import Priority
 
@@ -23,6 +23,7 @@ def request_of(
     actor: dramatiq.Actor[Any, Any] | None,
     default: RetryPolicy,
     delay_ms: int,
+    job_id: JobId | None = None,
 ) -> JobRequest:
     """Return the job that a message asks for. Its own options go before its actor's.
 
@@ -37,7 +38,7 @@ def request_of(
     eta_ms = _whole(options, "eta")
     request_id = str(options.get("request_id") or "")
     return JobRequest(
-        job_id=new_job_id(message.queue_name),
+        job_id=job_id or new_job_id(message.queue_name),
         queue=message.queue_name,
         actor=message.actor_name,
         payload=message.encode(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from functools import lru_cache
@@ -28,10 +29,14 @@ _QUEUES: Final = {code: queue for queue, code in _CODES.items()}
 _OTHER_QUEUE: Final = "q."
 
 
-def new_job_id(queue: str, *, now_ms: int | None = None) -> JobId:
-    """Return a new id for a job of `queue`; ids made later sort later, to the millisecond."""
+def new_job_id(queue: str, *, now_ms: int | None = None, seed: str | None = None) -> JobId:
+    """Return a new id for a job of `queue`; ids made later sort later, to the millisecond.
+
+    With a `seed`, the same queue, time and seed give the same id.
+    """
     made_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    entropy = int.from_bytes(os.urandom(10), "big")
+    random = os.urandom(10) if seed is None else hashlib.sha256(seed.encode()).digest()[:10]
+    entropy = int.from_bytes(random, "big")
     version_and_a = 0x7000 | (entropy >> 62) & 0xFFF
     variant_and_b = 0x8000000000000000 | entropy & 0x3FFFFFFFFFFFFFFF
     # 48 bits of time are ten digits, the 80 others sixteen: no digit spans both.
