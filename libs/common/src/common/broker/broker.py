@@ -121,10 +121,11 @@ class JobBroker(Broker):
         self._slots: Slots | None = None
         self._work_queue: WorkQueue | None = None
         self._identity: tuple[int, str] | None = None
+        self._pid = os.getpid()
         self._start_parts()
 
     def _start_parts(self) -> None:
-        self.keeper = LeaseKeeper(self.runner, self.namespace, self.lease_ms)
+        self.keeper = LeaseKeeper(self.runner, self.namespace, self.lease_ms, self.give_back_stuck)
         self.committer = Committer(self.runner, self.namespace, self.keeper.drop)
         self.cancels = CancelListener(self.client, self.keeper)
 
@@ -148,7 +149,14 @@ class JobBroker(Broker):
         return self._slots
 
     def use_slots(self, total: int) -> None:
-        """Say how many jobs this process runs at once; called when its worker boots."""
+        """Say how many jobs this process runs at once; called when its worker boots.
+
+        In a process that was forked from one that consumed, the threads of the broker are started anew.
+        """
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._cursors.clear()
+            self._start_parts()
         self._slots = Slots(total, self._concurrency, self._default_concurrency)
         self.draining.clear()
 
@@ -161,7 +169,7 @@ class JobBroker(Broker):
         self._work_queue = work_queue
 
     def give_back_stuck(self) -> None:
-        """Release what was leased ahead and waits behind jobs that turned out to be long."""
+        """Release what was leased ahead and waits behind jobs that turned out long, or behind a pause."""
         if self._work_queue is None or self._work_queue.stuck_s < STUCK_AFTER_S:
             return
         for item in iter_queue(self._work_queue):

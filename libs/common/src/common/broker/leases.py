@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from common.broker.running import RunningJob, StopReason
@@ -25,9 +25,19 @@ _log = logging.getLogger(__name__)
 
 
 class LeaseKeeper:
-    """Renews what is held, and stops jobs that were cancelled, lost, or not renewed in time."""
+    """Renews what is held, and stops jobs that were cancelled, lost, or not renewed in time.
 
-    def __init__(self, runner: SyncRunner, namespace: str, lease_ms: int) -> None:
+    `before_renewing` may first give back what is held in vain.
+    """
+
+    def __init__(
+        self,
+        runner: SyncRunner,
+        namespace: str,
+        lease_ms: int,
+        before_renewing: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._before_renewing = before_renewing
         self._runner = runner
         self._namespace = namespace
         self._lease_ms = lease_ms
@@ -88,6 +98,7 @@ class LeaseKeeper:
     def _run(self) -> None:
         while not self._wake.wait(self._lease_ms * RENEW_AT / 1000) and not self._closed:
             try:
+                self._before_renewing()
                 self._renew_all()
             except Exception:
                 _log.exception("leases could not be renewed")
