@@ -13,7 +13,7 @@ BENCHMARKS := $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py))
 BENCH_TARGETS := $(subst _,-,$(addprefix bench-,$(BENCHMARKS)))
 
 # Tests must not meet the caller's servers, keys or settings: each variable of these families is taken away.
-FAMILIES := REDIS|OPENAI|BOTHSIDES|OTEL|AUTH|JOB|WORKER|SCHEDULER|MONITOR|CONVERSATION|NAMESPACE|LOG|DRAMATIQ|dramatiq|PYTEST
+FAMILIES := REDIS|OPENAI|BOTHSIDES|OTEL|AUTH|JOB|WORKER|SCHEDULER|MONITOR|CONVERSATION|NAMESPACE|STORE|TLS|LOG|DRAMATIQ|dramatiq|PYTEST
 WITHOUT_SETTINGS := env $$(env | sed -nE 's/^(($(FAMILIES))(_[A-Za-z0-9_]*)?)=.*/-u \1/p')
 
 .PHONY: help setup test model-check fuzz test-all lint format demo up lock protos clean $(BENCH_TARGETS)

@@ -7,6 +7,7 @@ import pytest
 from bothsides_stack.environment import (
     agree_on_stopping,
     named_store,
+    names_store,
     reachable,
     split_address,
     without_settings,
@@ -28,6 +29,12 @@ from bothsides_stack.environment import (
 )
 def test_a_url_or_a_host_names_the_store(variables: dict[str, str], url: str | None) -> None:
     assert named_store(variables) == url
+
+
+@pytest.mark.parametrize("name", ["REDIS_URL", "REDIS_HOST", "REDIS_SENTINELS", "REDIS_CLUSTER_NODES"])
+def test_a_named_store_is_used_whatever_its_shape(name: str) -> None:
+    assert names_store({name: "store:1"})
+    assert not names_store({name: "", "REDIS_PASSWORD": "secret"})
 
 
 def test_a_private_stack_sees_no_setting_key_or_server_of_its_caller() -> None:

@@ -15,10 +15,12 @@ from bothsides_stack.ports import LOOPBACK
 #: The beginnings of all variables that the platform reads.
 FAMILIES: Final = (
     *("AUTH_", "BOTHSIDES_", "CONVERSATION_", "JOB_", "MONITOR_", "OPENAI_", "OTEL_", "REDIS_"),
-    *("SCHEDULER_", "TLS_", "WORKER_"),
+    *("SCHEDULER_", "STORE_", "TLS_", "WORKER_"),
 )
 #: Variables of the platform that share their beginning with others' variables.
 SINGLE: Final = ("LOG_LEVEL", "NAMESPACE")
+#: Any of them names a store.
+_STORE: Final = ("REDIS_URL", "REDIS_HOST", "REDIS_SENTINELS", "REDIS_CLUSTER_NODES")
 #: A worker hands its unfinished jobs back this long before it would be killed.
 HAND_BACK_S: Final = 3.0
 #: Addresses that mean every interface, with one that reaches them from here.
@@ -32,6 +34,11 @@ def without_settings(variables: Mapping[str, str]) -> dict[str, str]:
         for name, value in variables.items()
         if not name.startswith(FAMILIES) and name not in SINGLE
     }
+
+
+def names_store(variables: Mapping[str, str]) -> bool:
+    """Say whether a store is named: a server, the sentinels of a master, or nodes of a cluster."""
+    return any(variables.get(name) for name in _STORE)
 
 
 def named_store(variables: Mapping[str, str]) -> str | None:

@@ -24,6 +24,7 @@ from bothsides_stack.embedded import EmbeddedServer
 from bothsides_stack.environment import (
     agree_on_stopping,
     named_store,
+    names_store,
     reachable,
     split_address,
     without_settings,
@@ -124,11 +125,11 @@ class Supervisor:
         """Return the URL of the server that the services use; it may hold a password.
 
         Raises:
-            RuntimeError: The stack was not started.
+            RuntimeError: The stack was not started, or runs on sentinels' or a cluster's servers.
         """
         url = named_store(self._env)
         if url is None:
-            raise RuntimeError("the stack has no server before it is started")
+            raise RuntimeError("the stack has no server of its own, or not before it is started")
         return url
 
     @property
@@ -228,7 +229,7 @@ class Supervisor:
         for service, address in self._addresses.items():
             if not is_free(*split_address(address)):
                 raise AddressInUse(address, service.address_variable)
-        if named_store(self._env) is None:
+        if not names_store(self._env):
             self._server = EmbeddedServer(data_dir=self.run_dir / "valkey")
             self._server.start()
             self._env["REDIS_URL"] = self._server.url

@@ -95,7 +95,7 @@ class Scheduler:
             ),
             interceptors=interceptors,
         )
-        self._probe = StoreProbe(self._client, self._report, every_s=probe_s)
+        self._probe = StoreProbe(self._client, namespace, self._report, every_s=probe_s)
         self._probing: asyncio.Task[None] | None = None
 
     async def start(self) -> int:

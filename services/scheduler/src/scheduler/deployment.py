@@ -10,11 +10,10 @@ import hmac
 import secrets
 from typing import Any, Final
 
-import redis.asyncio
 from redis.exceptions import RedisError
 
 from common.store import keys
-from common.store.operation import translated
+from common.store.operation import AsyncClient, translated
 
 _SEAL: Final = "seal"
 _EPOCH: Final = "epoch"
@@ -29,7 +28,7 @@ class Deployment:
             None: the key is drawn at random once, and kept in the store.
     """
 
-    def __init__(self, client: redis.asyncio.Redis, namespace: str, *, secret: str | None = None) -> None:
+    def __init__(self, client: AsyncClient, namespace: str, *, secret: str | None = None) -> None:
         self._client: Any = client
         self._key = keys.deployment(namespace)
         self._seal_key = None if secret is None else _derived(secret)

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import redis.asyncio
 from redis.exceptions import RedisError
 
 from common.store import documents, keys
 from common.store.documents import Document
-from common.store.operation import AsyncRunner, translated
+from common.store.operation import AsyncClient, AsyncRunner, translated
 from scheduler.paging import PageTokens, page_size_of
 
 
 class Documents:
     """The documents of one kind, see common.store.documents."""
 
-    def __init__(self, client: redis.asyncio.Redis, namespace: str, kind: str, tokens: PageTokens) -> None:
+    def __init__(self, client: AsyncClient, namespace: str, kind: str, tokens: PageTokens) -> None:
         self._client: Any = client
         self._store = AsyncRunner(client)
         self._namespace = namespace
@@ -37,15 +36,8 @@ class Documents:
 
     async def missing(self, tenant: str, document_ids: Sequence[str]) -> set[str]:
         """Return those of `document_ids` that are not kept, without reading any."""
-        _, prefix = keys.documents(self._namespace, self._kind, tenant)
-        try:
-            async with self._client.pipeline(transaction=False) as pipeline:
-                for document_id in document_ids:
-                    pipeline.exists(prefix + document_id)
-                found = await pipeline.execute()
-        except RedisError as error:
-            raise translated(error) from error
-        return {document_id for document_id, exists in zip(document_ids, found, strict=True) if not exists}
+        operation = documents.missing_documents(self._namespace, self._kind, tenant, document_ids)
+        return await self._store.run(operation)
 
     async def page(self, tenant: str, *, page_size: int, page_token: str) -> tuple[list[Document], str]:
         """Return documents without their bodies, the latest update first, and the token of the next page.

@@ -7,8 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-import redis.asyncio
 from redis.exceptions import RedisError
+
+from common.store import keys
+from common.store.operation import AsyncClient
 
 #: Between two looks (s).
 EVERY_S: Final = 1.0
@@ -20,18 +22,22 @@ _log = logging.getLogger(__name__)
 class StoreProbe:
     """Asks the store now and then whether it is there, and reports each change.
 
+    Of a cluster it asks the node that holds the register of queues: with another away, the rest still works.
+
     Args:
         report: Takes whether the store answers: after the first look, and whenever that changes.
     """
 
     def __init__(
         self,
-        client: redis.asyncio.Redis,
+        client: AsyncClient,
+        namespace: str,
         report: Callable[[bool], Awaitable[None]],
         *,
         every_s: float = EVERY_S,
     ) -> None:
         self._client: Any = client
+        self._key = keys.queues(namespace)
         self._report = report
         self._every_s = every_s
         self._answered: bool | None = None
@@ -57,7 +63,7 @@ class StoreProbe:
     async def _answers(self) -> bool:
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await self._client.ping()
+                await self._client.exists(self._key)
         except (RedisError, OSError, TimeoutError):
             return False
         return True

@@ -16,7 +16,6 @@ from typing import Any, Final
 from uuid import uuid4
 
 import dramatiq
-import redis
 from dramatiq.broker import Broker, Consumer
 from dramatiq.common import iter_queue
 from dramatiq.errors import ConnectionClosed, QueueNotFound
@@ -41,7 +40,7 @@ from common.job.model import JobRequest, RetryPolicy
 from common.job.outcome import Release, Retry
 from common.store import jobs, queues
 from common.store.keys import QueueKeys
-from common.store.operation import Operation, SyncRunner
+from common.store.operation import Client, Operation, SyncRunner
 
 #: What ends are waited for when a worker shuts down (s).
 FLUSH_S: Final = 30.0
@@ -58,7 +57,8 @@ class JobBroker(Broker):
     returns carries `options["job_id"]`.
 
     Args:
-        client: A connected client with `decode_responses=False`; safe to share.
+        client: A client of one server, of a Sentinel's master (`master_for`) or of a cluster, with
+            `decode_responses=False`; safe to share.
         namespace: Before all keys; one deployment, one namespace.
         lease_ms: A worker that is killed costs its jobs at most this long. At least 100.
         middleware: All middleware but the broker's own. None: AgeLimit, Callbacks, Pipelines,
@@ -74,7 +74,7 @@ class JobBroker(Broker):
 
     def __init__(
         self,
-        client: redis.Redis,
+        client: Client,
         *,
         namespace: str = "bothsides",
         lease_ms: int = 30_000,
@@ -391,6 +391,7 @@ def _keeps_results(record: logging.LogRecord) -> bool:
 
 
 def _settings_of(client: Any) -> Mapping[str, Any]:
+    """Return how a client makes its connections; a cluster's has a pool for each node."""
     pool = getattr(client, "connection_pool", None)
-    settings: Mapping[str, Any] = getattr(pool, "connection_kwargs", {})
+    settings: Mapping[str, Any] = client.get_connection_kwargs() if pool is None else pool.connection_kwargs
     return settings

@@ -6,11 +6,10 @@ import logging
 import threading
 from typing import Any, Final
 
-import redis
-
 from common.broker.leases import LeaseKeeper
 from common.broker.running import StopReason
 from common.store.keys import QueueKeys
+from common.store.operation import STORE_ERRORS
 
 #: How long one look for a message takes (s); also the longest until a new queue is listened to.
 LISTEN_S: Final = 0.1
@@ -48,7 +47,7 @@ class CancelListener:
         while not self._closed.is_set():
             try:
                 self._listen()
-            except redis.RedisError as error:
+            except STORE_ERRORS as error:
                 _log.warning("cancels are not heard for now: %s", type(error).__name__)
                 self._closed.wait(RECONNECT_S)
             except Exception:

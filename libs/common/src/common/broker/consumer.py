@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-import redis
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.errors import ActorNotFound, ConnectionClosed, DecodeError
 from dramatiq.message import Message
@@ -22,6 +21,7 @@ from common.job.outcome import Fail, Outcome, Release, Succeed
 from common.store import jobs
 from common.store.jobs import Lease
 from common.store.keys import QueueKeys
+from common.store.operation import STORE_ERRORS
 
 if TYPE_CHECKING:
     from common.broker.broker import JobBroker
@@ -166,7 +166,7 @@ class JobConsumer(Consumer):
         try:
             # The server rounds to milliseconds, and takes 0 as "for ever".
             client.execute_command("BLPOP", self._keys.wake, max(wait_s, 0.001))
-        except redis.RedisError as error:
+        except STORE_ERRORS as error:
             raise ConnectionClosed(error) from error
 
     def _end(self, job: RunningJob, outcome: Outcome) -> None:

@@ -13,19 +13,22 @@ from common.settings.services import (
     TelemetrySettings,
     WorkerSettings,
 )
-from common.settings.store import StoreSettings
+from common.settings.store import Cluster, Sentinels, StoreSettings, StoreTls
 
 __all__ = [
     "Address",
     "AuthSettings",
+    "Cluster",
     "Environment",
     "JobSettings",
     "MonitorSettings",
     "Problem",
     "SchedulerSettings",
+    "Sentinels",
     "ServerSettings",
     "SettingsError",
     "StoreSettings",
+    "StoreTls",
     "TelemetrySettings",
     "TlsSettings",
     "WorkerSettings",

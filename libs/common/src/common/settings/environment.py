@@ -161,6 +161,15 @@ class Environment:
             self.reject(name, f"be a host and a port, such as {default or '127.0.0.1:50051'}")
         return address or (_address(default) if default is not None else None)
 
+    def addresses(self, name: str, *, must: str) -> tuple[Address, ...]:
+        """Return hosts and ports that are separated by commas; `must` says in words what it asks for."""
+        value = self._get(name)
+        items = [item.strip() for item in (value or "").split(",") if item.strip()]
+        found = [address for item in items if (address := _address(item)) is not None]
+        if value is not None and (not found or len(found) < len(items)):
+            self.reject(name, must)
+        return tuple(found)
+
     def host(self, name: str, default: str) -> str:
         """Return a host's name or address, ready for a URL: an IPv6 address is put in brackets."""
         value = self._get(name)

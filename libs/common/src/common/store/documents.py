@@ -6,6 +6,7 @@ A write in the name of a job is refused if a later attempt of that job has writt
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -65,6 +66,17 @@ def list_documents(
         return [_document(row) for row in rows]
 
     return Operation(script("kept"), keys.documents(namespace, kind, tenant), ("", skip, want), read)
+
+
+def missing_documents(
+    namespace: str, kind: str, tenant: str, document_ids: Sequence[str]
+) -> Operation[set[str]]:
+    """Find those of `document_ids` that are not kept, without reading any."""
+
+    def read(reply: list[int]) -> set[str]:
+        return {document_id for document_id, kept in zip(document_ids, reply, strict=True) if not kept}
+
+    return Operation(script("missing"), keys.documents(namespace, kind, tenant), document_ids, read)
 
 
 def _document(row: list[Any]) -> Document:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import redis
 import redis.asyncio
@@ -22,6 +22,11 @@ from common.errors import JobsError, StoreFull, StoreUnavailable
 
 R = TypeVar("R")
 Argument = str | bytes | int | float
+#: What a runner sends with: a client of one server, of a Sentinel's master, or of a cluster.
+Client: TypeAlias = "redis.Redis | redis.RedisCluster"
+AsyncClient: TypeAlias = "redis.asyncio.Redis | redis.asyncio.RedisCluster"
+#: What a client raises when it gets no good answer. A cluster's has an exception that is no RedisError.
+STORE_ERRORS: Final = (redis.exceptions.RedisError, redis.exceptions.RedisClusterException)
 _INCLUDE: Final = "-- @include "
 _log = logging.getLogger(__name__)
 
@@ -73,7 +78,7 @@ class Operation(Generic[R]):
 class SyncRunner:
     """Runs operations on the calling thread. Safe to share between threads, as its client is."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: Client) -> None:
         self._client: Any = client
 
     def run(self, operation: Operation[R]) -> R:
@@ -89,7 +94,7 @@ class SyncRunner:
                 reply = self._client.execute_command(*operation.evalsha)
             except redis.exceptions.NoScriptError:
                 reply = self._client.execute_command(*operation.eval)
-        except redis.exceptions.RedisError as error:
+        except STORE_ERRORS as error:
             raise translated(error, operation) from error
         return operation.read(reply)
 
@@ -97,7 +102,7 @@ class SyncRunner:
 class AsyncRunner:
     """Runs operations on an event loop."""
 
-    def __init__(self, client: redis.asyncio.Redis) -> None:
+    def __init__(self, client: AsyncClient) -> None:
         self._client: Any = client
 
     async def run(self, operation: Operation[R]) -> R:
@@ -107,16 +112,29 @@ class AsyncRunner:
                 reply = await self._client.execute_command(*operation.evalsha)
             except redis.exceptions.NoScriptError:
                 reply = await self._client.execute_command(*operation.eval)
-        except redis.exceptions.RedisError as error:
+        except STORE_ERRORS as error:
             raise translated(error, operation) from error
         return operation.read(reply)
 
 
-def translated(error: redis.exceptions.RedisError, operation: Operation[Any] | None = None) -> JobsError:
-    """Return the platform's error for one of redis-py's; an error reply is logged, as it is a bug."""
+#: Refusals that end by themselves: the server starts, changes its role or its slots, has lost its replicas or
+#: its disk. The first word of each; redis-py drops that of those for which it has an exception.
+_PASSING: Final = ("UNBLOCKED", "NOREPLICAS", "MISCONF", "BUSY", "NOSCRIPT")
+_PASSING_ERRORS: Final = (
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.ClusterError,  # CLUSTERDOWN and MASTERDOWN too
+    redis.exceptions.AskError,  # MOVED too
+    redis.exceptions.TryAgainError,
+    redis.exceptions.NoScriptError,
+)
+
+
+def translated(error: Exception, operation: Operation[Any] | None = None) -> JobsError:
+    """Return the platform's error for one of STORE_ERRORS; a refusal that will not pass is logged."""
     if isinstance(error, redis.exceptions.OutOfMemoryError) or str(error).startswith("OOM"):
         return StoreFull()
-    if type(error) is redis.exceptions.ResponseError:
+    refused = isinstance(error, (redis.exceptions.ResponseError, redis.exceptions.AuthenticationError))
+    if refused and not isinstance(error, _PASSING_ERRORS) and not str(error).startswith(_PASSING):
         name = operation.script.name if operation is not None else "command"
         _log.error("the store refused %s: %s", name, str(error)[:300])
     return StoreUnavailable()

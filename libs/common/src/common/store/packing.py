@@ -25,5 +25,9 @@ class PackedByHiredis(redis.asyncio.connection.AbstractConnection):
 
 def pack_by_hiredis(pool: redis.asyncio.ConnectionPool) -> None:
     """Let the connections that `pool` will make, whatever their kind, write with hiredis."""
-    kind = pool.connection_class
-    pool.connection_class = type(f"Packed{kind.__name__}", (PackedByHiredis, kind), {})
+    pool.connection_class = packed(pool.connection_class)
+
+
+def packed(kind: type[redis.asyncio.connection.AbstractConnection]) -> type[Any]:
+    """Return a kind of connection that writes with hiredis."""
+    return type(f"Packed{kind.__name__}", (PackedByHiredis, kind), {})

@@ -7,15 +7,15 @@ another history.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import redis.asyncio
 import redis.asyncio.retry
 import redis.backoff
-import redis.exceptions
 
 from common.errors import StoreUnavailable
-from common.store.operation import translated
+from common.store.operation import STORE_ERRORS, AsyncClient, translated
 
 
 class Pinned:
@@ -25,22 +25,22 @@ class Pinned:
         self._connection = connection
 
     @classmethod
-    async def to(cls, client: redis.asyncio.Redis, *, name: str) -> Self:
-        """Connect to the server that `client` talks to now, with its settings.
+    async def to(cls, client: AsyncClient, key: str, *, name: str) -> Self:
+        """Connect to the server that holds `key` now, with the client's settings.
 
         Args:
+            key: Need not exist.
             name: Shown by CLIENT LIST.
 
         Raises:
             StoreUnavailable: The server does not answer.
         """
-        pool: Any = client.connection_pool
         once = redis.asyncio.retry.Retry(redis.backoff.NoBackoff(), 0)
-        settings = {**pool.connection_kwargs, "client_name": name, "retry": once}
-        connection = pool.connection_class(**settings)
         try:
+            made, settings = await _connection_of(client, key)
+            connection = made(**{**settings, "client_name": name, "retry": once})
             await connection.connect()
-        except redis.exceptions.RedisError as error:
+        except STORE_ERRORS as error:
             raise translated(error) from error
         return cls(connection)
 
@@ -61,7 +61,7 @@ class Pinned:
             # Without a health check: a PING that fails would try a connection of its own.
             await self._connection.send_command(*arguments, check_health=False)
             return await self._connection.read_response()
-        except redis.exceptions.RedisError as error:
+        except STORE_ERRORS as error:
             await self.close()
             raise translated(error) from error
         except BaseException:
@@ -71,3 +71,14 @@ class Pinned:
     async def close(self) -> None:
         """Close the connection. Repeatable."""
         await self._connection.disconnect()
+
+
+async def _connection_of(client: AsyncClient, key: str) -> tuple[Callable[..., Any], Mapping[str, Any]]:
+    """Return the class and the settings of a connection to the server that holds a key."""
+    if isinstance(client, redis.asyncio.RedisCluster):
+        # Sent as any command is, so that the client learns who holds the key now.
+        await client.execute_command("EXISTS", key)
+        node: Any = client.get_node_from_key(key)
+        return node.connection_class, node.connection_kwargs
+    pool: Any = client.connection_pool
+    return pool.connection_class, pool.connection_kwargs

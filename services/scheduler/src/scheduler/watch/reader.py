@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, Self
 
-import redis.asyncio
-
 from common.store.keys import QueueKeys
+from common.store.operation import AsyncClient
 from common.store.pinned import Pinned
 from scheduler.watch.position import Position
 from scheduler.watch.stream import READ_ENTRIES, Entry
@@ -30,13 +29,13 @@ class EventReader:
         self._key = keys.events
 
     @classmethod
-    async def open(cls, client: redis.asyncio.Redis, keys: QueueKeys) -> Self:
+    async def open(cls, client: AsyncClient, keys: QueueKeys) -> Self:
         """Connect to the server that holds the queue now.
 
         Raises:
             StoreUnavailable: It does not answer.
         """
-        return cls(await Pinned.to(client, name=CONNECTION_NAME), keys)
+        return cls(await Pinned.to(client, keys.events, name=CONNECTION_NAME), keys)
 
     @property
     def is_open(self) -> bool:

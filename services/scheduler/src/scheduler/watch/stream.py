@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-import redis.asyncio
 from redis.exceptions import RedisError
 
 from common.store.events import events_of
 from common.store.keys import QueueKeys
-from common.store.operation import translated
+from common.store.operation import AsyncClient, translated
 from scheduler.watch.position import Placed, Position
 
 #: Entries of one read. An entry holds the events of one script, or one part of a result.
@@ -34,7 +33,7 @@ class UnreadableEntry(PositionLost):
 class EventStream:
     """The event stream of one queue, as far as it has been written."""
 
-    def __init__(self, client: redis.asyncio.Redis, keys: QueueKeys) -> None:
+    def __init__(self, client: AsyncClient, keys: QueueKeys) -> None:
         self._client: Any = client
         self._key = keys.events
 
