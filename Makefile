@@ -16,7 +16,7 @@ BENCH_TARGETS := $(subst _,-,$(addprefix bench-,$(BENCHMARKS)))
 FAMILIES := REDIS|OPENAI|BOTHSIDES|OTEL|AUTH|JOB|WORKER|SCHEDULER|MONITOR|CONVERSATION|NAMESPACE|STORE|TLS|LOG|DRAMATIQ|dramatiq|PYTEST
 WITHOUT_SETTINGS := env $$(env | sed -nE 's/^(($(FAMILIES))(_[A-Za-z0-9_]*)?)=.*/-u \1/p')
 
-.PHONY: help setup test model-check fuzz test-all lint format demo up lock protos clean $(BENCH_TARGETS)
+.PHONY: help setup test model-check fuzz test-all lint format demo up lock protos clean bench-peers $(BENCH_TARGETS)
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -67,8 +67,11 @@ lock: setup ## Resolve all dependencies anew and write requirements.lock
 protos: setup ## Generate the Python of the contract (setup does it too)
 	@$(BIN)/python protos/generate.py
 
+bench-peers: ## Install what bench-core compares with besides Dramatiq: BullMQ (needs node and npm)
+	@cd benchmarks/peers && npm install --no-audit --no-fund --no-package-lock --loglevel=error
+
 clean: ## Remove .venv and everything that is generated
-	rm -rf .venv protos/gen examples/node/node_modules build dist uv.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv benchmarks/peers/node_modules protos/gen examples/node/node_modules build dist uv.lock .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find libs services tests tools benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(BENCH_TARGETS): bench-%: setup

@@ -12,13 +12,21 @@ import argparse
 import os
 from collections.abc import Callable, Mapping
 
-from measure import creating
+from measure import creating, draining, footprint, starting
+from measure.machine import yardstick_ms
 from measure.report import Section
 
 from bothsides_stack.embedded import EmbeddedServer
 
 #: Each part gets a server of its own, the number of rounds, and a factor on its number of jobs.
 PARTS: Mapping[str, Callable[[EmbeddedServer, int, float], Section]] = {
+    "drain": draining.drain,
+    "progress": draining.progress,
+    "depth": draining.depth,
+    "start": starting.start,
+    "memory": footprint.memory,
+    "trips": footprint.round_trips,
+    "scripts": footprint.scripts,
     "create": creating.unary,
     "bulk": creating.in_bulk,
 }
@@ -32,7 +40,10 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    print(f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f}, {options.rounds} rounds")
+    print(
+        f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f}, "
+        f"yardstick {yardstick_ms():.0f} ms, rounds {options.rounds}"
+    )
     for name in options.parts or PARTS:
         with EmbeddedServer() as server:
             PARTS[name](server, options.rounds, options.scale).print()

@@ -47,6 +47,12 @@ class Ratio:
     def values(self) -> list[float]:
         return [a / b for a, b in zip(self.over.values, self.under.values, strict=True)]
 
+    @property
+    def by_cpu(self) -> float | None:
+        """Return the same by processor time, which other programs of the machine change less."""
+        over, under = sum(self.over.cpu_us().values()), sum(self.under.cpu_us().values())
+        return under / over if over and under else None
+
 
 @dataclass(slots=True)
 class Section:
@@ -69,7 +75,8 @@ class Section:
             line += f"   [{self.bars[row.name]}]" if row.name in self.bars else ""
             print(line)
         for ratio in self.ratios:
-            print(f"  = {ratio.name:32}{spread(ratio.values)} x   [{ratio.bar}]")
+            cpu = f"   by cpu {ratio.by_cpu:.2f}" if ratio.by_cpu else ""
+            print(f"  = {ratio.name:32}{spread(ratio.values)} x{cpu}   [{ratio.bar}]")
         for note in self.notes:
             print(f"  {note}")
         sys.stdout.flush()
