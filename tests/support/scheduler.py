@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -66,9 +66,16 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(url: str, *, auth: bool = False, **options: Any) -> AsyncIterator[Served]:
-    """Serve on a free port. `options` are those of Scheduler; with `auth`, callers need a token."""
-    variables = {"REDIS_URL": url, "SCHEDULER_ADDR": "127.0.0.1:0", "SCHEDULER_SHUTDOWN_MS": "0"}
+async def serving(
+    store: str | Mapping[str, str], *, auth: bool = False, **options: Any
+) -> AsyncIterator[Served]:
+    """Serve on a free port. `options` are those of Scheduler; with `auth`, callers need a token.
+
+    Args:
+        store: The URL of a server, or the variables that name a store.
+    """
+    variables = {"REDIS_URL": store} if isinstance(store, str) else dict(store)
+    variables |= {"SCHEDULER_ADDR": "127.0.0.1:0", "SCHEDULER_SHUTDOWN_MS": "0"}
     if auth:
         variables["AUTH_JWT_SECRET"] = SECRET
     scheduler = Scheduler(SchedulerSettings.from_environment(variables), **options)

@@ -162,15 +162,19 @@ def _words(process: psutil.Process) -> Iterable[str]:
 
 @contextmanager
 def worker_program(
-    redis_url: str, folder: Path, *, serving: bool = True, **environment: str
+    store: str | Mapping[str, str], folder: Path, *, serving: bool = True, **environment: str
 ) -> Iterator[WorkerProgram]:
-    """Run a worker until the block ends. Waits until it takes jobs; if not `serving`, until it answers."""
+    """Run a worker until the block ends. Waits until it takes jobs; if not `serving`, until it answers.
+
+    Args:
+        store: The URL of a server, or the variables that name a store.
+    """
     address = f"127.0.0.1:{free_port()}"
     log = folder / f"worker-{address.rpartition(':')[2]}.log"
     variables = {
         **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TMPDIR")},
         "PYTHONPATH": str(TESTS),
-        "REDIS_URL": redis_url,
+        **({"REDIS_URL": store} if isinstance(store, str) else store),
         "WORKER_HEALTH_ADDR": address,
         "WORKER_THREADS": "4",
         "WORKER_CHILDREN": "1",
