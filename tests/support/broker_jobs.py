@@ -34,3 +34,10 @@ def all_jobs(broker: JobBroker, queue: str = "default") -> list[Job]:
         if not page.after:
             return found
         after = page.after
+
+
+def damage(broker: JobBroker, queue: str, job_id: str, message: bytes) -> None:
+    """Put something else in the place of a job's stored message."""
+    key = broker.queues[queue].job(job_id)
+    header, _, _ = broker.client.get(key).partition(b"\n")
+    broker.client.set(key, header + b"\n" + message)

@@ -43,9 +43,8 @@ class QueueDriver:
     now_ms: int
     lease_ms: int = 30_000
     namespace: str = "bothsides"
-    #: Leased members by expiry, jobs by their losses, and members that were asked to stop.
+    #: Leased members by expiry, and members that were asked to stop.
     leases: dict[str, int] = field(default_factory=dict)
-    losses: Counter[str] = field(default_factory=Counter)
     stopping: set[str] = field(default_factory=set)
     #: What happened, by minute since 1970 and name.
     tally: dict[int, Counter[str]] = field(default_factory=dict)
@@ -123,11 +122,7 @@ class QueueDriver:
     def _lose(self) -> None:
         for member in [member for member, expiry_ms in self.leases.items() if expiry_ms <= self.now_ms]:
             del self.leases[member]
-            job_id = member.rpartition("/")[0]
-            self.losses[job_id] += 1
             self.count("lost")
             if member in self.stopping:
                 self.stopping.discard(member)
                 self.count("cancelled")
-            elif self.losses[job_id] >= jobs.MAX_LOST:
-                self.count("failed")

@@ -9,10 +9,11 @@ from typing import Any
 import redis
 
 from common.job.ids import JobId, new_job_id
+from common.job.limits import QueueSettings
 from common.job.model import Job, JobRequest
 from common.job.outcome import Outcome
 from common.job.states import JobState
-from common.store import jobs
+from common.store import jobs, queue_settings
 from common.store.jobs import Lease, Snapshot, Submitted, Verdict
 from common.store.keys import QueueKeys
 from common.store.operation import Operation, SyncRunner
@@ -55,12 +56,24 @@ class Queue:
         return outcome.job_id
 
     def fetch(
-        self, want: int = 1, *, consumer: str = "c1", number: int | None = None, worker: str = "w1"
+        self,
+        want: int = 1,
+        *,
+        consumer: str = "c1",
+        number: int | None = None,
+        worker: str = "w1",
+        alone: bool = False,
     ) -> list[Lease]:
-        return self.look(want, consumer=consumer, number=number, worker=worker).leases
+        return self.look(want, consumer=consumer, number=number, worker=worker, alone=alone).leases
 
     def look(
-        self, want: int = 1, *, consumer: str = "c1", number: int | None = None, worker: str = "w1"
+        self,
+        want: int = 1,
+        *,
+        consumer: str = "c1",
+        number: int | None = None,
+        worker: str = "w1",
+        alone: bool = False,
     ) -> jobs.Fetched:
         operation = jobs.fetch(
             self.keys,
@@ -69,6 +82,7 @@ class Queue:
             want=want,
             lease_ms=self.lease_ms,
             worker=worker,
+            alone=alone,
             now_ms=self.now_ms,
         )
         fetched: jobs.Fetched = self.run(operation)
@@ -89,6 +103,21 @@ class Queue:
     def retry(self, job_id: str, tenant: str = "default") -> Verdict:
         verdict: Verdict = self.run(jobs.retry(self.keys, job_id, tenant=tenant, now_ms=self.now_ms))
         return verdict
+
+    def delete(self, job_id: str, tenant: str = "default") -> Verdict:
+        verdict: Verdict = self.run(jobs.delete(self.keys, job_id, tenant=tenant))
+        return verdict
+
+    def configure(self, **changes: str | None) -> QueueSettings:
+        """Set fields of the queue's settings, as they are spelled in the store."""
+        settings: QueueSettings = self.run(queue_settings.configure(self.keys, changes, now_ms=self.now_ms))
+        return settings
+
+    def explain(self, job_id: str, tenant: str = "default") -> list[str]:
+        """Return the kinds of what blocks a job, in order."""
+        explained = self.run(jobs.explain(self.keys, job_id, tenant=tenant, now_ms=self.now_ms))
+        assert explained is not None, job_id
+        return [blocker.kind.value for blocker in explained.blockers]
 
     def snapshot(self, job_id: str) -> Snapshot:
         read = self.run(jobs.get(self.keys, job_id, full=True))

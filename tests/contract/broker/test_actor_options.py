@@ -15,6 +15,7 @@ from dramatiq.rate_limits.backends import StubBackend
 from common.broker import JobBroker
 from common.errors import InvalidField
 from common.job.states import JobState
+from common.store.queue_settings import configure
 from support.broker_jobs import job_of
 from support.waiting import wait_until
 from support.workers import working
@@ -88,6 +89,8 @@ def test_max_retries_of_none_sets_no_limit(broker: JobBroker) -> None:
         if len(attempts) < 40:
             raise RuntimeError
 
+    # Retries of a queue share a budget, which one job alone would soon have used up.
+    broker.run(configure(broker.queues["default"], {"retry_least": "100"}))
     with working(broker):
         message = fail.send()
         broker.join("default", timeout=JOIN_MS)

@@ -12,7 +12,7 @@ from dramatiq.message import Message
 from common.broker import JobBroker
 from common.job.states import JobState
 from common.store import jobs
-from support.broker_jobs import all_jobs, job_of
+from support.broker_jobs import all_jobs, damage, job_of
 from support.waiting import wait_until
 
 JOIN_MS = 10_000
@@ -90,7 +90,7 @@ def test_a_message_of_another_broker_is_refused(broker: JobBroker) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage",
+    "instead",
     [
         b"\xff\xfe",
         b"[]",
@@ -102,7 +102,7 @@ def test_a_message_of_another_broker_is_refused(broker: JobBroker) -> None:
         {"actor_name": ["work"]},
     ],
 )
-def test_a_message_that_is_none_fails_alone(broker: JobBroker, damage: bytes | dict[str, object]) -> None:
+def test_a_message_that_is_none_fails_alone(broker: JobBroker, instead: bytes | dict[str, object]) -> None:
     """Stock Dramatiq restarts the consumer again and again, and strands all that came with it."""
     broker.declare_queue("default")
     sent = [broker.enqueue(Message("default", "anything", (number,), {}, {})) for number in range(3)]
@@ -110,9 +110,9 @@ def test_a_message_that_is_none_fails_alone(broker: JobBroker, damage: bytes | d
     job_id = sent[1].options["job_id"]
     snapshot = broker.runner.run(jobs.get(keys, job_id, full=True))
     assert snapshot is not None
-    if isinstance(damage, dict):
-        damage = json.dumps(json.loads(snapshot.payload) | damage).encode()
-    broker.client.set(f"{keys.prefix}payload:{job_id}", damage)
+    if isinstance(instead, dict):
+        instead = json.dumps(json.loads(snapshot.payload) | instead).encode()
+    damage(broker, "default", job_id, instead)
     consumer = broker.consume("default", prefetch=3, timeout=100)
     for _ in range(2):
         consumer.ack(taken(consumer))

@@ -19,6 +19,7 @@ from common.job.model import Content, ErrorClass, Job
 from common.job.states import JobState
 from common.logs import JsonFormatter
 from common.store import jobs, stats
+from support.broker_jobs import damage
 from support.waiting import wait_until
 from support.workers import working
 
@@ -288,8 +289,7 @@ def test_one_undecodable_message_costs_only_itself(broker: JobBroker, client: re
         ran.append(number)
 
     messages = [collect.send(number) for number in range(10)]
-    keys = broker.queues["default"]
-    client.set(f"{keys.prefix}payload:{messages[3].options['job_id']}", b"\xff not json")
+    damage(broker, "default", messages[3].options["job_id"], b"\xff not json")
     with working(broker):
         broker.join("default", timeout=JOIN_MS)
     assert sorted(ran) == [0, 1, 2, 4, 5, 6, 7, 8, 9]

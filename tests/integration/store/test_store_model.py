@@ -18,19 +18,59 @@ from hypothesis.stateful import (
 )
 
 from common.job.ids import JobId
-from common.job.model import ErrorClass, JobError
+from common.job.limits import QueueSettings, TenantLimits, Window
+from common.job.model import DuplicatePolicy, ErrorClass, JobError
 from common.job.outcome import Cancelled, Fail, Outcome, Release, Retry, Succeed
 from common.job.priority import Priority
 from common.job.states import Action, JobState
-from common.store import jobs, stats
-from common.store.jobs import Accepted, Lease, Repeated, Reused
+from common.store import jobs, queues, stats
+from common.store.jobs import Lease
 from support.model import ModelQueue
 from support.store import Queue
 
 LEASE_MS = 30_000
 TENANTS = st.sampled_from(["a", "b", "c"])
 ERROR = JobError(ErrorClass.TRANSIENT, "AWAY")
-NAMES = {Accepted: "accepted", Repeated: "repeated", Reused: "reused"}
+NAMES = {
+    jobs.Accepted: "accepted",
+    jobs.Repeated: "repeated",
+    jobs.Reused: "reused",
+    jobs.Existing: "existing",
+    jobs.Rejected: "rejected",
+    jobs.Draining: "draining",
+    jobs.Full: "full",
+}
+WINDOWS = st.sampled_from([None, Window(2, 10_000), Window(3, 40_000)])
+LIMITS = st.builds(
+    TenantLimits,
+    weight=st.sampled_from([1.0, 2.0, 4.0]),
+    concurrency=st.sampled_from([None, None, 1, 2]),
+    window=WINDOWS,
+)
+SETTINGS = st.builds(
+    QueueSettings,
+    paused=st.sampled_from([False, False, False, True]),
+    draining=st.sampled_from([False, False, False, True]),
+    concurrency=st.sampled_from([None, None, 2, 4]),
+    window=WINDOWS,
+    depth=st.sampled_from([None, None, 8]),
+    tenants=st.dictionaries(TENANTS, LIMITS, max_size=2),
+)
+
+
+def spelled(settings: QueueSettings) -> dict[str, str | None]:
+    """Return settings as the store spells them."""
+    changes: dict[str, str | None] = {
+        "paused": "1" if settings.paused else None,
+        "draining": "1" if settings.draining else None,
+        "concurrency": None if settings.concurrency is None else str(settings.concurrency),
+        "window": None if settings.window is None else str(settings.window),
+        "depth": None if settings.depth is None else str(settings.depth),
+    }
+    for tenant in ("a", "b", "c"):
+        limits = settings.tenants.get(tenant)
+        changes[f"tenant:{tenant}"] = None if limits is None else str(limits)
+    return changes
 
 
 def outcome_of(action: Action, delay_ms: int) -> Outcome:
@@ -45,6 +85,17 @@ def outcome_of(action: Action, delay_ms: int) -> Outcome:
             return Release(delay_ms)
         case _:
             return Cancelled()
+
+
+def told_of(outcome: jobs.Submitted) -> str:
+    """Return what a submit's outcome names: a job, a limit, or nothing."""
+    match outcome:
+        case jobs.Full(depth=depth):
+            return str(depth)
+        case jobs.Draining():
+            return ""
+        case _:
+            return outcome.job_id
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -78,6 +129,8 @@ class QueueMachine(RuleBasedStateMachine):
         ttl_ms=st.sampled_from([None, None, 20_000]),
         request_id=st.sampled_from(["", "", "r1", "r2"]),
         digest=st.sampled_from(["x", "y"]),
+        unique_key=st.sampled_from(["", "", "", "k1", "k2"]),
+        policy=st.sampled_from(DuplicatePolicy),
         twice=st.booleans(),
     )
     def submit(
@@ -89,9 +142,22 @@ class QueueMachine(RuleBasedStateMachine):
         ttl_ms: int | None,
         request_id: str,
         digest: str,
+        unique_key: str,
+        policy: DuplicatePolicy,
         twice: bool,
     ) -> None:
-        self.submit_one(tenant, priority, delay_ms, deadline_in_ms, ttl_ms, request_id, digest, twice=twice)
+        self.submit_one(
+            tenant,
+            priority,
+            delay_ms,
+            deadline_in_ms,
+            ttl_ms,
+            request_id,
+            digest,
+            unique_key=unique_key,
+            policy=policy,
+            twice=twice,
+        )
 
     def submit_one(
         self,
@@ -103,6 +169,8 @@ class QueueMachine(RuleBasedStateMachine):
         request_id: str,
         digest: str,
         *,
+        unique_key: str = "",
+        policy: DuplicatePolicy = DuplicatePolicy.USE_EXISTING,
         twice: bool = False,
     ) -> None:
         deadline_ms = None if deadline_in_ms is None else self.queue.now_ms + deadline_in_ms
@@ -114,10 +182,12 @@ class QueueMachine(RuleBasedStateMachine):
             ttl_ms=ttl_ms,
             request_id=request_id,
             request_digest=digest,
+            unique_key=unique_key,
+            duplicate_policy=policy,
         )
         for _ in range(1 + twice):
             [outcome] = self.queue.submit_all([request])
-            told = (NAMES[type(outcome)], outcome.job_id)  # type: ignore[union-attr]
+            told = (NAMES[type(outcome)], told_of(outcome))
             expected = self.model.submit(
                 request.job_id,
                 self.queue.now_ms,
@@ -128,17 +198,24 @@ class QueueMachine(RuleBasedStateMachine):
                 ttl_ms=ttl_ms,
                 request_id=request_id,
                 digest=digest,
+                unique_key=unique_key,
+                policy=policy,
             )
             assert told == expected
 
-    @rule(want=st.integers(0, 4), worker=st.sampled_from(["w1", "w2"]), lost_reply=st.booleans())
-    def fetch(self, want: int, worker: str, lost_reply: bool) -> None:
-        self.fetch_some(want, worker, lost_reply=lost_reply)
+    @rule(
+        want=st.integers(0, 4),
+        worker=st.sampled_from(["w1", "w2"]),
+        lost_reply=st.booleans(),
+        alone=st.booleans(),
+    )
+    def fetch(self, want: int, worker: str, lost_reply: bool, alone: bool) -> None:
+        self.fetch_some(want, worker, lost_reply=lost_reply, alone=alone)
 
-    def fetch_some(self, want: int, worker: str, *, lost_reply: bool) -> None:
+    def fetch_some(self, want: int, worker: str, *, lost_reply: bool, alone: bool = False) -> None:
         self.fetches[worker] = number = self.fetches.get(worker, 0) + 1
-        leases = self.queue.fetch(want, consumer=worker, number=number, worker=worker)
-        expected = self.model.fetch(want, self.queue.now_ms)
+        leases = self.queue.fetch(want, consumer=worker, number=number, worker=worker, alone=alone)
+        expected = self.model.fetch(want, self.queue.now_ms, alone=alone)
         assert [lease.member for lease in leases] == expected
         if lost_reply and expected:
             again = self.queue.fetch(want, consumer=worker, number=number, worker=worker)
@@ -154,8 +231,33 @@ class QueueMachine(RuleBasedStateMachine):
     def crash(self, worker: str, times: int) -> None:
         """A worker takes what it can, and dies; again and again, as with a job that kills its process."""
         for _ in range(times):
-            self.fetch_some(4, worker, lost_reply=False)
+            self.fetch_some(4, worker, lost_reply=False, alone=True)
             self.queue.now_ms += LEASE_MS
+
+    @rule(settings=SETTINGS)
+    def configure(self, settings: QueueSettings) -> None:
+        self.configure_as(settings)
+
+    @rule()
+    def unconfigure(self) -> None:
+        """Most of a queue's life has no limits."""
+        self.configure_as(QueueSettings())
+
+    def configure_as(self, settings: QueueSettings) -> None:
+        self.queue.configure(**spelled(settings))
+        self.model.configure(settings)
+
+    @rule()
+    def sweep(self) -> None:
+        self.queue.run(queues.sweep(self.queue.keys, now_ms=self.queue.now_ms))
+        self.model.reclaim(self.queue.now_ms)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(pick=st.integers(0, 50), tenant=TENANTS)
+    def delete(self, pick: int, tenant: str) -> None:
+        job_id = self.some_job(pick)
+        verdict = self.queue.delete(job_id, tenant=tenant)
+        assert (verdict.done, verdict.state) == self.model.delete(job_id, tenant)
 
     @precondition(lambda self: self.members)
     @rule(
@@ -198,8 +300,13 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def records_agree(self) -> None:
-        page = self.queue.run(jobs.list_jobs(self.queue.keys, want=1_000))
-        read = {job.job_id: (job.state, job.attempt, job.spent, job.lost) for job in page.jobs}
+        pages = [
+            self.queue.run(jobs.list_jobs(self.queue.keys, tenant=tenant, want=1_000))
+            for tenant in ("a", "b", "c")
+        ]
+        read = {
+            job.job_id: (job.state, job.attempt, job.spent, job.lost) for page in pages for job in page.jobs
+        }
         assert read == {
             job.job_id: (job.state, job.attempt, job.spent, job.lost) for job in self.model.jobs.values()
         }

@@ -15,7 +15,12 @@
     │   └── QueueNotFound                            QUEUE_NOT_FOUND
     ├── WrongState              FAILED_PRECONDITION  (named by the subclass)
     │   ├── JobNotCancellable                        JOB_NOT_CANCELLABLE
-    │   └── JobNotRetryable                          JOB_NOT_RETRYABLE
+    │   ├── JobNotRetryable                          JOB_NOT_RETRYABLE
+    │   ├── JobNotMutable                            JOB_NOT_MUTABLE
+    │   └── JobNotDeletable                          JOB_NOT_DELETABLE
+    ├── QueueDraining           FAILED_PRECONDITION  QUEUE_DRAINING
+    ├── DuplicateJob            ALREADY_EXISTS       DUPLICATE_JOB
+    ├── EtagMismatch            ABORTED              ETAG_MISMATCH
     ├── QueueFull               RESOURCE_EXHAUSTED   QUEUE_FULL
     ├── StoreFull               RESOURCE_EXHAUSTED   STORE_FULL
     ├── WatchTooSlow            RESOURCE_EXHAUSTED   WATCH_TOO_SLOW
@@ -166,7 +171,7 @@ class QueueNotFound(NotFound):
 
     reason = "QUEUE_NOT_FOUND"
     resource_type = "queue"
-    advice = "MonitorService.ListQueueStats lists the queues"
+    advice = "QueueService.ListQueues lists the queues"
 
 
 class WrongState(JobsError):
@@ -196,6 +201,60 @@ class JobNotRetryable(WrongState):
 
     reason = "JOB_NOT_RETRYABLE"
     way_out = "only a FAILED, CANCELLED or EXPIRED job can be retried"
+
+
+class JobNotMutable(WrongState):
+    """The job does not wait any more."""
+
+    reason = "JOB_NOT_MUTABLE"
+    way_out = "only a SCHEDULED, PENDING or RETRYING job can be changed, and not the start of a RETRYING one"
+
+
+class JobNotDeletable(WrongState):
+    """The job is not final."""
+
+    reason = "JOB_NOT_DELETABLE"
+    way_out = "only a final job can be deleted; cancel it first"
+
+
+class QueueDraining(JobsError):
+    """The queue works off what it has, and takes nothing new."""
+
+    status = "FAILED_PRECONDITION"
+    reason = "QUEUE_DRAINING"
+    way_out: ClassVar[str] = "submit again after QueueService.ResumeQueue"
+
+    def __init__(self, queue: str) -> None:
+        super().__init__(f"queue {queue!r} is being drained: {self.way_out}", metadata={"queue": queue})
+        self.queue = queue
+
+
+class DuplicateJob(JobsError):
+    """A job with the same unique key is not final yet."""
+
+    status = "ALREADY_EXISTS"
+    reason = "DUPLICATE_JOB"
+    way_out: ClassVar[str] = "wait for its end, or choose another duplicate_policy"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"job {job_id!r} has the same unique_key and is not final: {self.way_out}",
+            metadata={"job_id": job_id},
+        )
+        self.job_id = job_id
+
+
+class EtagMismatch(JobsError):
+    """What was to be changed has changed since the caller read it."""
+
+    status = "ABORTED"
+    reason = "ETAG_MISMATCH"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name!r} has changed since its etag was read: read it again, then repeat the change",
+            metadata={"name": name},
+        )
 
 
 class QueueFull(JobsError):

@@ -14,7 +14,7 @@ from typing import Final
 from common.job.ids import new_job_id
 from common.job.model import Job
 from common.store import jobs, queues
-from common.store.jobs import Condition, Page, Snapshot
+from common.store.jobs import Condition, Connective, Page, Snapshot
 from common.store.keys import QueueKeys
 from common.store.operation import AsyncRunner
 from scheduler.filters import Filter, parse_filter
@@ -101,11 +101,11 @@ class JobList:
     async def _collect(self, wanted: Filter, tenant: str, below: str, want: int) -> tuple[list[Job], str]:
         """Return up to `want` jobs with a UUID below `below`, and where to go on ("": nowhere)."""
         names = await self._queues(wanted)
-        conditions = (Condition("tenant", "=", tenant), *wanted.conditions)
+        program = all_of(wanted.conditions)
         found: list[Job] = []
         for _ in range(MAX_ROUNDS):
             pages = await asyncio.gather(
-                *(self._look(name, conditions, below, want - len(found)) for name in names)
+                *(self._look(name, tenant, program, below, want - len(found)) for name in names)
             )
             merged, below = merge(pages, want - len(found))
             found += merged
@@ -117,10 +117,20 @@ class JobList:
         known = await self._store.run(queues.list_queues(self._namespace))
         return [name for name in known if wanted.allows(name)]
 
-    async def _look(self, queue: str, conditions: Sequence[Condition], below: str, want: int) -> Page:
+    async def _look(
+        self, queue: str, tenant: str, program: Sequence[Condition | Connective], below: str, want: int
+    ) -> Page:
         keys = QueueKeys(self._namespace, queue)
         after = f"{_code_of(queue)}-{below}" if below else ""
-        return await self._store.run(jobs.list_jobs(keys, conditions=conditions, after=after, want=want))
+        return await self._store.run(
+            jobs.list_jobs(keys, tenant=tenant, program=program, after=after, want=want)
+        )
+
+
+def all_of(conditions: Sequence[Condition]) -> list[Condition | Connective]:
+    """Return the conditions joined by AND."""
+    joined: list[Condition | Connective] = list(conditions)
+    return joined + ["AND"] * (len(conditions) - 1)
 
 
 def merge(pages: Sequence[Page], want: int) -> tuple[list[Job], str]:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
-from common.errors import InvalidField, JobsError, QueueFull, RequestIdReused
+from common.errors import DuplicateJob, InvalidField, JobsError, QueueDraining, QueueFull, RequestIdReused
 from common.job.ids import JobId
 from common.job.model import Job, JobRequest
 from common.store import jobs, queues
-from common.store.jobs import Accepted, Full, Repeated, Reused, Submitted
+from common.store.jobs import Accepted, Draining, Existing, Full, Rejected, Repeated, Reused, Submitted
 from common.store.keys import QueueKeys
 from common.store.operation import AsyncRunner
 from common.store.record import accepted
@@ -147,15 +147,19 @@ class Submission:
         match reply:
             case Accepted(_, now_ms):
                 return accepted(request, now_ms)
-            case Repeated(job_id):
+            case Repeated(job_id) | Existing(job_id):
                 try:
                     return (await self._existing.get(job_id, request.tenant)).job
                 except JobsError as error:
                     return error
             case Reused(job_id):
                 return RequestIdReused(job_id)
+            case Rejected(job_id):
+                return DuplicateJob(job_id)
             case Full(depth):
                 return QueueFull(request.queue, depth)
+            case Draining():
+                return QueueDraining(request.queue)
 
     async def _declare(self, queue: str) -> None:
         if queue not in self._declared:

@@ -25,17 +25,19 @@ from dramatiq.middleware import AgeLimit, Callbacks, CurrentMessage, Middleware,
 from common.broker.cancels import CancelListener
 from common.broker.committer import Committer
 from common.broker.consumer import STUCK_AFTER_S, FetchCursor, JobConsumer
-from common.broker.follow_ups import FollowUps, follow_up_id
+from common.broker.follow_ups import FollowUps
 from common.broker.hooks import Hooks
 from common.broker.joining import join
 from common.broker.leases import LeaseKeeper
 from common.broker.message import JobMessage
 from common.broker.middleware import AsyncActors, JobRetries, Lifecycle, error_of
+from common.broker.outbox import OutboxRelay
 from common.broker.request import request_of
 from common.broker.running import RunningJob, StopReason
 from common.broker.slots import Slots
 from common.broker.work_queue import WorkQueue
-from common.errors import QueueFull, RequestIdReused, StoreUnavailable
+from common.errors import DuplicateJob, QueueDraining, QueueFull, RequestIdReused, StoreUnavailable
+from common.job.ids import JobId
 from common.job.model import JobRequest, RetryPolicy
 from common.job.outcome import Release, Retry
 from common.store import jobs, queues
@@ -46,6 +48,8 @@ from common.store.operation import Client, Operation, SyncRunner
 FLUSH_S: Final = 30.0
 #: A blocking wait ends in this share of the client's own time-out, so that an answer still gets through.
 _WAIT_SHARE: Final = 0.8
+#: Signals after which a job is about to end.
+_ENDINGS: Final = frozenset({"process_message", "skip_message"})
 
 
 class JobBroker(Broker):
@@ -53,8 +57,9 @@ class JobBroker(Broker):
 
     `actor.send_with_options` takes, beside Dramatiq's own `delay`: `priority` ("CRITICAL", "HIGH",
     "NORMAL", "LOW", "BACKGROUND"), `tenant`, `request_id` (the same id and arguments within 24 hours
-    are one job), `deadline_ms` (Unix ms), `ttl_ms`, `timeout_ms`, `labels`. The message that it
-    returns carries `options["job_id"]`.
+    are one job), `unique_key` and `duplicate_policy` (one job of a key at a time: "USE_EXISTING", "REJECT",
+    "REPLACE"), `deadline_ms` (Unix ms), `ttl_ms`, `timeout_ms`, `labels`. The message that it returns
+    carries `options["job_id"]`.
 
     Args:
         client: A client of one server, of a Sentinel's master (`master_for`) or of a cluster, with
@@ -110,7 +115,7 @@ class JobBroker(Broker):
         self.timeout_ms = timeout_ms
         self.runner = SyncRunner(client)
         self.draining = threading.Event()
-        self.follow_ups = FollowUps(self.draining.is_set)
+        self.follow_ups = FollowUps()
         #: No blocking wait of this client may take longer (s).
         self.longest_wait_s = _WAIT_SHARE * (settings.get("socket_timeout") or float("inf"))
         self._lock = threading.Lock()
@@ -126,8 +131,14 @@ class JobBroker(Broker):
 
     def _start_parts(self) -> None:
         self.keeper = LeaseKeeper(self.runner, self.namespace, self.lease_ms, self.give_back_stuck)
-        self.committer = Committer(self.runner, self.namespace, self.keeper.drop)
+        self.committer = Committer(self.runner, self.namespace, self._committed)
         self.cancels = CancelListener(self.client, self.keeper)
+        self.outbox = OutboxRelay(self.runner, self.namespace)
+
+    def _committed(self, ended: list[RunningJob]) -> None:
+        self.keeper.drop(ended)
+        if any(job.followups for job in ended):
+            self.outbox.poke()
 
     @property
     def worker_id(self) -> str:
@@ -205,7 +216,7 @@ class JobBroker(Broker):
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
         """As emit_before, in reverse order; nothing raised there goes further."""
-        if signal == "process_message" and isinstance(args[0], JobMessage):
+        if signal in _ENDINGS and isinstance(args[0], JobMessage):
             with self.follow_ups.of(args[0].job):
                 self._emit_after(signal, *args, **kwargs)
         else:
@@ -239,7 +250,8 @@ class JobBroker(Broker):
         """Accept a message as a job.
 
         A message that this worker runs right now is not a new job: sending it again, as Dramatiq's
-        Retries does, makes it the job's next attempt.
+        Retries does, makes it the job's next attempt. What hooks that follow a job's run enqueue, as
+        Callbacks and Pipelines do, is submitted when the job's end is committed, and only then.
 
         Args:
             delay: Earliest start, in ms from now. Any length.
@@ -247,7 +259,8 @@ class JobBroker(Broker):
         Raises:
             ConnectionClosed: The store does not answer. The message may be sent again, with a
                 `request_id` safely.
-            QueueFull, StoreFull, RequestIdReused, InvalidField: The job was refused.
+            QueueFull, QueueDraining, DuplicateJob, StoreFull, RequestIdReused, InvalidField: The job was
+                refused.
         """
         if isinstance(message, JobMessage) and not message.ended:
             error = error_of(message.exception, message.job.attempt)
@@ -257,32 +270,29 @@ class JobBroker(Broker):
             message = message._message
         self.declare_queue(message.queue_name)
         self.emit_before("enqueue", message, delay)
-        before = self.follow_ups.job
-        job_id = follow_up_id(before, message) if before is not None else None
-        actor = self.actors.get(message.actor_name)
-        request = request_of(message, actor, self.retry, delay or 0, job_id)
-        match self._submit(request, before):
-            case jobs.Accepted(job_id=job_id) | jobs.Repeated(job_id=job_id):
-                sent = message.copy(options={"job_id": job_id})
-            case jobs.Reused(job_id=job_id):
-                raise RequestIdReused(job_id)
-            case jobs.Full(depth=depth):
-                full = QueueFull(message.queue_name, depth)
-                if before is not None:
-                    self.follow_ups.refused(before, full)
-                raise full
+        request = request_of(message, self.actors.get(message.actor_name), self.retry, delay or 0)
+        ending = self.follow_ups.job
+        if ending is not None:
+            ending.followups.append(request)
+        job_id = request.job_id if ending is not None else self._submit(request)
+        sent = message.copy(options={"job_id": job_id})
         self.emit_after("enqueue", sent, delay)
         return sent
 
-    def _submit(self, request: JobRequest, before: RunningJob | None) -> jobs.Submitted:
-        def run(operation: Operation[list[jobs.Submitted]]) -> list[jobs.Submitted]:
-            self._register(request.queue)
-            submitted: list[jobs.Submitted] = self.run(operation)
-            return submitted
-
-        operation = jobs.submit(self.queues[request.queue], [request])
-        submitted = run(operation) if before is None else self.follow_ups.send(before, run, operation)
-        return submitted[0]
+    def _submit(self, request: JobRequest) -> JobId:
+        self._register(request.queue)
+        match self.run(jobs.submit(self.queues[request.queue], [request]))[0]:
+            case jobs.Accepted(job_id) | jobs.Repeated(job_id) | jobs.Existing(job_id):
+                accepted: JobId = job_id
+                return accepted
+            case jobs.Reused(job_id):
+                raise RequestIdReused(job_id)
+            case jobs.Rejected(job_id):
+                raise DuplicateJob(job_id)
+            case jobs.Full(depth):
+                raise QueueFull(request.queue, depth)
+            case _:
+                raise QueueDraining(request.queue)
 
     # -- consuming -------------------------------------------------------------------------------
 
@@ -305,6 +315,7 @@ class JobBroker(Broker):
             cursor = self._cursors.setdefault(queue_name, FetchCursor(f"{self.worker_id}/{queue_name}"))
         self._register(queue_name)
         self.cancels.listen(keys)
+        self.outbox.look_after(queue_name)
         return JobConsumer(self, keys, cursor, timeout)
 
     def run(self, operation: Operation[Any]) -> Any:
@@ -327,6 +338,7 @@ class JobBroker(Broker):
         self.committer.close()
         self.keeper.close()
         self.cancels.close()
+        self.outbox.close()
         self._slots = None
         self._start_parts()
 

@@ -22,6 +22,7 @@ from common.job.outcome import Outcome
 from common.store import jobs
 from common.store.keys import QueueKeys, queue_keys
 from common.store.operation import Operation, SyncRunner
+from common.store.outbox import spelled
 
 #: The most jobs in one script call: keeps the server's longest script under about 3 ms.
 BATCH: Final = 256
@@ -65,6 +66,12 @@ class _End:
 
 
 _Item = _Report | _Lines | _Checkpoint | _End
+
+
+def _ending(end: _End) -> jobs.Ending:
+    job = end.job
+    outbox = spelled(job.followups) if job.followups else b""
+    return jobs.Ending(job.lease.member, end.outcome, job.usage, outbox)
 
 
 class Committer:
@@ -185,8 +192,7 @@ class Committer:
         for keys, written in logged.items():
             self._write_lines(keys, written)
         for keys, of_queue in ends.items():
-            operation = jobs.finish(keys, [(end.job.lease.member, end.outcome) for end in of_queue])
-            states = self._insist(operation)
+            states = self._insist(jobs.finish(keys, [_ending(end) for end in of_queue]))
             self._on_committed([end.job for end in of_queue])
             for end, state in zip(of_queue, states, strict=True):
                 if state is None:

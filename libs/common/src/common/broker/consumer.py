@@ -68,16 +68,22 @@ class JobConsumer(Consumer):
             return self._fetched.popleft()
         self._broker.give_back_stuck()
         slots = self._broker.slots
-        taken = slots.take(self._keys.queue, min(self._timeout_s, STUCK_AFTER_S))
+        queue = self._keys.queue
+        wait_s = min(self._timeout_s, STUCK_AFTER_S)
+        alone = slots.wants_alone(queue)
+        taken = (slots.total if slots.take_all(queue, wait_s) else 0) if alone else slots.take(queue, wait_s)
         if taken == 0:
             return None
-        leased = 0
+        kept = 0
         try:
-            fetched = self._fetch(taken)
-            leased = len(fetched.leases)
+            fetched = self._fetch(1 if alone else taken, alone=alone)
+            kept = sum(slots.total if lease.alone else 1 for lease in fetched.leases)
         finally:
-            slots.give(self._keys.queue, taken - leased)
-        if leased == 0:
+            slots.give(queue, taken - kept)
+        slots.limit_queue(queue, fetched.worker_concurrency)
+        if fetched.suspect_waits and not alone:
+            slots.ask_alone(queue)
+        elif kept == 0:
             self._sleep(fetched.wait_ms)
         if self._broker.draining.is_set():
             # Asked to stop while it fetched: nothing of this may start any more.
@@ -112,7 +118,7 @@ class JobConsumer(Consumer):
         self.requeue(self._fetched)
         self._fetched.clear()
 
-    def _fetch(self, want: int) -> jobs.Fetched:
+    def _fetch(self, want: int, *, alone: bool) -> jobs.Fetched:
         asked_s = time.monotonic()
         operation = jobs.fetch(
             self._keys,
@@ -121,6 +127,7 @@ class JobConsumer(Consumer):
             want=want,
             lease_ms=self._broker.lease_ms,
             worker=self._broker.worker_id,
+            alone=alone,
         )
         try:
             fetched = self._broker.runner.run(operation)
@@ -173,7 +180,7 @@ class JobConsumer(Consumer):
         slots = self._broker.slots
         if job.started_s:
             slots.pace(self._keys.queue).note(time.monotonic() - job.started_s)
-        slots.give(self._keys.queue, 1)
+        slots.give(self._keys.queue, slots.total if job.lease.alone else 1)
         self._broker.committer.end(job, outcome)
 
 

@@ -10,7 +10,7 @@ from dramatiq.errors import DramatiqError, QueueJoinTimeout
 
 from common.job.ids import JobId
 from common.job.states import JobState
-from common.store import jobs, stats
+from common.store import jobs, outbox, stats
 from common.store.keys import QueueKeys
 from common.store.operation import Operation
 
@@ -33,7 +33,7 @@ def join(
     interval_ms: int,
     fail_fast: bool,
 ) -> None:
-    """Wait until no job of the queue waits or runs.
+    """Wait until no job of the queue waits or runs, and what its jobs caused has been submitted.
 
     Args:
         run: Runs an operation.
@@ -45,13 +45,13 @@ def join(
         JobFailed: Asked to fail fast, and the newest failed job is this one.
     """
     deadline_s = None if timeout_ms is None else time.monotonic() + timeout_ms / 1000
-    while _unfinished(run(stats.read_stats(keys, totals=False))):
+    while _unfinished(run(stats.read_stats(keys, totals=False))) or run(outbox.read(keys, 1)):
         if deadline_s is not None and time.monotonic() >= deadline_s:
             raise QueueJoinTimeout(keys.queue)
         time.sleep(interval_ms / 1000)
     if fail_fast:
         condition = jobs.Condition("state", "=", JobState.FAILED.value)
-        for job in run(jobs.list_jobs(keys, conditions=[condition], want=1)).jobs:
+        for job in run(jobs.list_jobs(keys, program=[condition], indexes=["s=FAILED"], want=1)).jobs:
             error = job.error
             raise JobFailed(job.job_id, error.reason if error else "", error.message if error else "")
 

@@ -34,7 +34,17 @@ class Lifecycle(Middleware):
     #: What `send_with_options` and `@actor` may say about a job.
     @property
     def actor_options(self) -> set[str]:
-        return {"priority", "tenant", "labels", "timeout_ms", "ttl_ms", "time_limit", "notify_shutdown"}
+        return {
+            "priority",
+            "tenant",
+            "labels",
+            "timeout_ms",
+            "ttl_ms",
+            "unique_key",
+            "duplicate_policy",
+            "time_limit",
+            "notify_shutdown",
+        }
 
     def after_declare_actor(self, broker: Broker, actor: dramatiq.Actor[Any, Any]) -> None:
         actor.logger.addFilter(_names_no_arguments)

@@ -10,8 +10,8 @@ import dramatiq
 from dramatiq.message import Message
 
 from common.errors import InvalidField
-from common.job.ids import JobId, new_job_id
-from common.job.model import DEFAULT_TENANT, JobRequest, RetryPolicy
+from common.job.ids import new_job_id
+from common.job.model import DEFAULT_TENANT, DuplicatePolicy, JobRequest, RetryPolicy
 from common.job.priority import Priority
 
 #: Attempts of an actor that sets max_retries to None, which is Dramatiq's word for no limit.
@@ -23,7 +23,6 @@ def request_of(
     actor: dramatiq.Actor[Any, Any] | None,
     default: RetryPolicy,
     delay_ms: int,
-    job_id: JobId | None = None,
 ) -> JobRequest:
     """Return the job that a message asks for. Its own options go before its actor's.
 
@@ -38,7 +37,7 @@ def request_of(
     eta_ms = _whole(options, "eta")
     request_id = str(options.get("request_id") or "")
     return JobRequest(
-        job_id=job_id or new_job_id(message.queue_name),
+        job_id=new_job_id(message.queue_name),
         queue=message.queue_name,
         actor=message.actor_name,
         payload=message.encode(),
@@ -53,6 +52,8 @@ def request_of(
         labels={str(key): str(value) for key, value in (options.get("labels") or {}).items()},
         request_id=request_id,
         request_digest=_digest(message) if request_id else "",
+        unique_key=str(options.get("unique_key") or ""),
+        duplicate_policy=_policy_of(options.get("duplicate_policy")),
     )
 
 
@@ -84,6 +85,16 @@ def _priority_of(value: Any, of_actor: Any) -> Priority:
     except ValueError:
         names = ", ".join(priority.value for priority in Priority)
         raise InvalidField("priority", f"is not one of {names}") from None
+
+
+def _policy_of(value: Any) -> DuplicatePolicy:
+    if value is None:
+        return DuplicatePolicy.USE_EXISTING
+    try:
+        return DuplicatePolicy(str(value).upper())
+    except ValueError:
+        names = ", ".join(policy.value for policy in DuplicatePolicy)
+        raise InvalidField("duplicate_policy", f"is not one of {names}") from None
 
 
 def _whole(options: Mapping[str, Any], name: str) -> int | None:

@@ -18,7 +18,7 @@ from common.broker.notes import PendingCheckpoint, PendingLines
 from common.job.failure import AttemptFailed
 from common.job.ids import JobId
 from common.job.log import line_of
-from common.job.model import Content, ErrorClass, Progress, Usage
+from common.job.model import Content, ErrorClass, JobRequest, Progress, Usage
 from common.job.outcome import Outcome, Release
 from common.store.jobs import CHECKPOINT_BYTES, Lease
 
@@ -89,6 +89,8 @@ class RunningJob:
         self.result: Content | None = None
         #: Set by job code or middleware; the broker decides otherwise.
         self.outcome: Outcome | None = None
+        #: Jobs that its end causes: they are submitted once the end is committed, and only then.
+        self.followups: list[JobRequest] = []
         self._reporter = reporter
         self._default_timeout_ms = default_timeout_ms
         self._lock = threading.Lock()

@@ -20,12 +20,16 @@ class Slots:
 
     def __init__(self, total: int, limits: Mapping[str, int] | None = None, limit: int | None = None) -> None:
         self.total = total
-        self._limits = dict(limits or {})
+        self._limits: dict[str, int | None] = dict(limits or {})
+        #: What stood in place of limits that a queue's settings have replaced.
+        self._overridden: dict[str, int | None] = {}
         self._limit = limit
         self._used: Counter[str] = Counter()
         self._all_used = 0
         self._paces: defaultdict[str, Pace] = defaultdict(Pace)
         self._closed = False
+        #: The queue whose consumer waits until no thread is used, to run one job alone; None: no one does.
+        self._alone: str | None = None
         self._waiting: Counter[str] = Counter()
         self._changed = threading.Condition()
 
@@ -62,8 +66,43 @@ class Slots:
         with self._changed:
             self._used[queue] -= count
             self._all_used -= count
-            if any(waiting and self._worth_taking(name) for name, waiting in self._waiting.items()):
+            if self._alone is not None or any(
+                waiting and self._worth_taking(name) for name, waiting in self._waiting.items()
+            ):
                 self._changed.notify_all()
+
+    def limit_queue(self, queue: str, most: int | None) -> None:
+        """Set how many jobs of a queue may run at once, as its settings say; None: as this worker was set."""
+        if self._limits.get(queue, self._limit) == most or (most is None and queue not in self._overridden):
+            return
+        with self._changed:
+            if most is None:
+                self._limits[queue] = self._overridden.pop(queue)
+            else:
+                self._overridden.setdefault(queue, self._limits.get(queue, self._limit))
+                self._limits[queue] = most
+            self._changed.notify_all()
+
+    def ask_alone(self, queue: str) -> None:
+        """Take nothing more but for `queue`, until its `take_all` has had its chance."""
+        with self._changed:
+            if self._alone is None:
+                self._alone = queue
+
+    def wants_alone(self, queue: str) -> bool:
+        """Whether `ask_alone` was called for `queue`."""
+        return self._alone == queue
+
+    def take_all(self, queue: str, timeout_s: float) -> bool:
+        """Take every slot, as soon as none is used; False if that did not come in time."""
+        with self._changed:
+            free = self._changed.wait_for(lambda: self._all_used == 0 or self._closed, timeout_s)
+            if not free or self._closed:
+                return False
+            self._alone = None
+            self._used[queue] += self.total
+            self._all_used += self.total
+            return True
 
     def close(self) -> None:
         """Let no one take a slot from now on."""
@@ -79,7 +118,7 @@ class Slots:
         return 0 if self._limit_of(queue) is not None else self._paces[queue].ahead(self.total)
 
     def _free(self, queue: str) -> int:
-        if self._closed:
+        if self._closed or self._alone is not None:
             return 0
         limit = self._limit_of(queue)
         if limit is not None:

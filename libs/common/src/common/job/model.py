@@ -82,6 +82,17 @@ class Usage:
     peak_bytes: int | None = None
 
 
+class DuplicatePolicy(StrEnum):
+    """What happens when a job with the same unique key has not ended yet."""
+
+    #: The job there is returned instead.
+    USE_EXISTING = "USE_EXISTING"
+    #: The new one is refused.
+    REJECT = "REJECT"
+    #: The job there is cancelled if it waits; if it runs it goes on, and the new one follows it.
+    REPLACE = "REPLACE"
+
+
 @dataclass(frozen=True, slots=True)
 class JobRequest:
     """A job as it is submitted: what the queue must know of it, and the message that workers get."""
@@ -113,6 +124,10 @@ class JobRequest:
     request_id: str = ""
     #: Digest of what was asked, to tell a repeat from a reuse.
     request_digest: str = ""
+    #: Of all jobs of a tenant and queue with one key, one at a time has not ended; "" for none.
+    unique_key: str = ""
+    duplicate_policy: DuplicatePolicy = DuplicatePolicy.USE_EXISTING
+    batch_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +165,16 @@ class Job:
     trace_id: str = ""
     progress: Progress | None = None
     error: JobError | None = None
-    #: Grows with every change of the record.
+    #: Of the last attempt that ended.
+    usage: Usage | None = None
+    batch_id: str = ""
+    unique_key: str = ""
+    #: Why a waiting job waits, if not for its turn or its time: what released it, or SUSPECT.
+    wait_reason: str = ""
+    #: Grows with each change by an operator and each report of progress.
     revision: int = 0
+    #: How often a retry replaced the spec.
+    spec_revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,15 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from common.errors import InvalidField, InvalidFields, JobsError, NotFound, WrongState
+from common.errors import (
+    DuplicateJob,
+    InvalidField,
+    InvalidFields,
+    JobsError,
+    NotFound,
+    QueueDraining,
+    WrongState,
+)
 
 #: google.rpc.ErrorInfo.domain of every error.
 DOMAIN: Final = "jobs.bothsides"
@@ -42,12 +50,16 @@ def status_of(error: JobsError) -> status_pb2.Status:
                     resource_type=error.resource_type, resource_name=error.name, description=error.advice
                 )
             )
-        case WrongState():
-            failure = error_details_pb2.PreconditionFailure()
-            failure.violations.add(
-                type=error.reason, subject=f"jobs/{error.job_id}", description=error.way_out
+        case DuplicateJob():
+            details.append(
+                error_details_pb2.ResourceInfo(
+                    resource_type="job", resource_name=error.job_id, description=error.way_out
+                )
             )
-            details.append(failure)
+        case WrongState():
+            details.append(_precondition(error.reason, f"jobs/{error.job_id}", error.way_out))
+        case QueueDraining():
+            details.append(_precondition(error.reason, f"queues/{error.queue}", error.way_out))
         case _ if error.status == "RESOURCE_EXHAUSTED":
             quota = error_details_pb2.QuotaFailure()
             queue = error.metadata.get("queue")
@@ -77,6 +89,12 @@ def internal_status(request_id: str) -> status_pb2.Status:
 def code_of(error: JobsError) -> grpc.StatusCode:
     """Return the gRPC code that an error names."""
     return grpc.StatusCode[error.status]
+
+
+def _precondition(reason: str, subject: str, way_out: str) -> error_details_pb2.PreconditionFailure:
+    failure = error_details_pb2.PreconditionFailure()
+    failure.violations.add(type=reason, subject=subject, description=way_out)
+    return failure
 
 
 def _bad_request(error: InvalidField) -> error_details_pb2.BadRequest:

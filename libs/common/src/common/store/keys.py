@@ -1,26 +1,39 @@
 """Every key name, one function each. All keys of a queue share one hash tag, hence one slot.
 
-{NS:QUEUE}:config      hash    paused, depth and other settings of the queue
+{NS:QUEUE}:config      hash    settings of the queue, see queue_settings.py; why fetch passed ready jobs over
 {NS:QUEUE}:tenants     zset    tenants with ready jobs, by virtual time (fair share)
+{NS:QUEUE}:held        zset    tenants that a limit of their own holds, by when (ms) it may let them go
 {NS:QUEUE}:scheduled   zset    jobs by the time (ms) they may start: SCHEDULED, snoozed PENDING
 {NS:QUEUE}:retrying    zset    RETRYING jobs by the time (ms) of their next attempt
+{NS:QUEUE}:suspects    zset    PENDING jobs that lost their workers, by when (ms) they may run, alone
+{NS:QUEUE}:expiring    zset    jobs by the time (ms) after which they no longer start
 {NS:QUEUE}:leases      zset    "id/attempt" of leased jobs by expiry (ms); the member is the fence
+{NS:QUEUE}:leased      hash    how many leases each tenant holds
 {NS:QUEUE}:cancelling  set     "id/attempt" of leased jobs that were asked to stop
+{NS:QUEUE}:starts      zset    "id/attempt" by start (ms), while a window counts them
 {NS:QUEUE}:events      stream  packed events, see events.py
+{NS:QUEUE}:outbox      stream  what ends of jobs cause elsewhere, see outbox.py
 {NS:QUEUE}:counters    hash    totals since the queue began; gauge "ready"; "vtime"
 {NS:QUEUE}:clock       string  the latest time (ms) seen, so that time never runs backwards
 {NS:QUEUE}:wake        list    tokens that wake waiting consumers
-{NS:QUEUE}:jobs        zset    every id, score 0, for lists in the order of ids
+{NS:QUEUE}:everyone    set     tenants that have jobs
 {NS:QUEUE}:ready:TENANT    zset    PENDING jobs by virtual deadline (ms)
+{NS:QUEUE}:jobs:TENANT     zset    every id, score 0, for lists in the order of ids
+{NS:QUEUE}:index:TENANT:NAME   zset    the ids of one index, score 0; names as record.index_name makes them
+{NS:QUEUE}:starts:TENANT   zset    as starts, for a tenant's own window
 {NS:QUEUE}:done:STATE      zset    final jobs by end time (ms), for retention
 {NS:QUEUE}:minute:N        hash    counts and histograms of minute N since 1970; expires
-{NS:QUEUE}:job:ID          hash    the record, see record.py
-{NS:QUEUE}:payload:ID      string  the encoded Dramatiq message
+{NS:QUEUE}:job:ID          string  the job's header and its encoded Dramatiq message, see record.py
+{NS:QUEUE}:run:ID          hash    its run record, from when it first moved, see record.py
+{NS:QUEUE}:attempts:ID     list    attempts that are over and were not the last
+{NS:QUEUE}:specs:ID        list    messages that a retry with another spec replaced
 {NS:QUEUE}:result:ID       hash    media, data
 {NS:QUEUE}:parts:ID        hash    part name -> attempt, time, media type and data
 {NS:QUEUE}:logs:ID         list    the job's own log, newest last, see jobs/logs.py
 {NS:QUEUE}:checkpoint:ID   string  what an attempt left for the next one
 {NS:QUEUE}:request:TENANT:ID   string  job id and digest of a request id; expires
+{NS:QUEUE}:unique:TENANT:KEY   string  the id of the last job with a unique key
+{NS:QUEUE}:suspect_turn    string  the worker that makes itself free for a suspect; expires
 {NS:QUEUE}:fetched:CONSUMER    string  the last fetch of a consumer, to repeat its reply; expires
 {NS}:queues            set     names of all queues
 {NS}:deployment        hash    seal (key of page tokens), epoch (what resume tokens are good for)
@@ -34,6 +47,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import Final
+
+#: Keys that a queue has once, in the order in which lua/queue.lua names them.
+_SHARED: Final = (
+    "config",
+    "tenants",
+    "scheduled",
+    "retrying",
+    "leases",
+    "cancelling",
+    "events",
+    "counters",
+    "clock",
+    "wake",
+    "held",
+    "expiring",
+    "starts",
+    "suspects",
+    "outbox",
+    "everyone",
+    "leased",
+)
 
 
 @dataclass(frozen=True)
@@ -54,24 +89,15 @@ class QueueKeys:
     @cached_property
     def _all(self) -> tuple[str, ...]:
         prefix = self.prefix
-        return (
-            f"{prefix}config",
-            f"{prefix}tenants",
-            f"{prefix}scheduled",
-            f"{prefix}retrying",
-            f"{prefix}leases",
-            f"{prefix}cancelling",
-            f"{prefix}events",
-            f"{prefix}counters",
-            f"{prefix}clock",
-            f"{prefix}wake",
-            f"{prefix}jobs",
-            prefix,
-        )
+        return (*(prefix + name for name in _SHARED), prefix)
 
     @property
     def events(self) -> str:
         return f"{self.prefix}events"
+
+    @property
+    def outbox(self) -> str:
+        return f"{self.prefix}outbox"
 
     @property
     def wake(self) -> str:

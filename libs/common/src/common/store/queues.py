@@ -24,5 +24,23 @@ def list_queues(namespace: str) -> Operation[list[str]]:
 
 
 def flush(queue_keys: QueueKeys) -> Operation[int]:
-    """Remove up to 1,000 of a queue's jobs in any state. Returns how many are left."""
+    """Remove up to 1,000 of a queue's jobs in any state. Returns 1 if some are left, else 0."""
     return Operation(script("flush"), queue_keys.all(), (1_000,), int)
+
+
+def sweep(
+    queue_keys: QueueKeys, *, shed: int = 0, now_ms: int | None = None
+) -> Operation[tuple[int | None, int]]:
+    """Do what time alone brings about: promote, expire, take back, remove what is old.
+
+    Args:
+        shed: SUCCEEDED jobs to remove before their time, as memory is short; the last 100 stay.
+
+    Returns:
+        The time until something is due (ms; None: nothing waits for a time), and how many jobs were removed.
+    """
+
+    def read(reply: list[Any]) -> tuple[int | None, int]:
+        return (None if int(reply[0]) < 0 else int(reply[0])), int(reply[1])
+
+    return Operation(script("sweep"), queue_keys.all(), ("" if now_ms is None else now_ms, shed), read)

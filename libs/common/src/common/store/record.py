@@ -1,11 +1,16 @@
-"""The record of a job: how a Job is spelled in a hash, and read back.
+"""The record of a job: how a Job is spelled in the store, and read back.
 
-Fields, all text: v (schema version), state, tenant, priority, created, updated, score (virtual
-deadline), actor, type, attempt, spent, lost, max, backoff_min, backoff_max, timeout, deadline,
-expire, schedule, run_at, ready, started, ended, finished (attempt last committed, and the state it
-led to), worker, conversation, trace, progress (JSON), error (JSON), revision, and label:KEY for each label.
-Times are Unix ms.
-A field whose value is the default is left out.
+Two parts. The *header* is a line before the job's message, made when it is submitted and seldom changed;
+its fields stand in the order of HEADER, apart by tabs, the empty ones at the end left out. The *run* is a
+hash that is made when the job first moves; its fields, all text:
+
+    state, attempt (the last fencing token), spent, lost, lost_alone, alone ("1": alone in its worker),
+    ready, run_at, started, ended, updated (Unix ms), finished (attempt last committed, the state it led to),
+    worker, tenant (unless it is the default), progress, error, usage (JSON), class and cause (of the error),
+    reason (why it waits, if not for its turn), revision (changes by operators and progress), spec_revision,
+    checkpoint (its bytes).
+
+A job without a run is as it was submitted. A field whose value is the default is left out.
 """
 
 from __future__ import annotations
@@ -16,68 +21,188 @@ from typing import Any, Final
 
 import orjson
 
+from common.errors import InvalidField
 from common.job.ids import JobId
-from common.job.model import ErrorClass, Job, JobError, JobRequest, Progress, RetryPolicy
+from common.job.model import (
+    DEFAULT_TENANT,
+    ErrorClass,
+    Job,
+    JobError,
+    JobRequest,
+    Progress,
+    RetryPolicy,
+    Usage,
+)
 from common.job.priority import Priority
 from common.job.states import JobState
 from common.job.types import GENERIC
 
-#: Before a record field that holds a label.
+#: Version of the header, its first field.
+VERSION: Final = 1
+#: Fields of the header, in their order. `submit` writes the first five.
+HEADER: Final = (
+    "v",
+    "created",
+    "score",
+    "schedule",
+    "expire",
+    "priority",
+    "tenant",
+    "actor",
+    "type",
+    "max",
+    "backoff_min",
+    "backoff_max",
+    "timeout",
+    "deadline",
+    "conversation",
+    "trace",
+    "batch",
+    "unique",
+    "index",
+    "labels",
+)
+#: Place of each field in the header, from 1.
+PLACES: Final[Mapping[str, int]] = {name: place for place, name in enumerate(HEADER, 1)}
+#: Before a field of a list's condition that is a label.
 LABEL: Final = "label:"
+#: Between the names of a job's indexes.
+INDEX_SEPARATOR: Final = "\x1f"
+#: A header is no longer than this (bytes), so that a script reads it at once.
+HEADER_MAX: Final = 8_192
+_REST_MAX: Final = 2_000
+_LABELS_MAX: Final = 3_000
+_REST_TABS: Final = 12
 _DEFAULT_RETRY: Final = RetryPolicy()
+_BREAKS: Final = frozenset("\t\n\x1f")
 
 
-def fields_of(request: JobRequest) -> list[str | int]:
-    """Return the record fields and values that `submit` does not write by itself, flat."""
-    fields: dict[str, str | int | None] = {
+def index_name(field: str, value: str) -> str:
+    """Return the name of the index that holds a tenant's jobs of which `field` is `value`."""
+    return f"{field}={value}"
+
+
+def index_names(request: JobRequest) -> list[str]:
+    """Return the indexes that a job is entered in, beside those of its state, tenant and indexed labels."""
+    names = [index_name("type", request.job_type)] if request.job_type != GENERIC else []
+    if request.conversation_id:
+        names.append(index_name("conversation", request.conversation_id))
+    if request.batch_id:
+        names.append(index_name("batch", request.batch_id))
+    return names
+
+
+def header_rest(request: JobRequest) -> str:
+    """Return the fields of a header from `priority` to `unique`; `submit` writes the others by itself.
+
+    Raises:
+        InvalidField: A value holds a tab or a line feed, or all together are too long.
+    """
+    rest = "\t".join(
+        (
+            request.priority.value,
+            "" if request.tenant == DEFAULT_TENANT else request.tenant,
+            request.actor,
+            "" if request.job_type == GENERIC else request.job_type,
+            str(request.retry.max_attempts),
+            _unless(request.retry.min_backoff_ms, _DEFAULT_RETRY.min_backoff_ms),
+            _unless(request.retry.max_backoff_ms, _DEFAULT_RETRY.max_backoff_ms),
+            _number(request.timeout_ms),
+            _number(request.deadline_ms),
+            request.conversation_id,
+            request.trace_id,
+            request.batch_id,
+            request.unique_key,
+        )
+    )
+    if rest.count("\t") != _REST_TABS or "\n" in rest or len(rest) > _REST_MAX:
+        raise _unspeakable(request, rest)
+    return rest
+
+
+def labels_json(labels: Mapping[str, str]) -> bytes:
+    """Spell labels.
+
+    Raises:
+        InvalidField: They are too long together.
+    """
+    if not labels:
+        return b""
+    spelled = orjson.dumps(dict(labels))
+    if len(spelled) > _LABELS_MAX:
+        raise InvalidField("labels", f"are {len(spelled)} bytes together; use at most {_LABELS_MAX}")
+    return spelled
+
+
+def _unspeakable(request: JobRequest, rest: str) -> InvalidField:
+    named = {
         "actor": request.actor,
-        "type": request.job_type if request.job_type != GENERIC else None,
-        "max": request.retry.max_attempts,
-        "backoff_min": _unless(request.retry.min_backoff_ms, _DEFAULT_RETRY.min_backoff_ms),
-        "backoff_max": _unless(request.retry.max_backoff_ms, _DEFAULT_RETRY.max_backoff_ms),
-        "timeout": request.timeout_ms,
-        "deadline": request.deadline_ms,
-        "conversation": request.conversation_id or None,
-        "trace": request.trace_id or None,
+        "tenant": request.tenant,
+        "conversation_id": request.conversation_id,
+        "unique_key": request.unique_key,
     }
-    fields |= {LABEL + key: value for key, value in request.labels.items()}
-    return [item for pair in fields.items() if pair[1] is not None for item in pair]  # type: ignore[misc]
+    for field, value in named.items():
+        if _BREAKS & set(value):
+            return InvalidField(field, "must hold no tab and no line break")
+    return InvalidField(
+        "actor", f"the job's names are {len(rest)} characters together; use at most {_REST_MAX}"
+    )
 
 
-def _unless(value: int, default: int) -> int | None:
-    return None if value == default else value
+def _unless(value: int, default: int) -> str:
+    return "" if value == default else str(value)
 
 
-def job_of(job_id: str, queue: str, record: Mapping[str, str]) -> Job:
-    """Read a record."""
+def _number(value: int | None) -> str:
+    return "" if value is None else str(value)
+
+
+def header_of(line: str) -> dict[str, str]:
+    """Read a header by the names of its fields; those that are empty are left out."""
+    return {name: value for name, value in zip(HEADER, line.split("\t"), strict=False) if value}
+
+
+def job_of(job_id: str, queue: str, line: str, run: Mapping[str, str]) -> Job:
+    """Read a record: its header's line, and its run, which is empty if the job never moved."""
+    head = header_of(line)
+    created_ms = int(head["created"])
+    schedule_ms = _instant(head, "schedule")
+    first = JobState.PENDING if schedule_ms is None else JobState.SCHEDULED
+    state = JobState(run.get("state", first))
+    times = [created_ms, *(_instant(run, name) or 0 for name in ("updated", "ready", "started", "ended"))]
     return Job(
         job_id=JobId(job_id),
         queue=queue,
-        state=JobState(record["state"]),
-        actor=record["actor"],
-        job_type=record.get("type", GENERIC),
-        tenant=record["tenant"],
-        priority=Priority(record["priority"]),
-        created_ms=int(record["created"]),
-        updated_ms=int(record["updated"]),
-        attempt=int(record.get("attempt", 0)),
-        spent=int(record.get("spent", 0)),
-        lost=int(record.get("lost", 0)),
-        retry=retry_of(record.get("max"), record.get("backoff_min"), record.get("backoff_max")),
-        schedule_ms=_instant(record, "schedule"),
-        run_at_ms=_instant(record, "run_at"),
-        deadline_ms=_instant(record, "deadline"),
-        expire_ms=_instant(record, "expire"),
-        timeout_ms=_instant(record, "timeout"),
-        started_ms=_instant(record, "started"),
-        ended_ms=_instant(record, "ended"),
-        worker=record.get("worker", ""),
-        conversation_id=record.get("conversation", ""),
-        labels={key.removeprefix(LABEL): value for key, value in record.items() if key.startswith(LABEL)},
-        trace_id=record.get("trace", ""),
-        progress=progress_of(record["progress"]) if "progress" in record else None,
-        error=error_of(record["error"]) if "error" in record else None,
-        revision=int(record.get("revision", 0)),
+        state=state,
+        actor=head["actor"],
+        job_type=head.get("type", GENERIC),
+        tenant=head.get("tenant", DEFAULT_TENANT),
+        priority=Priority(head["priority"]),
+        created_ms=created_ms,
+        updated_ms=max(times),
+        attempt=int(run.get("attempt", 0)),
+        spent=int(run.get("spent", 0)),
+        lost=int(run.get("lost", 0)),
+        retry=retry_of(head.get("max"), head.get("backoff_min"), head.get("backoff_max")),
+        schedule_ms=schedule_ms,
+        run_at_ms=_instant(run, "run_at") if run else schedule_ms,
+        deadline_ms=_instant(head, "deadline"),
+        expire_ms=_instant(head, "expire"),
+        timeout_ms=_instant(head, "timeout"),
+        started_ms=_instant(run, "started"),
+        ended_ms=_instant(run, "ended"),
+        worker=run.get("worker", ""),
+        conversation_id=head.get("conversation", ""),
+        batch_id=head.get("batch", ""),
+        unique_key=head.get("unique", ""),
+        labels=orjson.loads(head["labels"]) if "labels" in head else {},
+        trace_id=head.get("trace", ""),
+        progress=progress_of(run["progress"]) if "progress" in run else None,
+        error=error_of(run["error"]) if "error" in run else None,
+        usage=usage_of(run["usage"]) if run.get("usage") else None,
+        wait_reason=run.get("reason", "") if not state.is_final and not state.is_leased else "",
+        revision=int(run.get("revision", 0)),
+        spec_revision=int(run.get("spec_revision", 0)),
     )
 
 
@@ -105,6 +230,8 @@ def accepted(request: JobRequest, now_ms: int) -> Job:
         expire_ms=now_ms + request.ttl_ms if request.ttl_ms is not None else request.expire_ms,
         timeout_ms=request.timeout_ms,
         conversation_id=request.conversation_id,
+        batch_id=request.batch_id,
+        unique_key=request.unique_key,
         labels=request.labels,
         trace_id=request.trace_id,
     )
@@ -164,6 +291,17 @@ def error_of(data: str | bytes) -> JobError:
         body.get("attempt", 0),
         body.get("at", 0),
     )
+
+
+def usage_json(usage: Usage | None) -> bytes:
+    if usage is None:
+        return b""
+    return orjson.dumps({"cpu": usage.cpu_ms, "peak": usage.peak_bytes})
+
+
+def usage_of(data: str | bytes) -> Usage:
+    body: dict[str, Any] = orjson.loads(data)
+    return Usage(body.get("cpu"), body.get("peak"))
 
 
 def text_map(flat: Sequence[bytes]) -> dict[str, str]:

@@ -1,11 +1,12 @@
 """The operations on jobs that workers and services run. Each is one script; see its header in lua/."""
 
 from common.store.jobs.checkpoints import CHECKPOINT_BYTES, keep_checkpoint, read_checkpoint
+from common.store.jobs.explaining import Blocker, BlockerKind, Explanation, explain
 from common.store.jobs.leasing import (
     HELD,
     LOST,
-    MAX_LOST,
     STOP,
+    Ending,
     Fetched,
     Lease,
     fetch,
@@ -14,12 +15,24 @@ from common.store.jobs.leasing import (
     renew,
 )
 from common.store.jobs.logs import LoggedLine, LogPage, NewLine, append_log, read_log
-from common.store.jobs.operating import Verdict, cancel, retry
-from common.store.jobs.reading import Condition, Page, Snapshot, get, list_jobs
+from common.store.jobs.operating import Verdict, cancel, delete, retry, update
+from common.store.jobs.reading import (
+    AttemptRecord,
+    Condition,
+    Connective,
+    Page,
+    Snapshot,
+    attempts,
+    get,
+    list_jobs,
+)
 from common.store.jobs.submitting import (
     EXPECTED_RUN_MS,
     Accepted,
+    Draining,
+    Existing,
     Full,
+    Rejected,
     Repeated,
     Reused,
     Submitted,
@@ -31,10 +44,17 @@ __all__ = [
     "EXPECTED_RUN_MS",
     "HELD",
     "LOST",
-    "MAX_LOST",
     "STOP",
     "Accepted",
+    "AttemptRecord",
+    "Blocker",
+    "BlockerKind",
     "Condition",
+    "Connective",
+    "Draining",
+    "Ending",
+    "Existing",
+    "Explanation",
     "Fetched",
     "Full",
     "Lease",
@@ -42,13 +62,17 @@ __all__ = [
     "LoggedLine",
     "NewLine",
     "Page",
+    "Rejected",
     "Repeated",
     "Reused",
     "Snapshot",
     "Submitted",
     "Verdict",
     "append_log",
+    "attempts",
     "cancel",
+    "delete",
+    "explain",
     "fetch",
     "finish",
     "get",
@@ -60,4 +84,5 @@ __all__ = [
     "renew",
     "retry",
     "submit",
+    "update",
 ]

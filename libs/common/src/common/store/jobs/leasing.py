@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from common.job.ids import JobId
-from common.job.model import Content, Progress, RetryPolicy
+from common.job.model import DEFAULT_TENANT, Content, Progress, RetryPolicy, Usage
 from common.job.outcome import Cancelled, Fail, Outcome, Release, Retry, Succeed
 from common.job.states import JobState
 from common.store.jobs.arguments import now_argument
 from common.store.keys import QueueKeys
 from common.store.operation import Argument, Operation, script
-from common.store.record import error_json, progress_json, retry_of
-
-#: A job whose worker vanished this often is given up.
-MAX_LOST: Final = 3
+from common.store.record import error_json, progress_json, retry_of, usage_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +29,8 @@ class Lease:
     retry: RetryPolicy
     timeout_ms: int | None
     payload: bytes
+    #: It lost its workers before, and must have this one for itself.
+    alone: bool = False
 
     @property
     def member(self) -> str:
@@ -48,6 +47,10 @@ class Fetched:
     #: Until something waiting may become ready; None if nothing is due at a known time.
     wait_ms: int | None
     paused: bool
+    #: Jobs of the queue that one worker may run at once, as set for the queue; None: nothing is set.
+    worker_concurrency: int | None = None
+    #: A job that lost its workers waits for this worker to be free.
+    suspect_waits: bool = False
 
 
 def fetch(
@@ -58,32 +61,56 @@ def fetch(
     want: int,
     lease_ms: int,
     worker: str,
+    alone: bool = False,
     now_ms: int | None = None,
 ) -> Operation[Fetched]:
-    """Lease up to `want` jobs. A repeat of `number` by the same consumer gets the same jobs."""
+    """Lease up to `want` jobs. A repeat of `number` by the same consumer gets the same jobs.
+
+    Args:
+        alone: The worker runs nothing else; it may be given one job that must run so.
+    """
 
     def read(reply: list[Any]) -> Fetched:
-        wait_ms = int(reply[1])
+        wait_ms, each = int(reply[1]), int(reply[3])
         return Fetched(
-            [_lease(row) for row in reply[3:]], int(reply[0]), None if wait_ms < 0 else wait_ms, reply[2] == 1
+            [_lease(*reply[i : i + 5]) for i in range(5, len(reply), 5)],
+            int(reply[0]),
+            None if wait_ms < 0 else wait_ms,
+            reply[2] == 1,
+            None if each < 0 else each,
+            reply[4] == 1,
         )
 
-    arguments: list[Argument] = [now_argument(now_ms), consumer, number, want, lease_ms, MAX_LOST, worker]
+    arguments: list[Argument] = [
+        now_argument(now_ms),
+        consumer,
+        number,
+        want,
+        lease_ms,
+        "1" if alone else "",
+        worker,
+    ]
     return Operation(script("fetch"), keys.all(), arguments, read)
 
 
-def _lease(row: list[Any]) -> Lease:
-    job_id, attempt, tenant, spent, lost, most, backoff_min, backoff_max, timeout, payload = row
+def _lease(job_id: bytes, attempt: int | bytes, spent: bytes, lost: bytes, whole: bytes) -> Lease:
+    line, _, payload = whole.partition(b"\n")
+    head = line.decode().split("\t") + _NO_FIELDS
     return Lease(
         JobId(job_id.decode()),
         int(attempt),
-        tenant.decode(),
+        head[6] or DEFAULT_TENANT,
         int(spent),
-        int(lost),
-        retry_of(most.decode(), backoff_min.decode(), backoff_max.decode()),
-        int(timeout) if timeout else None,
+        abs(int(lost)),
+        retry_of(head[9], head[10], head[11]),
+        int(head[12]) if head[12] else None,
         payload,
+        lost.startswith(b"-"),
     )
+
+
+#: What a header leaves out at its end.
+_NO_FIELDS: Final = [""] * 8
 
 
 #: Replies of renew and progress.
@@ -120,13 +147,25 @@ def progress(
     return Operation(script("progress"), keys.all(), arguments, int)
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How one attempt ended, as it is committed."""
+
+    member: str
+    outcome: Outcome
+    usage: Usage | None = None
+    #: What the end causes elsewhere, see outbox.py; b"" for nothing.
+    outbox: bytes = b""
+
+
 def finish(
-    keys: QueueKeys, outcomes: Sequence[tuple[str, Outcome]], *, now_ms: int | None = None
+    keys: QueueKeys, outcomes: Sequence[tuple[str, Outcome] | Ending], *, now_ms: int | None = None
 ) -> Operation[list[JobState | None]]:
     """Commit outcomes by lease member. For each: the state it led to, or None if the lease was stale."""
     arguments: list[Argument] = [now_argument(now_ms)]
-    for member, outcome in outcomes:
-        arguments += (member, *_spelled(outcome))
+    for ended in outcomes:
+        ending = ended if isinstance(ended, Ending) else Ending(*ended)
+        arguments += (ending.member, *_spelled(ending.outcome), usage_json(ending.usage), ending.outbox)
 
     def read(reply: list[bytes]) -> list[JobState | None]:
         return [None if state == b"STALE" else JobState(state.decode()) for state in reply]
@@ -135,7 +174,7 @@ def finish(
 
 
 def _spelled(outcome: Outcome) -> tuple[Argument, ...]:
-    """Return outcome, delay, error, media type, result and payload as finish.lua takes them."""
+    """Return outcome, delay, error or reason, media type, result and payload as finish.lua takes them."""
     match outcome:
         case Succeed(result):
             content = result or Content("", b"")
@@ -144,7 +183,7 @@ def _spelled(outcome: Outcome) -> tuple[Argument, ...]:
             return ("fail", 0, error_json(error), "", "", "")
         case Retry(error, delay_ms, payload):
             return ("retry", delay_ms, error_json(error), "", "", payload or "")
-        case Release(delay_ms, _):
-            return ("release", delay_ms, "", "", "", "")
+        case Release(delay_ms, reason):
+            return ("release", delay_ms, reason, "", "", "")
         case Cancelled():
             return ("cancelled", 0, "", "", "", "")

@@ -1,7 +1,8 @@
-"""Cancel and retry: what an operator does with a job."""
+"""Cancel, retry, update, delete: what an operator does with a job."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from common.job.states import JobState
 from common.store.jobs.arguments import now_argument
 from common.store.keys import QueueKeys
 from common.store.operation import Argument, Operation, script
+from common.store.record import INDEX_SEPARATOR, PLACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,10 +19,15 @@ class Verdict:
 
     done: bool
     state: JobState | None
+    #: The job's revision, if that is why nothing was done.
+    revision: int | None = None
 
 
 def _verdict(reply: list[Any]) -> Verdict:
-    return Verdict(reply[0] == 1, JobState(reply[1].decode()) if reply[0] >= 0 else None)
+    code, detail = reply[0], reply[1].decode()
+    if code == -2:
+        return Verdict(False, None, int(detail))
+    return Verdict(code == 1, JobState(detail) if code >= 0 else None)
 
 
 def cancel(keys: QueueKeys, job_id: str, *, tenant: str, now_ms: int | None = None) -> Operation[Verdict]:
@@ -29,6 +36,44 @@ def cancel(keys: QueueKeys, job_id: str, *, tenant: str, now_ms: int | None = No
     return Operation(script("cancel"), keys.all(), arguments, _verdict)
 
 
-def retry(keys: QueueKeys, job_id: str, *, tenant: str, now_ms: int | None = None) -> Operation[Verdict]:
-    """Start a FAILED, CANCELLED or EXPIRED job anew."""
-    return Operation(script("retry"), keys.all(), [now_argument(now_ms), job_id, tenant], _verdict)
+def retry(
+    keys: QueueKeys, job_id: str, *, tenant: str, payload: bytes = b"", now_ms: int | None = None
+) -> Operation[Verdict]:
+    """Start a FAILED, CANCELLED or EXPIRED job anew; a `payload` replaces the old one, which is kept."""
+    return Operation(script("retry"), keys.all(), [now_argument(now_ms), job_id, tenant, payload], _verdict)
+
+
+def update(
+    keys: QueueKeys,
+    job_id: str,
+    changes: Mapping[str, str],
+    *,
+    tenant: str,
+    index: Sequence[str] | None = None,
+    revision: int | None = None,
+    now_ms: int | None = None,
+) -> Operation[Verdict]:
+    """Change header fields (record.HEADER) of a job that waits.
+
+    Args:
+        changes: By field, as spelled in a header. "score" is the latest start for a deadline (ms) or "", and
+            "schedule" the time (ms) from which it may run.
+        index: Names of the job's indexes from now on; None leaves them.
+        revision: That the job must have; the verdict names its own if it has another.
+    """
+    names = "=" if index is None else INDEX_SEPARATOR.join(index)
+    arguments: list[Argument] = [
+        now_argument(now_ms),
+        job_id,
+        tenant,
+        "" if revision is None else revision,
+        names,
+    ]
+    for field, value in changes.items():
+        arguments += (PLACES[field], value)
+    return Operation(script("update"), keys.all(), arguments, _verdict)
+
+
+def delete(keys: QueueKeys, job_id: str, *, tenant: str) -> Operation[Verdict]:
+    """Remove a final job and all that is kept of it; the verdict's state is the one that it was in."""
+    return Operation(script("delete"), keys.all(), [job_id, tenant], _verdict)

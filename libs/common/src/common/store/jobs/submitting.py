@@ -11,7 +11,7 @@ from common.job.model import JobRequest
 from common.store.jobs.arguments import blank_or, now_argument
 from common.store.keys import QueueKeys
 from common.store.operation import Argument, Operation, script
-from common.store.record import fields_of
+from common.store.record import INDEX_SEPARATOR, header_rest, index_names, labels_json
 
 #: How long a request id is remembered (ms).
 REQUEST_TTL_MS: Final = 86_400_000
@@ -48,16 +48,41 @@ class Full:
     depth: int
 
 
-Submitted = Accepted | Repeated | Reused | Full
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """A job with the same unique key has not ended, and stands for this one."""
+
+    job_id: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A job with the same unique key has not ended, and this one is refused."""
+
+    job_id: JobId
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """The queue takes nothing new."""
+
+
+Submitted = Accepted | Repeated | Reused | Full | Existing | Rejected | Draining
 
 
 def submit(
-    keys: QueueKeys, requests: Sequence[JobRequest], *, now_ms: int | None = None
+    keys: QueueKeys,
+    requests: Sequence[JobRequest],
+    *,
+    now_ms: int | None = None,
 ) -> Operation[list[Submitted]]:
-    """Accept jobs of one queue, each by itself; safe to repeat, as the ids are the caller's."""
-    arguments: list[Argument] = [now_argument(now_ms), REQUEST_TTL_MS]
+    """Accept jobs of one queue, each by itself; safe to repeat, as the ids are the caller's.
+
+    Raises:
+        InvalidField: A request cannot be spelled as a record.
+    """
+    arguments: list[Argument] = [now_argument(now_ms), REQUEST_TTL_MS, keys.cancel_channel]
     for request in requests:
-        fields = fields_of(request)
         latest_ms = None if request.deadline_ms is None else request.deadline_ms - EXPECTED_RUN_MS
         arguments += (
             request.job_id,
@@ -70,9 +95,12 @@ def submit(
             blank_or(request.ttl_ms),
             request.request_id,
             request.request_digest,
+            request.unique_key,
+            request.duplicate_policy.value,
+            header_rest(request),
+            INDEX_SEPARATOR.join(index_names(request)),
+            labels_json(request.labels),
             request.payload,
-            len(fields),
-            *fields,
         )
 
     def read(reply: list[Any]) -> list[Submitted]:
@@ -88,7 +116,13 @@ def _submitted(code: int, job_id: JobId, now_ms: int) -> Submitted:
             return Accepted(job_id, now_ms)
         case 2:
             return Repeated(job_id)
+        case 3:
+            return Existing(job_id)
         case -1:
             return Reused(job_id)
-        case _:
+        case -2:
             return Full(int(job_id))
+        case -3:
+            return Rejected(job_id)
+        case _:
+            return Draining()

@@ -5,18 +5,23 @@
 --   KEYS     those of QueueKeys.all()
 --   ARGV[1]  most jobs to remove
 --
--- Output: jobs that are left
+-- Output: 1 if jobs are left, else 0
 -- @include queue
+-- @include record
+-- @include ready
 
-for _, id in ipairs(redis.call('ZRANGE', JOBS, '-', '+', 'BYLEX', 'LIMIT', 0, ARGV[1])) do
-  local f = redis.call('HMGET', job_key(id), 'state', 'tenant', 'attempt')
-  if f[2] then forget_ready(id, f[2]) end
-  redis.call('ZREM', SCHEDULED, id)
-  redis.call('ZREM', RETRYING, id)
-  redis.call('ZREM', LEASES, id .. '/' .. (f[3] or '0'))
-  redis.call('SREM', CANCELLING, id .. '/' .. (f[3] or '0'))
-  if f[1] then redis.call('ZREM', PREFIX .. 'done:' .. f[1], id) end
-  delete_job(id)
+local left = tonumber(ARGV[1])
+for _, tenant in ipairs(redis.call('SMEMBERS', EVERYONE)) do
+  for _, id in ipairs(redis.call('ZRANGE', jobs_key(tenant), '-', '+', 'BYLEX', 'LIMIT', 0, left)) do
+    local f = redis.call('HMGET', run_key(id), 'state', 'attempt')
+    unqueue(id, tenant)
+    local member = id .. '/' .. (f[2] or '0')
+    if redis.call('ZREM', LEASES, member) == 1 then note_leased(tenant, -1) end
+    redis.call('SREM', CANCELLING, member)
+    if f[1] then redis.call('ZREM', PREFIX .. 'done:' .. f[1], id) end
+    delete_job(id)
+    left = left - 1
+  end
 end
-for field, by in pairs(gauges) do redis.call('HINCRBY', COUNTERS, field, by) end
-return redis.call('ZCARD', JOBS)
+commit(0)
+return redis.call('SCARD', EVERYONE) > 0 and 1 or 0

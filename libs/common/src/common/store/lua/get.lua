@@ -4,18 +4,26 @@
 -- Input:
 --   KEYS     those of QueueKeys.all()
 --   ARGV[1]  id
---   ARGV[2]  '1' to read payload, result and parts too
+--   ARGV[2]  '1' to read message, result and parts too
 --
--- Output: id of the stream's last entry ('0-0': none), the record (empty: no such job), payload,
--- result, parts; the last four as flat lists of fields and values.
+-- Output: id of the stream's last entry ('0-0': none), the header ('': no such job), the run record, message,
+-- result, parts; the run record and the last two as flat lists of fields and values.
 -- @include queue
+-- @include record
 
 local id = ARGV[1]
 local last = redis.call('XREVRANGE', EVENTS, '+', '-', 'COUNT', 1)
-local reply = {last[1] and last[1][1] or '0-0', redis.call('HGETALL', job_key(id)), '', {}, {}}
-if ARGV[2] == '1' then
-  reply[3] = redis.call('GET', PREFIX .. 'payload:' .. id) or ''
-  reply[4] = redis.call('HGETALL', PREFIX .. 'result:' .. id)
-  reply[5] = redis.call('HGETALL', PREFIX .. 'parts:' .. id)
+local reply = {last[1] and last[1][1] or '0-0', '', {}, '', {}, {}}
+if ARGV[2] ~= '1' then
+  reply[2] = header_line(id) or ''
+  if reply[2] ~= '' then reply[3] = redis.call('HGETALL', run_key(id)) end
+  return reply
 end
+local whole = redis.call('GET', job_key(id))
+if not whole then return reply end
+local cut = string.find(whole, '\n', 1, true)
+reply[2], reply[4] = string.sub(whole, 1, cut - 1), string.sub(whole, cut + 1)
+reply[3] = redis.call('HGETALL', run_key(id))
+reply[5] = redis.call('HGETALL', PREFIX .. 'result:' .. id)
+reply[6] = redis.call('HGETALL', PREFIX .. 'parts:' .. id)
 return reply

@@ -15,22 +15,24 @@
 --   2  recorded, and the job is asked to stop
 --   0  stale: another attempt holds the job, or it is final
 -- @include queue
+-- @include record
 
 local member = ARGV[2]
 if not redis.call('ZSCORE', LEASES, member) then return 0 end
 local now = clock(ARGV[1])
 local id, attempt = split_member(member)
-redis.call('HSET', job_key(id), 'updated', ms(now))
+local tenant = redis.call('HGET', run_key(id), 'tenant') or DEFAULT_TENANT
+redis.call('HSET', run_key(id), 'updated', ms(now))
+redis.call('HINCRBY', run_key(id), 'revision', 1)
 if ARGV[3] ~= '' then
-  redis.call('HSET', job_key(id), 'progress', ARGV[3])
-  emit('P', id, now, attempt, ARGV[3])
+  redis.call('HSET', run_key(id), 'progress', ARGV[3])
+  emit('P', id, now, attempt, ARGV[3], shown(tenant))
 end
-redis.call('HINCRBY', job_key(id), 'revision', 1)
 commit(now)
 if ARGV[4] ~= '' then
   redis.call('HSET', PREFIX .. 'parts:' .. id, ARGV[4],
     table.concat({attempt, ms(now), ARGV[5]}, '\t') .. '\n' .. ARGV[6])
   -- A part is an entry of its own, so that its bytes need no escaping.
-  append_events(table.concat({'R', id, ms(now), attempt, ARGV[4], ARGV[5]}, '\t'), ARGV[6])
+  append_events(table.concat({'R', id, ms(now), attempt, ARGV[4], ARGV[5], shown(tenant)}, '\t'), ARGV[6])
 end
 return redis.call('SISMEMBER', CANCELLING, member) == 1 and 2 or 1

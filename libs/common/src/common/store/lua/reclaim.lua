@@ -1,40 +1,107 @@
--- What comes back to the ready jobs by itself: those whose time has come, and those whose lease ran out.
-local LOST = '{"class":"WORKER_LOST","reason":"WORKER_LOST","message":"its worker vanished too often",'
+-- What comes back by itself: jobs whose time has come, leases that ran out, jobs that were not started in time.
+local LOST = '{"class":"WORKER_LOST","reason":"WORKER_LOST","message":"its worker vanished each time it ran alone",'
   .. '"suggestion":"look at the memory limit and the last log lines of the workers","attempt":%d,"at":%.0f}'
+-- From this loss on a job is suspect: it runs alone in its worker, after a pause that grows (ms).
+local SUSPECT_AFTER, SUSPECT_PAUSE_MS, SUSPECT_PAUSE_MAX_MS = 2, 1000, 300000
+-- So many losses while alone, and it is given up.
+local LOST_ALONE_MAX = 2
+-- The most of each kind in one call.
+local RECLAIM_MAX = 100
 
--- Makes jobs ready whose time has come.
-local function promote(waiting, now)
-  for _, id in ipairs(redis.call('ZRANGE', waiting, '-inf', ms(now), 'BYSCORE', 'LIMIT', 0, 100)) do
+-- Makes jobs ready whose time has come, at most `most`.
+local function promote(waiting, now, most)
+  for _, id in ipairs(redis.call('ZRANGE', waiting, '-inf', ms(now), 'BYSCORE', 'LIMIT', 0, most)) do
     redis.call('ZREM', waiting, id)
-    local f = redis.call('HMGET', job_key(id), 'state', 'tenant', 'score', 'attempt')
+    local fields = header_of(id)
     -- An id without a record, as after a hand-made deletion, must not stop the queue.
-    if f[1] then
-      redis.call('HSET', job_key(id), 'state', 'PENDING', 'ready', ms(now), 'updated', ms(now))
-      redis.call('HDEL', job_key(id), 'run_at')
-      redis.call('HINCRBY', job_key(id), 'revision', 1)
-      make_ready(id, f[2], f[3])
-      if f[1] ~= 'PENDING' then emit_state(id, now, f[4] or 0, 'PENDING') end
+    if fields then
+      local f = redis.call('HMGET', run_key(id), 'state', 'attempt')
+      redis.call('HSET', run_key(id), 'state', 'PENDING', 'ready', ms(now))
+      redis.call('HDEL', run_key(id), 'run_at', 'reason')
+      make_ready(id, fields[H.tenant], fields[H.score])
+      if waiting == RETRYING then count('repeated') end
+      if f[1] ~= 'PENDING' then emit_state(id, fields[H.tenant], now, f[2] or 0, 'PENDING') end
     end
   end
 end
 
+-- Promotes retries as far as the budget goes; returns when to look again if it binds, else nil.
+local function promote_retries(now)
+  local due = redis.call('ZCOUNT', RETRYING, '-inf', ms(now))
+  if due == 0 then return nil end
+  local left = retry_budget(now)
+  if left > 0 then promote(RETRYING, now, math.min(left, RECLAIM_MAX)) end
+  return due > left and (math.floor(now / 60000) + 1) * 60000 or nil
+end
+
+-- Gives up a job, or lets it wait for its next run, after its lease ran out.
+local function lose(id, fields, now, attempt)
+  local tenant = fields[H.tenant]
+  local lost = redis.call('HINCRBY', run_key(id), 'lost', 1)
+  local alone = 0
+  if redis.call('HGET', run_key(id), 'alone') == '1' then
+    alone = redis.call('HINCRBY', run_key(id), 'lost_alone', 1)
+  end
+  if alone >= LOST_ALONE_MAX then
+    finalise(id, tenant, 'FAILED', now, attempt, string.format(LOST, attempt, now))
+    redis.call('HSET', run_key(id), 'class', 'WORKER_LOST', 'cause', 'WORKER_LOST')
+    return
+  end
+  keep_attempt(id, now, 'LOST')
+  watch_expiry(id, fields)
+  redis.call('HSET', run_key(id), 'state', 'PENDING', 'ready', ms(now))
+  if lost < SUSPECT_AFTER then
+    make_ready(id, tenant, fields[H.score])
+  else
+    local due = now + math.min(SUSPECT_PAUSE_MAX_MS, SUSPECT_PAUSE_MS * 2 ^ math.min(lost - SUSPECT_AFTER, 20))
+    redis.call('HSET', run_key(id), 'run_at', ms(due), 'reason', 'SUSPECT')
+    redis.call('ZADD', SUSPECTS, ms(due), id)
+  end
+  emit_state(id, tenant, now, attempt, 'PENDING')
+end
+
 -- Takes back a lease that ran out: its worker is gone, or was silent for too long.
-local function take_back(member, now, max_lost)
+local function take_back(member, now)
   local id, attempt = split_member(member)
   redis.call('ZREM', LEASES, member)
   local cancelled = redis.call('SREM', CANCELLING, member) == 1
-  if redis.call('EXISTS', job_key(id)) == 0 then return end
-  local lost = redis.call('HINCRBY', job_key(id), 'lost', 1)
+  local fields = header_of(id)
+  if not fields then return end
+  local tenant = fields[H.tenant]
+  note_leased(tenant, -1)
+  release_tenant(tenant)
   count('lost')
   if cancelled then
-    finalise(id, 'CANCELLED', now, attempt)
-  elseif lost >= max_lost then
-    finalise(id, 'FAILED', now, attempt, string.format(LOST, attempt, now))
+    redis.call('HINCRBY', run_key(id), 'lost', 1)
+    finalise(id, tenant, 'CANCELLED', now, attempt)
   else
-    local f = redis.call('HMGET', job_key(id), 'tenant', 'score')
-    redis.call('HSET', job_key(id), 'state', 'PENDING', 'ready', ms(now), 'updated', ms(now))
-    redis.call('HINCRBY', job_key(id), 'revision', 1)
-    make_ready(id, f[1], f[2])
-    emit_state(id, now, attempt, 'PENDING')
+    lose(id, fields, now, attempt)
   end
+end
+
+-- Ends a job that still waits although its expire time has passed.
+local function expire_waiting(id, now)
+  redis.call('ZREM', EXPIRING, id)
+  local fields = header_of(id)
+  if not fields then return end
+  local f = redis.call('HMGET', run_key(id), 'state', 'attempt')
+  local state = f[1] or first_state(fields)
+  if state == 'PENDING' or state == 'SCHEDULED' or state == 'RETRYING' then
+    unqueue(id, fields[H.tenant])
+    finalise(id, fields[H.tenant], 'EXPIRED', now, f[2] or 0)
+  end
+end
+
+-- Does all of it, and returns when the retry budget lets more through, or nil.
+local function reclaim(now)
+  for _, id in ipairs(redis.call('ZRANGE', EXPIRING, '-inf', ms(now), 'BYSCORE', 'LIMIT', 0, RECLAIM_MAX)) do
+    expire_waiting(id, now)
+  end
+  promote(SCHEDULED, now, RECLAIM_MAX)
+  local later = promote_retries(now)
+  for _, member in ipairs(redis.call('ZRANGE', LEASES, '-inf', ms(now), 'BYSCORE', 'LIMIT', 0, RECLAIM_MAX)) do
+    take_back(member, now)
+  end
+  release_held(now)
+  return later
 end

@@ -1,33 +1,53 @@
 #!lua
--- Start a FAILED, CANCELLED or EXPIRED job anew, with fresh attempts.
+-- Start a FAILED, CANCELLED or EXPIRED job anew, with fresh attempts, and perhaps with another spec.
 --
 -- Input:
 --   KEYS     those of QueueKeys.all()
 --   ARGV[1]  now (ms), or '' for the server's clock
 --   ARGV[2]  id
 --   ARGV[3]  tenant of the caller
+--   ARGV[4]  payload that takes the place of the old one, which is kept; or ''
 --
 -- Output: a code and the state the job is in now:
 --    1  it is PENDING again
 --    0  its state does not allow it
 --   -1  there is no such job of this tenant
 -- @include queue
+-- @include record
+-- @include ready
+
+-- Old specs that are kept with a job.
+local SPECS_KEPT = 10
 
 local id = ARGV[2]
-local key = job_key(id)
-local f = redis.call('HMGET', key, 'state', 'tenant', 'attempt', 'priority')
-local state, tenant = f[1], f[2]
-if not state or tenant ~= ARGV[3] then return {-1, ''} end
+local key = run_key(id)
+local fields = header_of(id)
+if not fields or fields[H.tenant] ~= ARGV[3] then return {-1, ''} end
+local f = redis.call('HMGET', key, 'state', 'attempt', 'error', 'usage')
+local state, tenant = f[1] or first_state(fields), fields[H.tenant]
 if state ~= 'FAILED' and state ~= 'CANCELLED' and state ~= 'EXPIRED' then return {0, state} end
 local now = clock(ARGV[1])
+if f[2] and f[2] ~= '0' then keep_attempt(id, now, state, f[3], f[4]) end
 redis.call('ZREM', PREFIX .. 'done:' .. state, id)
-redis.call('HDEL', key, 'ended', 'expire', 'spent', 'lost', 'progress', 'run_at')
-local score = ms(now + ALLOWANCE_MS[f[4]])
-redis.call('HSET', key, 'state', 'PENDING', 'ready', ms(now), 'updated', ms(now), 'score', score)
+redis.call('ZREM', index_key(tenant, 's=' .. state), id)
+if ARGV[4] ~= '' then
+  local whole = redis.call('GET', job_key(id))
+  local cut = string.find(whole, '\n', 1, true)
+  redis.call('RPUSH', PREFIX .. 'specs:' .. id, string.sub(whole, cut + 1))
+  redis.call('LTRIM', PREFIX .. 'specs:' .. id, -SPECS_KEPT, -1)
+  redis.call('SET', job_key(id), string.sub(whole, 1, cut) .. ARGV[4])
+  redis.call('HINCRBY', key, 'spec_revision', 1)
+end
+fields[H.expire] = ''
+fields[H.score] = ms(now + ALLOWANCE_MS[fields[H.priority]])
+set_header(id, fields)
+redis.call('HDEL', key, 'ended', 'spent', 'lost', 'lost_alone', 'alone', 'progress', 'run_at', 'reason', 'class',
+  'cause', 'usage')
+redis.call('HSET', key, 'state', 'PENDING', 'ready', ms(now), 'updated', ms(now))
 redis.call('HINCRBY', key, 'revision', 1)
-make_ready(id, tenant, score)
+make_ready(id, tenant, fields[H.score])
 ring(1)
 count('resubmitted')
-emit_state(id, now, f[3] or 0, 'PENDING')
+emit_state(id, tenant, now, f[2] or 0, 'PENDING')
 commit(now)
 return {1, 'PENDING'}

@@ -1,0 +1,69 @@
+"""What an operator sets for a queue: how much may run, how fast, how many may wait, and for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """At most `count` starts in any `period_ms` (ms): any, not only those that begin at full minutes."""
+
+    count: int
+    period_ms: int
+
+    def __str__(self) -> str:
+        return f"{self.count}/{self.period_ms}"
+
+
+@dataclass(frozen=True, slots=True)
+class TenantLimits:
+    """One tenant's share of a queue."""
+
+    #: Twice the weight is twice the share while tenants compete.
+    weight: float = 1.0
+    #: The most jobs of the tenant at once, over all workers; None: no limit of its own.
+    concurrency: int | None = None
+    window: Window | None = None
+
+    def __str__(self) -> str:
+        most = "" if self.concurrency is None else self.concurrency
+        return f"{self.weight:g}|{most}|{self.window or ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ramp:
+    """After a resume the queue's jobs at once grow from one to `slots` in `length_ms`."""
+
+    from_ms: int
+    length_ms: int
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSettings:
+    """The settings of one queue. None: no limit."""
+
+    paused: bool = False
+    #: When a paused queue goes on by itself.
+    resume_at_ms: int | None = None
+    #: It takes no new jobs; those that are there run.
+    draining: bool = False
+    #: Jobs at once, over all workers.
+    concurrency: int | None = None
+    #: Jobs at once in one worker; None: the worker's own setting.
+    worker_concurrency: int | None = None
+    window: Window | None = None
+    #: Jobs that may wait.
+    depth: int | None = None
+    #: Labels that jobs can be found by without a scan.
+    indexed_labels: tuple[str, ...] = ()
+    tenants: Mapping[str, TenantLimits] = field(default_factory=lambda: MappingProxyType({}))
+    ramp: Ramp | None = None
+    #: Retries that may start in two minutes, as a share of first attempts, and the least; None: the defaults.
+    retry_share: float | None = None
+    retry_least: int | None = None
+    #: Grows with every change.
+    revision: int = 0

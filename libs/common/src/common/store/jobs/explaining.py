@@ -1,0 +1,101 @@
+"""Explain: what keeps a job from running, from the same facts that fetch obeys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from common.job.priority import Priority
+from common.job.states import JobState
+from common.store.jobs.arguments import now_argument
+from common.store.keys import QueueKeys
+from common.store.operation import Argument, Operation, script
+
+
+class BlockerKind(StrEnum):
+    """What a waiting job waits for."""
+
+    #: Its own time: `value` is how long yet (ms).
+    RUN_TIME = "RUN_TIME"
+    BACKOFF = "BACKOFF"
+    #: It was released until later; the detail says why.
+    SNOOZED = "SNOOZED"
+    #: It lost its workers `value` times: it waits to run alone.
+    SUSPECT = "SUSPECT"
+    #: The fleet's retries of this minute and the last are used up.
+    RETRY_BUDGET = "RETRY_BUDGET"
+    PAUSED = "PAUSED"
+    #: Jobs at once, over all workers.
+    CONCURRENCY = "CONCURRENCY"
+    #: Jobs at once, while the queue resumes little by little.
+    RAMP = "RAMP"
+    #: Starts in a period.
+    WINDOW = "WINDOW"
+    TENANT_CONCURRENCY = "TENANT_CONCURRENCY"
+    TENANT_WINDOW = "TENANT_WINDOW"
+    #: Other tenants are before its own: `value` of them.
+    TENANT_SHARE = "TENANT_SHARE"
+    #: Jobs of its own tenant are before it: `value` of them.
+    AHEAD_IN_QUEUE = "AHEAD_IN_QUEUE"
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """One thing that must change before the job runs."""
+
+    kind: BlockerKind
+    #: What is measured, and its limit; None where there is nothing to measure.
+    value: float | None
+    limit: float | None
+    #: When it may clear (ms); None if that hangs on a job's end or on an operator.
+    clears_ms: int | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A job's wait at one moment. A job that waits for a free worker only has no blockers."""
+
+    state: JobState
+    now_ms: int
+    #: Jobs of its tenant that go before it.
+    ahead: int
+    #: Ready jobs of the whole queue.
+    ready: int
+    priority: Priority
+    #: In the order in which they bind.
+    blockers: tuple[Blocker, ...]
+
+
+def explain(
+    keys: QueueKeys, job_id: str, *, tenant: str, now_ms: int | None = None
+) -> Operation[Explanation | None]:
+    """Evaluate live what a job waits for; None if there is no such job of the tenant."""
+
+    def read(reply: Any) -> Explanation | None:
+        if not reply:
+            return None
+        told = [str(item) if isinstance(item, int) else item.decode() for item in reply]
+        state, now, ahead, ready, priority, *rest = told
+        rows = [rest[i : i + 5] for i in range(0, len(rest), 5)]
+        return Explanation(
+            JobState(state),
+            int(now),
+            int(ahead),
+            int(ready),
+            Priority(priority),
+            tuple(
+                Blocker(
+                    BlockerKind(kind),
+                    float(value) if value else None,
+                    float(limit) if limit else None,
+                    int(clears) if clears else None,
+                    detail,
+                )
+                for kind, value, limit, clears, detail in rows
+            ),
+        )
+
+    arguments: list[Argument] = [now_argument(now_ms), job_id, tenant]
+    return Operation(script("explain"), keys.all(), arguments, read)

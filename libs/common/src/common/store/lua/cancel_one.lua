@@ -1,0 +1,21 @@
+-- Cancels one job, for every script that does.
+local FINAL = {SUCCEEDED = true, FAILED = true, CANCELLED = true, EXPIRED = true}
+
+-- Stops a job at once if it waits; asks its worker if it runs. Returns the state that it is in now.
+local function cancel_one(id, fields, now, channel)
+  local f = redis.call('HMGET', run_key(id), 'state', 'attempt')
+  local state, attempt = f[1] or first_state(fields), f[2] or '0'
+  if FINAL[state] or state == 'CANCELLING' then return state end
+  redis.call('HINCRBY', run_key(id), 'revision', 1)
+  if state == 'RUNNING' then
+    local member = id .. '/' .. attempt
+    redis.call('HSET', run_key(id), 'state', 'CANCELLING', 'updated', ms(now))
+    redis.call('SADD', CANCELLING, member)
+    redis.call('PUBLISH', channel, member)
+    emit_state(id, fields[H.tenant], now, attempt, 'CANCELLING')
+    return 'CANCELLING'
+  end
+  unqueue(id, fields[H.tenant])
+  finalise(id, fields[H.tenant], 'CANCELLED', now, attempt)
+  return 'CANCELLED'
+end

@@ -1,0 +1,26 @@
+#!lua flags=allow-oom
+-- Remove a final job and all that is kept of it.
+--
+-- Input:
+--   KEYS     those of QueueKeys.all()
+--   ARGV[1]  id
+--   ARGV[2]  tenant of the caller
+--
+-- Output: a code and the state the job was in:
+--    1  removed
+--    0  it is not final
+--   -1  there is no such job of this tenant
+-- @include queue
+-- @include record
+-- @include ready
+
+local id = ARGV[1]
+local fields = header_of(id)
+if not fields or fields[H.tenant] ~= ARGV[2] then return {-1, ''} end
+local state = redis.call('HGET', run_key(id), 'state') or first_state(fields)
+local done = PREFIX .. 'done:' .. state
+if redis.call('ZREM', done, id) == 0 then return {0, state} end
+unqueue(id, fields[H.tenant])
+delete_job(id)
+commit(clock(''))
+return {1, state}

@@ -1,0 +1,56 @@
+#!lua flags=no-writes
+-- Say what keeps a job from running, from the same facts that fetch obeys.
+--
+-- Input:
+--   KEYS     those of QueueKeys.all()
+--   ARGV[1]  now (ms), or '' for the server's clock
+--   ARGV[2]  id
+--   ARGV[3]  tenant of the caller
+--
+-- Output: '' if there is no such job of this tenant; else its state, now (ms), jobs of its tenant before it,
+-- jobs of the whole queue that wait, its priority, then five values for each blocker, in the order in which they
+-- bind: kind, value, limit, when it clears (ms) or '', detail.
+-- @include queue
+-- @include record
+-- @include retry_budget
+-- @include gates
+
+local id, tenant = ARGV[2], ARGV[3]
+local fields = header_of(id)
+if not fields or fields[H.tenant] ~= tenant then return '' end
+local now = clock_read(ARGV[1])
+local f = redis.call('HMGET', run_key(id), 'state', 'run_at', 'reason', 'lost', 'error')
+local state = f[1] or first_state(fields)
+local rank = redis.call('ZRANK', PREFIX .. 'ready:' .. tenant, id)
+local reply = {state, ms(now), rank or 0, redis.call('HGET', COUNTERS, 'ready') or '0', fields[H.priority]}
+if state ~= 'PENDING' and state ~= 'SCHEDULED' and state ~= 'RETRYING' then return reply end
+
+local function block(kind, value, limit, clears, detail)
+  for _, item in ipairs({kind, value and tostring(value) or '', limit and tostring(limit) or '',
+    clears and ms(clears) or '', detail or ''}) do reply[#reply + 1] = item end
+end
+
+local run_at = tonumber(f[2] or fields[H.schedule]) or 0
+if not rank and run_at > now then
+  local kind = state == 'RETRYING' and 'BACKOFF' or state == 'SCHEDULED' and 'RUN_TIME'
+    or f[3] == 'SUSPECT' and 'SUSPECT' or 'SNOOZED'
+  block(kind, run_at - now, nil, run_at, f[3])
+elseif f[3] == 'SUSPECT' and not rank then
+  block('SUSPECT', tonumber(f[4] or 0), nil, nil, 'waits for a worker that runs nothing else')
+elseif state == 'RETRYING' then
+  local left, spent, limit = retry_budget(now)
+  if left <= 0 then block('RETRY_BUDGET', spent, limit, (math.floor(now / 60000) + 1) * 60000) end
+end
+for _, gate in ipairs(queue_gates(now)) do
+  if gate[2] <= 0 then block(gate[1], gate[3], gate[4], gate[5]) end
+end
+local _, _, own = tenant_limits(tenant, now)
+for _, gate in ipairs(own) do
+  if gate[2] <= 0 then block(gate[1], gate[3], gate[4], gate[5]) end
+end
+local first = redis.call('ZRANGE', TENANTS, 0, 0)[1]
+if rank and first and first ~= tenant and redis.call('ZSCORE', TENANTS, tenant) then
+  block('TENANT_SHARE', redis.call('ZRANK', TENANTS, tenant), nil, nil, 'other tenants have their turn first')
+end
+if rank and rank > 0 then block('AHEAD_IN_QUEUE', rank, nil, nil) end
+return reply

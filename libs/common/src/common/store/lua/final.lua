@@ -1,0 +1,47 @@
+-- How jobs end, and how long they are kept after that.
+
+-- At least this many final jobs are kept, and at least this long (ms), by state.
+local KEPT = {SUCCEEDED = 100, FAILED = 50, CANCELLED = 50, EXPIRED = 50}
+local KEPT_MS = {SUCCEEDED = 86400000, FAILED = 604800000, CANCELLED = 86400000, EXPIRED = 86400000}
+-- Lists of these states have an index of their own; most jobs succeed, and are found without.
+local LISTED = {FAILED = true, CANCELLED = true, EXPIRED = true}
+
+-- Removes up to `most` final jobs that are more than are kept, and were final before `before` (ms). Members of
+-- a batch stay for as long as it does. Returns how many went.
+local function trim(state, before, most)
+  local done = PREFIX .. 'done:' .. state
+  local surplus = redis.call('ZCARD', done) - KEPT[state]
+  if surplus <= 0 then return 0 end
+  local old = redis.call('ZRANGE', done, '-inf', ms(before), 'BYSCORE', 'LIMIT', 0, math.min(surplus, most))
+  for _, id in ipairs(old) do
+    redis.call('ZREM', done, id)
+    delete_job(id)
+  end
+  return #old
+end
+
+-- Makes a job final, but for its entry among the final ones, which is written once for the whole call.
+local done = {}
+local function note_done(id, tenant, state, now, attempt, error_json)
+  local entries = done[state] or {}
+  done[state] = entries
+  entries[#entries + 1] = ms(now)
+  entries[#entries + 1] = id
+  if LISTED[state] then redis.call('ZADD', index_key(tenant, 's=' .. state), 0, id) end
+  count(string.lower(state))
+  emit_state(id, tenant, now, attempt, state, error_json)
+end
+
+local function finalise(id, tenant, state, now, attempt, error_json)
+  redis.call('HSET', run_key(id), 'state', state, 'ended', ms(now), 'attempt', attempt)
+  redis.call('HDEL', run_key(id), 'run_at')
+  if error_json and error_json ~= '' then redis.call('HSET', run_key(id), 'error', error_json) end
+  note_done(id, tenant, state, now, attempt, error_json)
+end
+
+before_commit[#before_commit + 1] = function(now)
+  for state, entries in pairs(done) do
+    in_slices('ZADD', PREFIX .. 'done:' .. state, entries)
+    trim(state, now - KEPT_MS[state], 8 + #entries)
+  end
+end

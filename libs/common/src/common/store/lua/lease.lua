@@ -1,0 +1,69 @@
+-- What a fetch does around taking jobs: leases, its repeat, suspects, and why nothing could start.
+
+local function lease(members, now, lease_ms, fetched, number)
+  local leases = {}
+  for _, member in ipairs(members) do
+    leases[#leases + 1] = ms(now + lease_ms)
+    leases[#leases + 1] = member
+  end
+  in_slices('ZADD', LEASES, leases)
+  local window = redis.call('HGET', CONFIG, 'window')
+  if window then note_starts(STARTS, window, members, now) end
+  redis.call('SET', fetched, number .. ' ' .. table.concat(members, ' '), 'PX', lease_ms)
+end
+
+local function repeat_fetch(reply, last)
+  for member in string.gmatch(string.match(last, ' (.*)$'), '[^ ]+') do
+    if redis.call('ZSCORE', LEASES, member) then
+      local id, attempt = split_member(member)
+      local f = redis.call('HMGET', run_key(id), 'spent', 'lost', 'alone')
+      local row = {id, attempt, f[1] or '0', (f[3] and '-' or '') .. (f[2] or '0'), redis.call('GET', job_key(id)) or ''}
+      for _, value in ipairs(row) do reply[#reply + 1] = value end
+    end
+  end
+end
+
+local TURN = PREFIX .. 'suspect_turn'
+
+-- Starts the suspect that has waited longest, on a worker that runs nothing else.
+local function take_suspect(reply, members, now, worker)
+  local due = redis.call('ZRANGE', SUSPECTS, '-inf', ms(now), 'BYSCORE', 'LIMIT', 0, 1)
+  if not due[1] then return end
+  redis.call('ZREM', SUSPECTS, due[1])
+  if redis.call('GET', TURN) == worker then redis.call('DEL', TURN) end
+  start(due[1], reply, members, now, worker, true)
+end
+
+-- Returns 1 if a suspect is due and this worker is the one that should become free for it.
+local function suspect_waits(now, worker, lease_ms)
+  if redis.call('ZCOUNT', SUSPECTS, '-inf', ms(now)) == 0 then return 0 end
+  local turn = redis.call('GET', TURN)
+  if turn and turn ~= worker then return 0 end
+  redis.call('SET', TURN, worker, 'PX', lease_ms)
+  return 1
+end
+
+-- Writes why ready jobs were passed over, or that none was; only when that changed.
+local function note_reason(gate, now)
+  local told = gate and table.concat({gate[1], ms(gate[3]), ms(gate[4]), gate[5] and ms(gate[5]) or ''}, '\t') or ''
+  local before = redis.call('HGET', CONFIG, 'passed_over')
+  if told == '' then
+    if before then redis.call('HDEL', CONFIG, 'passed_over', 'passed_over_at') end
+  elseif before ~= told then
+    redis.call('HSET', CONFIG, 'passed_over', told, 'passed_over_at', ms(now))
+  end
+end
+
+-- When (ms) something may be ready that is not now; nil if only a job's end or a submit can change that.
+local function nearest_due(now, looks_again, gate)
+  local nearest = looks_again
+  for _, waiting in ipairs({SCHEDULED, RETRYING, LEASES, SUSPECTS, HELD, EXPIRING}) do
+    local head = redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')
+    local at = head[2] and tonumber(head[2])
+    if at and at < math.huge and not (waiting == RETRYING and looks_again) and (not nearest or at < nearest) then
+      nearest = at
+    end
+  end
+  if gate and gate[5] and (not nearest or gate[5] < nearest) then nearest = gate[5] end
+  return nearest
+end

@@ -1,0 +1,74 @@
+-- A job's record: its header, which stands before the message and seldom changes, and its run, a hash that
+-- is made when the job first moves. See common.store.record for the fields of both.
+local function job_key(id) return PREFIX .. 'job:' .. id end
+local function run_key(id) return PREFIX .. 'run:' .. id end
+local function jobs_key(tenant) return PREFIX .. 'jobs:' .. tenant end
+local function index_key(tenant, name) return PREFIX .. 'index:' .. tenant .. ':' .. name end
+
+-- Places in a header. Held to common.store.record by a test.
+local H = {created = 2, score = 3, schedule = 4, expire = 5, priority = 6, tenant = 7, batch = 17, unique = 18, index = 19}
+-- A header is no longer than this (bytes).
+local HEADER_MAX = 8192
+
+local function header_line(id)
+  local head = redis.call('GETRANGE', job_key(id), 0, HEADER_MAX - 1)
+  local ends = string.find(head, '\n', 1, true)
+  return ends and string.sub(head, 1, ends - 1)
+end
+
+-- Reads a header as a list of fields; nil if there is no such job.
+local function header_of(id)
+  local line = header_line(id)
+  if not line then return nil end
+  local fields = {}
+  for value in string.gmatch(line .. '\t', '([^\t]*)\t') do fields[#fields + 1] = value end
+  for place = #fields + 1, 20 do fields[place] = '' end
+  if fields[H.tenant] == '' then fields[H.tenant] = DEFAULT_TENANT end
+  return fields
+end
+
+local function set_header(id, fields)
+  local whole = redis.call('GET', job_key(id))
+  local line = string.gsub(table.concat(fields, '\t'), '\t+$', '')
+  redis.call('SET', job_key(id), line .. string.sub(whole, string.find(whole, '\n', 1, true), -1))
+end
+
+-- The state that a job without a run is in.
+local function first_state(fields) return fields[H.schedule] ~= '' and 'SCHEDULED' or 'PENDING' end
+
+local function index_names(fields)
+  local names = {}
+  for name in string.gmatch(fields[H.index], '[^\31]+') do names[#names + 1] = name end
+  return names
+end
+
+-- Keeps what an attempt was before the run record goes on to the next one.
+local ATTEMPTS_KEPT = 50
+local function keep_attempt(id, now, outcome, error_json, usage)
+  local f = redis.call('HMGET', run_key(id), 'attempt', 'worker', 'started')
+  local row = {f[1] or '0', f[2] or '', f[3] or '0', ms(now), outcome, usage or '', error_json or ''}
+  redis.call('RPUSH', PREFIX .. 'attempts:' .. id, table.concat(row, '\t'))
+  redis.call('LTRIM', PREFIX .. 'attempts:' .. id, -ATTEMPTS_KEPT, -1)
+end
+
+local OWN_KEYS = {'job:', 'run:', 'result:', 'parts:', 'attempts:', 'logs:', 'checkpoint:', 'specs:'}
+
+-- Removes a job that waits nowhere and is leased by no one.
+local function delete_job(id)
+  local fields = header_of(id)
+  if fields then
+    local tenant = fields[H.tenant]
+    redis.call('ZREM', jobs_key(tenant), id)
+    for _, name in ipairs(index_names(fields)) do redis.call('ZREM', index_key(tenant, name), id) end
+    local state = redis.call('HGET', run_key(id), 'state')
+    if state then redis.call('ZREM', index_key(tenant, 's=' .. state), id) end
+    if fields[H.unique] ~= '' then
+      local claim = PREFIX .. 'unique:' .. tenant .. ':' .. fields[H.unique]
+      if redis.call('GET', claim) == id then redis.call('DEL', claim) end
+    end
+    if redis.call('EXISTS', jobs_key(tenant)) == 0 then redis.call('SREM', EVERYONE, tenant) end
+  end
+  local keys = {}
+  for place, kind in ipairs(OWN_KEYS) do keys[place] = PREFIX .. kind .. id end
+  redis.call('UNLINK', unpack(keys))
+end

@@ -1,0 +1,136 @@
+-- Takes jobs out of the ready ones and leases them.
+
+-- Shares `want` starts out between tenants: each goes to the one with the least virtual time. Returns the tenants
+-- in the order of their turns, and by tenant: virtual time, jobs to take, jobs it has, its window, its weight.
+local function turns(want, now)
+  local limited = redis.call('HGET', CONFIG, 'limited') == '1'
+  local line, by = {}, {}
+  repeat
+    local held = 0
+    local heads = redis.call('ZRANGE', TENANTS, 0, want - 1, 'WITHSCORES')
+    line, by = {}, {}
+    for i = 1, #heads, 2 do
+      local tenant = heads[i]
+      local one = {v = tonumber(heads[i + 1]), take = 0, has = redis.call('ZCARD', ready_key(tenant)), weight = 1}
+      local room, narrow = math.huge, nil
+      if limited then
+        local gates
+        one.weight, one.window, gates = tenant_limits(tenant, now)
+        room, narrow = narrowest(gates)
+      end
+      one.clears = narrow and (narrow[5] or math.huge)
+      one.most = math.min(one.has, room)
+      if one.most > 0 then
+        line[#line + 1] = tenant
+        by[tenant] = one
+      elseif one.has == 0 then
+        redis.call('ZREM', TENANTS, tenant)
+      else
+        redis.call('ZREM', TENANTS, tenant)
+        redis.call('ZADD', HELD, one.clears == math.huge and 'inf' or ms(one.clears), tenant)
+        held = held + 1
+      end
+    end
+  until held == 0 or #line >= want
+  local order = {}
+  while #order < want and #line > 0 do
+    local tenant = table.remove(line, 1)
+    local one = by[tenant]
+    -- A tenant that is alone gives all that is wanted at once.
+    local taken = #line == 0 and math.min(want - #order, one.most - one.take) or 1
+    for _ = 1, taken do order[#order + 1] = tenant end
+    one.take = one.take + taken
+    one.started = one.v + (taken - 1) / one.weight
+    one.v = one.v + taken / one.weight
+    if one.take < one.most then
+      local place = #line
+      while place > 0 and (by[line[place]].v > one.v or (by[line[place]].v == one.v and line[place] > tenant)) do
+        place = place - 1
+      end
+      table.insert(line, place + 1, tenant)
+    end
+  end
+  return order, by
+end
+
+-- Writes what the turns left: each tenant's place in line, and the queue's virtual time.
+local function settle_turns(by)
+  local vtime = tonumber(redis.call('HGET', COUNTERS, 'vtime') or 0)
+  for tenant, one in pairs(by) do
+    if one.take > 0 then
+      vtime = math.max(vtime, one.started)
+      if one.take == one.has then
+        redis.call('ZREM', TENANTS, tenant)
+      elseif one.take == one.most then
+        redis.call('ZREM', TENANTS, tenant)
+        redis.call('ZADD', HELD, one.clears == math.huge and 'inf' or ms(one.clears), tenant)
+      else
+        redis.call('ZADD', TENANTS, virtual(one.v), tenant)
+      end
+    end
+  end
+  redis.call('HSET', COUNTERS, 'vtime', virtual(vtime))
+end
+
+-- Created, expire and tenant in a header.
+local HEAD = '^[^\t]*\t(%d+)\t[^\t]*\t[^\t]*\t(%d*)\t[^\t]*\t([^\t]*)\t'
+
+-- Starts a job: its run record says so. Adds it to the reply and its member to `members`; nothing happens if it
+-- had expired or has no record.
+local function start(id, reply, members, now, worker, alone)
+  local whole = redis.call('GET', job_key(id))
+  if not whole then return end
+  local created, expire, tenant = string.match(whole, HEAD)
+  if tenant == '' then tenant = DEFAULT_TENANT end
+  local f = redis.call('HMGET', run_key(id), 'attempt', 'spent', 'lost', 'ready')
+  local attempt = tonumber(f[1] or 0) + 1
+  if expire ~= '' and tonumber(expire) <= now then
+    finalise(id, tenant, 'EXPIRED', now, attempt - 1)
+    return
+  end
+  if attempt > 1 then
+    redis.call('HDEL', run_key(id), 'progress', 'run_at', 'reason', 'alone', 'usage')
+    redis.call('UNLINK', PREFIX .. 'parts:' .. id)
+  end
+  redis.call('HSET', run_key(id), 'state', 'RUNNING', 'attempt', attempt, 'started', ms(now), 'worker', worker)
+  if tenant ~= DEFAULT_TENANT then redis.call('HSET', run_key(id), 'tenant', tenant) end
+  if alone then redis.call('HSET', run_key(id), 'alone', '1') end
+  members[#members + 1] = id .. '/' .. attempt
+  count('started')
+  note_leased(tenant, 1)
+  observe('w', now - tonumber(f[4] or created))
+  emit_state(id, tenant, now, attempt, 'RUNNING')
+  local n = #reply
+  reply[n + 1], reply[n + 2], reply[n + 3] = id, attempt, f[2] or '0'
+  reply[n + 4], reply[n + 5] = (alone and '-' or '') .. (f[3] or '0'), whole
+end
+
+-- Starts up to `want` ready jobs, each tenant's in the order of their deadlines.
+local function take(reply, members, now, want, worker)
+  while #members < want do
+    local order, by = turns(want - #members, now)
+    if #order == 0 then return end
+    for tenant, one in pairs(by) do
+      one.ids, one.next = one.take > 0 and redis.call('ZPOPMIN', ready_key(tenant), one.take) or {}, 1
+    end
+    settle_turns(by)
+    gauge('ready', -#order)
+    local windows = {}
+    for _, tenant in ipairs(order) do
+      local one = by[tenant]
+      local before = #members
+      start(one.ids[one.next], reply, members, now, worker, false)
+      one.next = one.next + 2
+      one.begun = (one.begun or 0) + #members - before
+      if one.window and #members > before then
+        windows[tenant] = windows[tenant] or {}
+        table.insert(windows[tenant], members[#members])
+      end
+    end
+    for tenant, one in pairs(by) do
+      -- What had expired took no room: the tenant must not be held for its sake.
+      if one.take > (one.begun or 0) then release_tenant(tenant) end
+    end
+    for tenant, started in pairs(windows) do note_starts(tenant_starts(tenant), by[tenant].window, started, now) end
+  end
+end
