@@ -135,3 +135,8 @@ def burn_and_fail(seconds: float) -> None:
 def burn_and_die(seconds: float, number: int) -> None:
     burn(seconds)
     die(number)
+
+
+def never() -> None:
+    """Do not return: a child that begins with this answers nothing."""
+    threading.Event().wait()

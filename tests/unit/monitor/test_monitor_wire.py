@@ -128,3 +128,9 @@ def test_a_worker_is_spelled_whole() -> None:
     assert (list(spelled.queues), spelled.slot_count, spelled.running) == (["exports", "maintenance"], 4, 3)
     assert spelled.start_time.ToMilliseconds() == NOW_MS - 60_000
     assert spelled.heartbeat_time.ToMilliseconds() == NOW_MS - 1_000
+
+
+def test_a_worker_tells_how_its_loop_and_children_are_and_what_it_makes_up() -> None:
+    spelled = wire.worker_to_pb(worker(loop_lag_ms=1_250, children=2, busy_children=1, simulates="BUG 5%"))
+    assert spelled.loop_lag.ToMilliseconds() == 1_250
+    assert (spelled.child_count, spelled.busy_child_count, spelled.simulated_errors) == (2, 1, "BUG 5%")

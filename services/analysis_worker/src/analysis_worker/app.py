@@ -11,9 +11,11 @@ from dramatiq.asyncio import get_event_loop_thread
 
 from analysis_worker import handlers
 from analysis_worker.runtime.actors import declare_actors, load_actor_modules
+from analysis_worker.runtime.ailments import Parts
 from analysis_worker.runtime.children import ChildPool
 from analysis_worker.runtime.context import Ports
 from analysis_worker.runtime.health import HealthServer
+from analysis_worker.runtime.pulse import Pulse
 from analysis_worker.runtime.registry import discover
 from analysis_worker.runtime.reporter import Reporter
 from analysis_worker.runtime.shutdown import drain
@@ -75,8 +77,10 @@ class AnalysisWorker:
         #: A worker of other queues needs no children, and starts none unless a job asks for one after all.
         self._computes = any(job_type.queue in queues for job_type in JOB_TYPES.values())
         self._worker = dramatiq.Worker(self._broker, queues=set(queues), worker_threads=shared.threads)
-        self._reporter = Reporter(self._broker, queues, shared.threads)
-        self._health = HealthServer(str(shared.health.address), self._worker, self._broker, self._reporter)
+        pulse = Pulse(self._children)
+        self._reporter = Reporter(self._broker, queues, shared.threads, self._children, pulse)
+        parts = Parts(self._worker, self._broker, self._reporter, pulse)
+        self._health = HealthServer(str(shared.health.address), parts)
 
     def _served(self, named: tuple[str, ...]) -> tuple[str, ...]:
         """Return the queues to take jobs from: those named; if none was, also those of the actor modules."""

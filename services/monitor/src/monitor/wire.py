@@ -91,6 +91,10 @@ def worker_to_pb(worker: WorkerReport) -> pb.Worker:
         running=worker.running,
         start_time=timestamp(worker.started_ms),
         heartbeat_time=timestamp(worker.reported_ms),
+        loop_lag=duration(worker.loop_lag_ms),
+        child_count=worker.children,
+        busy_child_count=worker.busy_children,
+        simulated_errors=worker.simulates,
     )
 
 

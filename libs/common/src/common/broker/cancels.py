@@ -37,6 +37,11 @@ class CancelListener:
                 self._thread = threading.Thread(target=self._run, name="CancelListener", daemon=True)
                 self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """The thread runs, or was never needed."""
+        return self._thread is None or self._thread.is_alive()
+
     def close(self) -> None:
         """End the thread."""
         self._closed.set()

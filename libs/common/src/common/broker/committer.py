@@ -88,6 +88,7 @@ class Committer:
         self._open = 0
         self._idle = False
         self._closed = False
+        self._writing_since_s: float | None = None
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -138,6 +139,12 @@ class Committer:
         """The thread runs, or was never needed."""
         return self._thread is None or self._thread.is_alive()
 
+    @property
+    def waiting_ms(self) -> float:
+        """How long what is being written now has waited for the server's answer; 0 while nothing is."""
+        began_s = self._writing_since_s
+        return 0.0 if began_s is None else (time.monotonic() - began_s) * 1000
+
     def _keys(self, job: RunningJob) -> QueueKeys:
         return queue_keys(self._namespace, job.queue)
 
@@ -163,12 +170,14 @@ class Committer:
 
     def _run(self) -> None:
         while batch := self._take():
+            self._writing_since_s = time.monotonic()
             try:
                 self._write(batch)
             except Exception:
                 # An answer that nobody foresaw must not end the thread: the leases of this batch run
                 # out, and the jobs run again.
                 _log.exception("a batch of %d outcomes could not be written", len(batch))
+            self._writing_since_s = None
             with self._changed:
                 full = self._open >= WAITING_MAX
                 self._open -= len(batch)

@@ -27,6 +27,13 @@ class WorkerReport:
     slots: int
     running: int
     started_ms: int
+    #: How late its event loop last was (ms).
+    loop_lag_ms: int = 0
+    #: Its child processes that live, and those of them that hold work.
+    children: int = 0
+    busy_children: int = 0
+    #: The errors that it makes up, in words; "" for none, as it must be in production.
+    simulates: str = ""
     #: When it last reported, by the server's clock; 0 in what it sends.
     reported_ms: int = 0
 

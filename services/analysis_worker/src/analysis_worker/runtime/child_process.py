@@ -69,6 +69,12 @@ class ChildProcess:
             return self._process.pid if self._process is not None else None
 
     @property
+    def is_alive(self) -> bool:
+        """A process fills the place."""
+        with self._lock:
+            return self._process is not None and self._process.is_alive()
+
+    @property
     def is_heavy(self) -> bool:
         """The process holds on to so much after its tasks that it had better be replaced."""
         return self._memory_bytes > 0 and self._kept_bytes > self._memory_bytes * KEPT_MAX

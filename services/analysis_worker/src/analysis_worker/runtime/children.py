@@ -95,6 +95,7 @@ class ChildPool:
         self._waiting: deque[asyncio.Future[None]] = deque()
         #: A thread waits on each child; a second one may be replacing it.
         self._threads = ThreadPoolExecutor(2 * size, thread_name_prefix="children")
+        self._replacing = 0
         self._closing = False
 
     def start(self) -> None:
@@ -130,8 +131,28 @@ class ChildPool:
 
     @property
     def idle(self) -> int:
-        """How many children nobody holds."""
-        return len(self._idle)
+        """How many started children nobody holds or waits for."""
+        return len(self._idle) if self.started and not self._waiting else 0
+
+    @property
+    def busy(self) -> int:
+        """How many children are held."""
+        return len(self._children) - len(self._idle) - self._replacing
+
+    @property
+    def all_held(self) -> bool:
+        """Work holds every child."""
+        return self.busy == len(self._children)
+
+    @property
+    def alive(self) -> int:
+        """How many children have a process."""
+        return sum(child.is_alive for child in self._children)
+
+    @property
+    def started(self) -> bool:
+        """The children were started, be it by a call that needed one."""
+        return any(child.pid is not None for child in self._children)
 
     def close(self) -> None:
         """Kill all children. Calls that are still waiting end in PoolClosed."""
@@ -164,7 +185,8 @@ class ChildPool:
         else:
             self._replace(lane.child, asked)
 
-    def _give_back(self, child: ChildProcess) -> None:
+    def _give_back(self, child: ChildProcess, replacing: int = 0) -> None:
+        self._replacing += replacing
         self._idle.append(child)
         self._wake_next()
 
@@ -178,6 +200,7 @@ class ChildPool:
     def _replace(self, child: ChildProcess, asked: Future[Reply]) -> None:
         """Put a new process in the child's place, off the loop, and then give the place back."""
         loop = asyncio.get_running_loop()
+        self._replacing += 1
 
         def restart() -> None:
             wait([asked])
@@ -189,12 +212,12 @@ class ChildPool:
                 return
             if error := restarted.exception():
                 _log.error("a child process could not be started: %s", error)
-            loop.call_soon_threadsafe(self._give_back, child)
+            loop.call_soon_threadsafe(self._give_back, child, -1)
 
         try:
             self._threads.submit(restart).add_done_callback(give_back)
         except RuntimeError:  # the pool was closed
-            self._give_back(child)
+            self._give_back(child, -1)
 
 
 def _value(reply: Reply, function: Callable[..., T]) -> T:

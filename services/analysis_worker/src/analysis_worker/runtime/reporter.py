@@ -10,6 +10,8 @@ import time
 from importlib.metadata import version
 from typing import Final
 
+from analysis_worker.runtime.children import ChildPool
+from analysis_worker.runtime.pulse import Pulse
 from common.broker import JobBroker
 from common.errors import JobsError
 from common.store.workers import WorkerReport, forget_worker, report_worker
@@ -21,19 +23,29 @@ _log = logging.getLogger(__name__)
 
 
 class Reporter:
-    """Owns one thread, so that no job can hold a report up."""
+    """Owns one thread, so that no job can hold a report up.
+
+    Args:
+        simulates: What errors this worker makes up, in words.
+    """
 
     def __init__(
         self,
         broker: JobBroker,
         queues: tuple[str, ...],
         slots: int,
+        children: ChildPool,
+        pulse: Pulse,
         *,
+        simulates: str = "",
         every_s: float = REPORT_EVERY_S,
     ) -> None:
         self._broker = broker
         self._queues = queues
         self._slots = slots
+        self._children = children
+        self._pulse = pulse
+        self._simulates = simulates
         self._every_s = every_s
         self._started_ms = time.time_ns() // 1_000_000
         self._started_s = time.monotonic()
@@ -44,6 +56,11 @@ class Reporter:
     def start(self) -> None:
         """Report now, and then again and again."""
         self._thread.start()
+
+    @property
+    def begun(self) -> bool:
+        """It was started."""
+        return self._thread.ident is not None
 
     @property
     def alive(self) -> bool:
@@ -86,6 +103,10 @@ class Reporter:
             slots=self._slots,
             running=len(self._broker.running_jobs()),
             started_ms=self._started_ms,
+            loop_lag_ms=int(self._pulse.lag_ms),
+            children=self._children.alive,
+            busy_children=self._children.busy,
+            simulates=self._simulates,
         )
         try:
             self._broker.runner.run(report_worker(self._broker.namespace, report))
