@@ -35,3 +35,21 @@ def test_problems_of_both_kinds_of_settings_are_told_together() -> None:
 def test_a_problem_of_this_service_alone_is_told_too() -> None:
     with pytest.raises(SettingsError, match="WORKER_ACTOR_MODULES"):
         AnalysisWorkerSettings.from_environment({"WORKER_ACTOR_MODULES": "not a module"})
+
+
+def test_errors_are_simulated_in_development_only() -> None:
+    simulate = {"WORKER_SIMULATE_ERRORS": "BUG 5%", "WORKER_SIMULATE_SEED": "7"}
+
+    with pytest.raises(SettingsError, match="WORKER_DEVELOPMENT=true"):
+        AnalysisWorkerSettings.from_environment(simulate)
+
+    settings = AnalysisWorkerSettings.from_environment({**simulate, "WORKER_DEVELOPMENT": "yes"})
+    assert [str(rule) for rule in settings.simulated] == ["BUG 5%"]
+    assert settings.simulation_seed == 7
+
+
+def test_a_rule_that_cannot_be_read_is_told_with_what_rules_look_like() -> None:
+    with pytest.raises(SettingsError, match=r"WORKER_SIMULATE_ERRORS.*TRANSIENT 10%.*'EXPLODE' is none of"):
+        AnalysisWorkerSettings.from_environment(
+            {"WORKER_DEVELOPMENT": "1", "WORKER_SIMULATE_ERRORS": "EXPLODE 5%"}
+        )

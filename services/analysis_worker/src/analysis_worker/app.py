@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Final
+from typing import Any, Final
 
 import dramatiq
 from dramatiq.asyncio import get_event_loop_thread
@@ -19,6 +19,8 @@ from analysis_worker.runtime.pulse import Pulse
 from analysis_worker.runtime.registry import discover
 from analysis_worker.runtime.reporter import Reporter
 from analysis_worker.runtime.shutdown import drain
+from analysis_worker.runtime.simulation.effects import SimulatedErrors
+from analysis_worker.runtime.simulation.store import LosableClient
 from analysis_worker.runtime.tracing import Tracing
 from analysis_worker.settings import AnalysisWorkerSettings
 from analysis_worker.sinks.store import StoredAnalyses
@@ -50,7 +52,9 @@ class AnalysisWorker:
     def __init__(self, settings: AnalysisWorkerSettings) -> None:
         shared = settings.worker
         self._shutdown_ms = shared.shutdown_ms
-        self._client = redis_client(shared.store, name="analysis_worker")
+        self._client: Any = redis_client(shared.store, name="analysis_worker")
+        if settings.simulated:
+            self._client = LosableClient(self._client)
         self._broker = JobBroker(
             self._client,
             namespace=shared.store.namespace,
@@ -62,6 +66,7 @@ class AnalysisWorker:
         )
         self._broker.add_middleware(Tracing())
         self._children = ChildPool(shared.children, memory_bytes=settings.child_memory_bytes, warm=warm)
+        self._simulated = self._simulate(settings)
         self._remote: RemoteConversations | None = None
         if shared.conversation_service is not None:
             self._remote = RemoteConversations(str(shared.conversation_service))
@@ -78,9 +83,21 @@ class AnalysisWorker:
         self._computes = any(job_type.queue in queues for job_type in JOB_TYPES.values())
         self._worker = dramatiq.Worker(self._broker, queues=set(queues), worker_threads=shared.threads)
         pulse = Pulse(self._children)
-        self._reporter = Reporter(self._broker, queues, shared.threads, self._children, pulse)
+        self._reporter = Reporter(
+            self._broker, queues, shared.threads, self._children, pulse, simulates=self._simulated
+        )
         parts = Parts(self._worker, self._broker, self._reporter, pulse)
         self._health = HealthServer(str(shared.health.address), parts)
+
+    def _simulate(self, settings: AnalysisWorkerSettings) -> str:
+        """Make errors up, if that is asked for; return which, in words."""
+        if not settings.simulated:
+            return ""
+        simulated = SimulatedErrors(
+            settings.simulated, settings.simulation_seed, self._children, self._client
+        )
+        self._broker.add_middleware(simulated)
+        return str(simulated)
 
     def _served(self, named: tuple[str, ...]) -> tuple[str, ...]:
         """Return the queues to take jobs from: those named; if none was, also those of the actor modules."""
@@ -104,6 +121,8 @@ class AnalysisWorker:
         self._worker.start()
         self._reporter.start()
         self._health.start()
+        if self._simulated:
+            _log.warning("this worker makes errors up: %s", self._simulated)
         _log.info("worker %s takes jobs; health on port %d", self._broker.worker_id, self.health_port)
 
     def stop(self) -> None:

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
 
+from analysis_worker.runtime.simulation.rules import Rule, RuleInvalid, read_rules
 from common.settings import SettingsError, WorkerSettings
 from common.settings.environment import Environment, Problem
 
 #: A child's limit unless set: five times what the local engine may use on 1,000 turns.
 CHILD_MEMORY_BYTES: Final = 2 * 1024**3
+_SIMULATE: Final = "WORKER_SIMULATE_ERRORS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,9 @@ class AnalysisWorkerSettings:
     actor_modules: tuple[str, ...] = ()
     #: What one call may allocate in a child process; 0 for no limit.
     child_memory_bytes: int = CHILD_MEMORY_BYTES
+    #: Errors to make up, and what decides whom they strike.
+    simulated: tuple[Rule, ...] = ()
+    simulation_seed: int = 0
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
@@ -36,6 +41,8 @@ class AnalysisWorkerSettings:
         memory_bytes = environment.integer(
             "WORKER_CHILD_MEMORY_BYTES", CHILD_MEMORY_BYTES, minimum=0, maximum=2**40
         )
+        simulated = _simulated(environment)
+        seed = environment.integer("WORKER_SIMULATE_SEED", 0, minimum=0, maximum=2**31)
         try:
             environment.check()
         except SettingsError as error:
@@ -46,4 +53,18 @@ class AnalysisWorkerSettings:
             raise SettingsError([*error.problems, *problems]) from None
         if problems:
             raise SettingsError(problems)
-        return cls(worker, actor_modules, memory_bytes)
+        return cls(worker, actor_modules, memory_bytes, simulated, seed)
+
+
+def _simulated(environment: Environment) -> tuple[Rule, ...]:
+    """Read the errors to simulate, which only a worker for development may do."""
+    development = environment.flag("WORKER_DEVELOPMENT")
+    text = environment.text(_SIMULATE)
+    if text and not development:
+        environment.reject(_SIMULATE, "not be set, as it makes jobs fail, unless WORKER_DEVELOPMENT=true")
+        return ()
+    try:
+        return read_rules(text)
+    except RuleInvalid as error:
+        environment.reject(_SIMULATE, f"hold rules such as 'TRANSIENT 10%; SLOW 5% ms=3000': {error}")
+        return ()
