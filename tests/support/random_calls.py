@@ -62,12 +62,6 @@ NOT_SERVED: Final = frozenset(
             "JobService/ListFailureGroups",
             "JobService/BulkCancelJobs",
             "JobService/BulkRetryJobs",
-            "QueueService/GetQueue",
-            "QueueService/ListQueues",
-            "QueueService/UpdateQueue",
-            "QueueService/PauseQueue",
-            "QueueService/ResumeQueue",
-            "QueueService/DrainQueue",
         )
     }
 )

@@ -26,6 +26,7 @@ from common.store import jobs
 from common.store.jobs import Lease
 from common.store.keys import QueueKeys
 from common.store.operation import Operation, SyncRunner
+from common.store.workers import WorkerReport, report_worker
 from scheduler.app import Scheduler
 from support.rpc import detail, failure, status_in
 
@@ -45,6 +46,10 @@ class Served:
     @property
     def jobs(self) -> pb.JobServiceAsyncStub:
         return pb.JobServiceStub(self.channel)
+
+    @property
+    def queues(self) -> pb.QueueServiceAsyncStub:
+        return pb.QueueServiceStub(self.channel)
 
     @property
     def conversations(self) -> pb.ConversationServiceAsyncStub:
@@ -173,17 +178,26 @@ class BareWorker:
 
     def fetch(self) -> Lease:
         """Lease the next job; there must be one."""
+        [lease] = self.fetch_up_to(1)
+        return lease
+
+    def fetch_up_to(self, want: int, *, lease_ms: int = 60_000) -> list[Lease]:
+        """Lease as many jobs as may start, up to `want`."""
         operation = jobs.fetch(
             self.keys,
             consumer="bare",
             number=next(self._numbers),
-            want=1,
-            lease_ms=60_000,
+            want=want,
+            lease_ms=lease_ms,
             worker="bare-worker",
         )
-        [lease] = self.run(operation).leases
-        assert isinstance(lease, Lease)
-        return lease
+        leases: list[Lease] = self.run(operation).leases
+        return leases
+
+    def report_in(self, slots: int = 1, *, running: int = 0, worker_id: str = "bare-worker") -> None:
+        """Say that it is there, as a worker does every few seconds."""
+        report = WorkerReport(worker_id, "host", 1, "1", (self.queue,), slots, running, started_ms=1)
+        self.run(report_worker(NAMESPACE, report))
 
     def message(self, lease: Lease) -> Message[Any]:
         return Message.decode(lease.payload)

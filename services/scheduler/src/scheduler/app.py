@@ -23,10 +23,12 @@ from scheduler.documents import Documents
 from scheduler.jobs import Jobs
 from scheduler.listing import JobList
 from scheduler.paging import PageTokens
+from scheduler.queues import Queues
 from scheduler.readiness import EVERY_S, StoreProbe
 from scheduler.servicers.analysis import AnalysisServicer
 from scheduler.servicers.conversation import ConversationServicer
 from scheduler.servicers.job import JobServicer
+from scheduler.servicers.queue import QueueServicer
 from scheduler.submission import Submission
 from scheduler.watch.feed import EventFeed
 from scheduler.watch.reader import EventReader
@@ -35,6 +37,7 @@ from scheduler.watch.subscription import MAX_WAITING, Subscription
 from scheduler.watch.watch import HEARTBEAT_S, Watched, Watches
 
 JOB_SERVICE: Final = "bothsides.jobs.v1.JobService"
+QUEUE_SERVICE: Final = "bothsides.jobs.v1.QueueService"
 CONVERSATION_SERVICE: Final = "bothsides.jobs.v1.ConversationService"
 ANALYSIS_SERVICE: Final = "bothsides.jobs.v1.AnalysisService"
 
@@ -85,6 +88,11 @@ class Scheduler:
             (
                 Service(JOB_SERVICE, pb.add_JobServiceServicer_to_server, job_servicer),
                 Service(
+                    QUEUE_SERVICE,
+                    pb.add_QueueServiceServicer_to_server,
+                    QueueServicer(Queues(store, namespace, tokens)),
+                ),
+                Service(
                     CONVERSATION_SERVICE,
                     pb.add_ConversationServiceServicer_to_server,
                     ConversationServicer(conversations),
@@ -124,5 +132,5 @@ class Scheduler:
         return Subscription(job_id, max_waiting=self._max_waiting)
 
     async def _report(self, serving: bool) -> None:
-        for service in ("", JOB_SERVICE, CONVERSATION_SERVICE, ANALYSIS_SERVICE):
+        for service in ("", JOB_SERVICE, QUEUE_SERVICE, CONVERSATION_SERVICE, ANALYSIS_SERVICE):
             await self._server.report(serving=serving, service=service)
