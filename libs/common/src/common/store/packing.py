@@ -10,17 +10,20 @@ from typing import Any
 
 import redis.asyncio
 import redis.asyncio.connection
-from redis.connection import HiredisRespSerializer
+from hiredis import pack_command
+from redis.exceptions import DataError
 
 
 class PackedByHiredis(redis.asyncio.connection.AbstractConnection):
     """A connection that writes the same bytes in less time; of no use by itself."""
 
-    _serializer = HiredisRespSerializer()
-
     def pack_command(self, *args: Any) -> list[bytes]:
-        packed: list[bytes] = self._serializer.pack(*args)
-        return packed
+        name, *arguments = args
+        words = name.encode().split() if isinstance(name, str) else name.split()
+        try:
+            return [pack_command((*words, *arguments))]
+        except TypeError as error:
+            raise DataError(str(error)) from error
 
 
 def pack_by_hiredis(pool: redis.asyncio.ConnectionPool) -> None:
