@@ -12,7 +12,7 @@ import argparse
 import os
 from collections.abc import Callable, Mapping
 
-from measure import creating, draining, footprint, starting
+from measure import creating, draining, footprint, sharing, starting
 from measure.machine import yardstick_ms
 from measure.report import Section
 
@@ -27,6 +27,7 @@ PARTS: Mapping[str, Callable[[EmbeddedServer, int, float], Section]] = {
     "memory": footprint.memory,
     "trips": footprint.round_trips,
     "scripts": footprint.scripts,
+    "tenants": sharing.tenants,
     "create": creating.unary,
     "bulk": creating.in_bulk,
 }
