@@ -16,7 +16,7 @@ BENCH_TARGETS := $(subst _,-,$(addprefix bench-,$(BENCHMARKS)))
 FAMILIES := REDIS|OPENAI|BOTHSIDES|OTEL|AUTH|JOB|WORKER|SCHEDULER|MONITOR|CONVERSATION|NAMESPACE|STORE|TLS|LOG|DRAMATIQ|dramatiq|PYTEST
 WITHOUT_SETTINGS := env $$(env | sed -nE 's/^(($(FAMILIES))(_[A-Za-z0-9_]*)?)=.*/-u \1/p')
 
-.PHONY: help setup test model-check fuzz test-all lint format demo up lock protos clean bench-peers $(BENCH_TARGETS)
+.PHONY: help setup test model-check chaos fuzz test-all lint format demo up lock protos clean bench-peers $(BENCH_TARGETS)
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \

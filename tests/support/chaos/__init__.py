@@ -1,0 +1,1 @@
+"""A fleet of real processes under fire, and the means to count afterwards."""
