@@ -16,7 +16,7 @@ BENCH_TARGETS := $(subst _,-,$(addprefix bench-,$(BENCHMARKS)))
 FAMILIES := REDIS|OPENAI|BOTHSIDES|OTEL|AUTH|JOB|WORKER|SCHEDULER|MONITOR|CONVERSATION|NAMESPACE|STORE|TLS|LOG|DRAMATIQ|dramatiq|PYTEST
 WITHOUT_SETTINGS := env $$(env | sed -nE 's/^(($(FAMILIES))(_[A-Za-z0-9_]*)?)=.*/-u \1/p')
 
-.PHONY: help setup test model-check chaos fuzz test-all lint format demo up lock protos clean bench-peers $(BENCH_TARGETS)
+.PHONY: help setup test test-topology model-check chaos fuzz test-all lint format demo up lock protos clean bench-peers $(BENCH_TARGETS)
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -30,7 +30,10 @@ setup: ## Make .venv: the locked packages, ours, and the generated contract (doe
 	@$(PYTHON) tools/setup.py
 
 test: setup ## Run the tests; each starts the servers it needs (ARGS="-k name" to choose)
-	@$(WITHOUT_SETTINGS) $(BIN)/pytest --import-mode=importlib -n 2 --dist loadgroup -m "not beyond_python" $(ARGS)
+	@$(WITHOUT_SETTINGS) $(BIN)/pytest --import-mode=importlib -n 2 --dist loadgroup -m "not beyond_python and not topology" $(ARGS)
+
+test-topology: setup ## Kill masters and nodes and move slots while jobs run (ARGS="-k cluster" to choose)
+	@$(WITHOUT_SETTINGS) $(BIN)/pytest --import-mode=importlib -n 2 --dist load -m topology $(ARGS)
 
 test-all: setup ## Run the tests, and those that need more than Python: Node.js and npm
 	@$(WITHOUT_SETTINGS) $(BIN)/pytest --import-mode=importlib -n 2 --dist loadgroup $(ARGS)

@@ -64,7 +64,7 @@ class Server:
         """Return a client of this very server, for the test's own use."""
         return redis.Redis(port=self.port, protocol=2, **options)
 
-    def start(self) -> Self:
+    def start(self, *, wait: bool = True) -> Self:
         """Start it, or start it again with its files; wait until it answers."""
         config = self.folder / "server.conf"
         if not config.exists():  # sentinels and nodes write theirs anew
@@ -77,8 +77,20 @@ class Server:
             cwd=self.folder,
         )
         self._child.start()
-        wait_until(self._answers)
+        if wait:
+            wait_until(self._answers)
         return self
+
+    def is_loading(self) -> bool:
+        """Whether it says that it is reading its files."""
+        try:
+            with self.client(**self._login(), retry=None) as client:
+                client.ping()
+        except redis.exceptions.BusyLoadingError:
+            return True
+        except redis.exceptions.RedisError:
+            pass
+        return False
 
     def kill(self) -> None:
         """SIGKILL it, as a crash would."""
@@ -267,6 +279,7 @@ class ClusterOfServers:
         self.primaries.append(node)
         self._introduce(node)
         wait_until(lambda: all(self._knows_all(each) for each in self.nodes if each.child.running))
+        wait_until(lambda: self.state() == {"ok"})
         return node
 
     def node_id(self, node: Server) -> str:
@@ -286,6 +299,56 @@ class ClusterOfServers:
                 if first <= slot <= last:
                     return next(node for node in self.nodes if node.port == port)
         raise AssertionError(f"slot {slot} is served by nobody")
+
+    def move_slot(self, key: str, to: Server) -> None:
+        """Move the slot of a key as a whole: written to until the moment at which it changes hands."""
+        slot, source = self.slot_of(key), self.holder(key)
+        with source.client() as client:
+            client.execute_command(
+                "CLUSTER", "MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", self.node_id(to)
+            )
+        wait_until(lambda: self.holder(key) is to)
+
+    def begin_to_move_slot(self, key: str, to: Server) -> None:
+        """Open the slot of a key at both ends, for its keys to be moved one after another."""
+        slot, source = self.slot_of(key), self.holder(key)
+        with to.client() as client:
+            client.execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", self.node_id(source))
+        with source.client() as client:
+            client.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", self.node_id(to))
+
+    def move_keys(self, key: str, to: Server, count: int) -> int:
+        """Move up to `count` keys of an open slot; return how many it were."""
+        slot, source = self.slot_of(key), self.holder(key)
+        with source.client() as client:
+            keys = client.execute_command("CLUSTER", "GETKEYSINSLOT", slot, count)
+            if keys:
+                client.execute_command("MIGRATE", LOOPBACK, to.port, "", 0, 5_000, "KEYS", *keys)
+            return len(keys)
+
+    def finish_moving_slot(self, key: str, to: Server) -> None:
+        """Move the rest of an open slot, and give it to the other node."""
+        while self.move_keys(key, to, 100):
+            pass
+        slot, new = self.slot_of(key), self.node_id(to)
+        for node in [to, *(each for each in self.primaries if each is not to)]:
+            with node.client() as client:
+                client.execute_command("CLUSTER", "SETSLOT", slot, "NODE", new)
+        wait_until(lambda: self.holder(key) is to)
+
+    def fail_over(self, primary: Server) -> Server:
+        """Kill a primary, and wait until its replica serves its slots. Returns that."""
+        [replica] = [
+            each for each in self.replicas if each.info("replication")["master_port"] == primary.port
+        ]
+        primary.kill()
+        wait_until(lambda: replica.info("replication")["role"] == "master")
+        wait_until(lambda: all(self._state(node) == "ok" for node in self.nodes if node.child.running))
+        return replica
+
+    def state(self) -> set[str]:
+        """Return what the running nodes say of the cluster: ok or fail."""
+        return {self._state(node) for node in self.nodes if node.child.running}
 
     def is_replicated(self) -> bool:
         """Whether every replica has what its primary has."""
@@ -321,14 +384,18 @@ class ClusterOfServers:
             known = _text(client.execute_command("CLUSTER", "NODES")).splitlines()
         return len([line for line in known if "handshake" not in line]) == len(self.nodes)
 
-    def _is_ok(self, node: Server) -> bool:
+    def _state(self, node: Server) -> str:
         with node.client() as client:
             state: dict[str, Any] = client.execute_command("CLUSTER INFO")
+        return str(state["cluster_state"])
+
+    def _is_ok(self, node: Server) -> bool:
+        with node.client() as client:
             seen = _text(client.execute_command("CLUSTER", "NODES"))
         followers = sum(" slave " in line or "myself,slave" in line for line in seen.splitlines())
         facts = node.info("replication")
         linked = facts["role"] == "master" or facts["master_link_status"] == "up"
-        return state["cluster_state"] == "ok" and followers == len(self.replicas) and linked
+        return self._state(node) == "ok" and followers == len(self.replicas) and linked
 
 
 @contextmanager
