@@ -166,6 +166,15 @@ class TestCheckpoint:
         assert queue.retry(job_id).done
         assert self.kept(queue, job_id) == b"here"
 
+    def test_it_goes_with_the_spec_for_which_it_was_made(self, client: redis.Redis) -> None:
+        queue = Queue(client)
+        job_id = queue.submit()
+        [lease] = queue.fetch()
+        self.keep(queue, lease, b"here")
+        queue.finish(lease, Fail(ERROR))
+        assert queue.run(jobs.retry(queue.keys, job_id, tenant="default", payload=b"{}")).done
+        assert self.kept(queue, job_id) is None
+
     def test_it_goes_with_success(self, client: redis.Redis) -> None:
         queue = Queue(client)
         job_id = queue.submit()

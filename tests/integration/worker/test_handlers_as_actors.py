@@ -22,6 +22,7 @@ from common.job.model import ErrorClass
 from common.job.states import JobState
 from common.job.types import AI_ANALYSIS, JobType
 from support import extra_handlers
+from support.waiting import wait_until
 from support.worker_program import NAMESPACE, Desk
 from support.workers import working
 
@@ -64,6 +65,18 @@ def test_fields_that_a_worker_does_not_know_yet_are_left_out(client: redis.Redis
     with echoing(client) as broker:
         sent = broker.get_actor("echo").send(spec={"actor": "hello", "volume": 11})
         assert desk.final(sent.options["job_id"]).job.state is JobState.SUCCEEDED
+
+
+def test_a_spec_of_a_newer_version_waits_unspent_for_a_newer_worker(client: redis.Redis) -> None:
+    desk = Desk(client)
+    with echoing(client) as broker:
+        sent = broker.get_actor("echo").send_with_options(
+            kwargs={"spec": {"actor": "hello"}}, spec_version=ECHO.version + 1
+        )
+        wait_until(lambda: desk.job(sent.options["job_id"]).attempt == 1)
+        job = desk.wait_for(sent.options["job_id"], JobState.PENDING)
+
+    assert (job.spent, job.wait_reason) == (0, "NEWER_SPEC")
 
 
 def test_a_spec_that_cannot_be_read_is_invalid_input_and_is_not_quoted(client: redis.Redis) -> None:

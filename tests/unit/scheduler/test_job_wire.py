@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bothsides.jobs import v1 as pb
 from common.errors import InvalidField, InvalidFields
+from common.job.ids import JobId
 from common.job.model import ErrorClass, JobError, RetryPolicy
 from common.job.priority import Priority
 from common.job.states import JobState
@@ -21,6 +22,7 @@ from common.job.types import JOB_TYPES, JOB_TYPES_BY_SPEC
 from scheduler import rules
 from scheduler.wire.jobs import error_to_pb
 from scheduler.wire.requests import INPUT_FIELDS, Origin, digest_of, request_from_pb
+from scheduler.wire.specs import Work, message_of
 from scheduler.wire.times import (
     LATEST_MS,
     duration_from_pb,
@@ -86,6 +88,16 @@ def test_a_message_to_workers_is_one_that_dramatiq_reads_and_has_the_id_of_its_j
     assert (message.actor_name, message.queue_name) == ("work", "mine")
     assert (message.args, message.kwargs) == (("größer",), {"n": 3})
     assert (message.message_id, message.options) == (request.job_id, {"tenant": "t"})
+
+
+def test_a_message_says_the_version_of_its_spec_once_there_is_more_than_one() -> None:
+    def options(version: int) -> dict[str, Any]:
+        work = Work("ECHO", "exports", "echo", [], {}, version=version)
+        message: Message[Any] = Message.decode(message_of(work, JobId("exp-1"), "acme", {}))
+        return dict(message.options)
+
+    assert "spec_version" not in options(1)
+    assert options(2)["spec_version"] == 2
 
 
 @given(st.integers(0, LATEST_MS))

@@ -34,6 +34,7 @@ from common.broker.middleware import AsyncActors, JobRetries, Lifecycle, error_o
 from common.broker.outbox import OutboxRelay
 from common.broker.request import request_of
 from common.broker.running import RunningJob, StopReason
+from common.broker.skew import stamped
 from common.broker.slots import Slots
 from common.broker.work_queue import WorkQueue
 from common.errors import DuplicateJob, QueueDraining, QueueFull, RequestIdReused, StoreUnavailable
@@ -270,7 +271,9 @@ class JobBroker(Broker):
             message = message._message
         self.declare_queue(message.queue_name)
         self.emit_before("enqueue", message, delay)
-        request = request_of(message, self.actors.get(message.actor_name), self.retry, delay or 0)
+        actor = self.actors.get(message.actor_name)
+        message = stamped(message, actor)
+        request = request_of(message, actor, self.retry, delay or 0)
         ending = self.follow_ups.job
         if ending is not None:
             ending.followups.append(request)

@@ -15,6 +15,7 @@ from dramatiq.message import Message
 from common.broker.message import JobMessage
 from common.broker.middleware import error_of
 from common.broker.running import RunningJob
+from common.broker.skew import left_to_others
 from common.errors import JobsError
 from common.job.model import ErrorClass, JobError
 from common.job.outcome import Fail, Outcome, Release, Succeed
@@ -22,6 +23,7 @@ from common.store import jobs
 from common.store.jobs import Lease
 from common.store.keys import QueueKeys
 from common.store.operation import STORE_ERRORS
+from common.store.record import VERSION
 
 if TYPE_CHECKING:
     from common.broker.broker import JobBroker
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
 WAIT_MAX_S: Final = 1.0
 #: What was leased ahead and has not started after this (s) goes back; also the longest wait for a slot.
 STUCK_AFTER_S: Final = 0.1
-#: A job whose actor this worker does not know, as in a rolling deploy, waits this long (ms) for another.
-UNKNOWN_ACTOR_DELAY_MS: Final = 5_000
 _log = logging.getLogger(__name__)
 
 
@@ -104,7 +104,7 @@ class JobConsumer(Consumer):
         job = _job_of(message)
         exception = message.exception if isinstance(message, JobMessage) else None
         if isinstance(exception, ActorNotFound):
-            self._end(job, Release(UNKNOWN_ACTOR_DELAY_MS, "UNKNOWN_ACTOR"))
+            self._end(job, left_to_others(job.lease, "UNKNOWN_ACTOR"))
         else:
             self._end(job, job.outcome or Fail(error_of(exception, job.attempt)))
 
@@ -138,7 +138,10 @@ class JobConsumer(Consumer):
             read = [self._read(lease) for lease in fetched.leases]
             self._broker.keeper.hold((job for _, job in read), asked_s)
             for message, job in read:
-                if message is None:
+                if job.lease.version > VERSION:
+                    # Whatever it is, it was written by a version that others run already.
+                    self._end(job, left_to_others(job.lease, "NEWER_RECORD"))
+                elif message is None:
                     self._end(job, Fail(_undecodable(job.lease)))
                 else:
                     self._fetched.append(JobMessage(message, job))

@@ -17,6 +17,7 @@ from dramatiq.middleware import Middleware, SkipMessage
 from common.broker.loop import JobLoop, JobStopped
 from common.broker.message import JobMessage
 from common.broker.running import StopReason, set_current_job
+from common.broker.skew import is_newer, left_to_others
 from common.job.failure import AttemptFailed
 from common.job.model import Content, ErrorClass, JobError, RetryPolicy
 from common.job.outcome import Cancelled, Fail, Outcome, Release, Retry, Succeed
@@ -42,6 +43,7 @@ class Lifecycle(Middleware):
             "ttl_ms",
             "unique_key",
             "duplicate_policy",
+            "spec_version",
             "time_limit",
             "notify_shutdown",
         }
@@ -54,6 +56,9 @@ class Lifecycle(Middleware):
             message.job.started_s = time.monotonic()
             set_current_job(message.job)
             message.job.meter.begin()
+            if is_newer(message.options, broker.actors.get(message.actor_name)):
+                message.job.outcome = left_to_others(message.job.lease, "NEWER_SPEC")
+                raise SkipMessage("its arguments are of a later version than this worker's actor")
 
     def after_process_message(
         self,

@@ -36,6 +36,9 @@ class JobType:
     #: As in `Job.Type` of the contract.
     name: str
     queue: str
+    #: Of its spec. Raised with a change after which an older worker must leave new jobs to newer ones; fields
+    #: that it may pass over are no such change.
+    version: int = 1
 
     @property
     def spec_field(self) -> str:

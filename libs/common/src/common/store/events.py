@@ -70,7 +70,7 @@ def events_of(entry: Mapping[bytes, bytes]) -> Iterator[Event]:
         if len(fields) > 1 and fields[1]:
             last = int(fields[1])
         match kind, fields:
-            case "S", [job_id, _, attempt, state, error, *rest]:
+            case "S", [job_id, _, attempt, state, error, *rest] if state in JobState.__members__:
                 failure = error_of(error) if error else None
                 yield StateChanged(
                     JobId(job_id), last, int(attempt), JobState(state), failure, _tenant_of(rest)

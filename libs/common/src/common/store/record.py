@@ -37,7 +37,9 @@ from common.job.priority import Priority
 from common.job.states import JobState
 from common.job.types import GENERIC
 
-#: Version of the header, its first field.
+#: Version of header and message, the header's first field. Fields may be added behind the last one, and to
+#: the run, without another: older readers pass them over, newer ones do without. It is raised with a change
+#: that an older worker must leave to newer ones.
 VERSION: Final = 1
 #: Fields of the header, in their order. `submit` writes the first five.
 HEADER: Final = (
@@ -74,6 +76,7 @@ _REST_MAX: Final = 2_000
 _LABELS_MAX: Final = 3_000
 _REST_TABS: Final = 12
 _DEFAULT_RETRY: Final = RetryPolicy()
+_PRIORITIES: Final = {priority.value: priority for priority in Priority}
 _BREAKS: Final = frozenset("\t\n\x1f")
 
 
@@ -177,7 +180,7 @@ def job_of(job_id: str, queue: str, line: str, run: Mapping[str, str]) -> Job:
         actor=head["actor"],
         job_type=head.get("type", GENERIC),
         tenant=head.get("tenant", DEFAULT_TENANT),
-        priority=Priority(head["priority"]),
+        priority=_PRIORITIES.get(head["priority"], Priority.NORMAL),
         created_ms=created_ms,
         updated_ms=max(times),
         attempt=int(run.get("attempt", 0)),
@@ -266,7 +269,14 @@ def progress_json(progress: Progress) -> bytes:
 
 def progress_of(data: str | bytes) -> Progress:
     body: dict[str, Any] = orjson.loads(data)
-    return Progress(body["fraction"], body["stage"], body["done"], body["total"], body["finish"], body["at"])
+    return Progress(
+        body["fraction"],
+        body.get("stage", ""),
+        body.get("done", 0),
+        body.get("total", 0),
+        body.get("finish"),
+        body.get("at", 0),
+    )
 
 
 def error_json(error: JobError) -> bytes:
@@ -283,9 +293,11 @@ def error_json(error: JobError) -> bytes:
 
 def error_of(data: str | bytes) -> JobError:
     body: dict[str, Any] = orjson.loads(data)
+    # A class that this version does not know was named by a newer one.
+    known = body["class"] if body["class"] in ErrorClass.__members__ else ErrorClass.BUG
     return JobError(
-        ErrorClass(body["class"]),
-        body["reason"],
+        ErrorClass(known),
+        body.get("reason", ""),
         body.get("message", ""),
         body.get("suggestion", ""),
         body.get("attempt", 0),

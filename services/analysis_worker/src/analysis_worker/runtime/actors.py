@@ -51,7 +51,12 @@ def declare_actors(
     """Declare one actor per job type on the broker."""
     for job_type in job_types:
         run = _actor_function(procedures[job_type.name], spec_of(job_type), ports)
-        declare = dramatiq.actor(broker=broker, actor_name=job_type.spec_field, queue_name=job_type.queue)
+        declare = dramatiq.actor(
+            broker=broker,
+            actor_name=job_type.spec_field,
+            queue_name=job_type.queue,
+            spec_version=job_type.version,
+        )
         declare(run)
 
 

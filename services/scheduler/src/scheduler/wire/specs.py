@@ -37,6 +37,8 @@ class Work:
     args: Sequence[Any]
     kwargs: Mapping[str, Any]
     conversation_id: str = ""
+    #: Of the spec, see JobType.
+    version: int = 1
 
 
 def work_from_pb(spec: pb.JobSpec) -> Work:
@@ -53,7 +55,7 @@ def work_from_pb(spec: pb.JobSpec) -> Work:
         raise InvalidField("job.spec", "must be set to one of its kinds")
     typed = getattr(spec, kind)
     arguments = {"spec": MessageToDict(typed, preserving_proto_field_name=True)}
-    return Work(job_type.name, job_type.queue, kind, [], arguments, typed.conversation_id)
+    return Work(job_type.name, job_type.queue, kind, [], arguments, typed.conversation_id, job_type.version)
 
 
 def _generic(spec: pb.GenericSpec) -> Work:
@@ -71,6 +73,8 @@ def message_of(work: Work, job_id: JobId, tenant: str, trace_context: Mapping[st
     options: dict[str, Any] = {"tenant": tenant}
     if trace_context:
         options["otel"] = dict(trace_context)
+    if work.version > 1:
+        options["spec_version"] = work.version
     message = {
         "queue_name": work.queue,
         "actor_name": work.actor,

@@ -13,7 +13,7 @@ from common.job.states import JobState
 from common.store.jobs.arguments import now_argument
 from common.store.keys import QueueKeys
 from common.store.operation import Argument, Operation, script
-from common.store.record import error_json, progress_json, retry_of, usage_json
+from common.store.record import VERSION, error_json, progress_json, retry_of, usage_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Lease:
     payload: bytes
     #: It lost its workers before, and must have this one for itself.
     alone: bool = False
+    #: Of its record. One that is newer than record.VERSION is not for this worker.
+    version: int = VERSION
 
     @property
     def member(self) -> str:
@@ -106,6 +108,7 @@ def _lease(job_id: bytes, attempt: int | bytes, spent: bytes, lost: bytes, whole
         int(head[12]) if head[12] else None,
         payload,
         lost.startswith(b"-"),
+        int(head[0]),
     )
 
 

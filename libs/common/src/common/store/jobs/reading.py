@@ -44,7 +44,7 @@ def get(keys: QueueKeys, job_id: str, *, full: bool = False) -> Operation[Snapsh
 
 def _part(name: bytes, value: bytes) -> Part:
     header, _, data = value.partition(b"\n")
-    attempt, at_ms, media_type = header.decode().split("\t")
+    attempt, at_ms, media_type, *_ = header.decode().split("\t")
     return Part(name.decode(), int(attempt), int(at_ms), Content(media_type, data))
 
 
@@ -137,7 +137,7 @@ def attempts(keys: QueueKeys, job_id: str) -> Operation[list[AttemptRecord] | No
 
 
 def _attempt(row: list[str]) -> AttemptRecord:
-    number, worker, started, ended, outcome, usage, error = row
+    number, worker, started, ended, outcome, usage, error, *_ = row
     return AttemptRecord(
         int(number),
         worker,

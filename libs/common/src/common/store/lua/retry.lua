@@ -37,9 +37,12 @@ if ARGV[4] ~= '' then
   redis.call('LTRIM', PREFIX .. 'specs:' .. id, -SPECS_KEPT, -1)
   redis.call('SET', job_key(id), string.sub(whole, 1, cut) .. ARGV[4])
   redis.call('HINCRBY', key, 'spec_revision', 1)
+  -- What was begun for another spec is of no use for this one.
+  redis.call('UNLINK', PREFIX .. 'checkpoint:' .. id)
+  redis.call('HDEL', key, 'checkpoint')
 end
 fields[H.expire] = ''
-fields[H.score] = ms(now + ALLOWANCE_MS[fields[H.priority]])
+fields[H.score] = ms(now + (ALLOWANCE_MS[fields[H.priority]] or ALLOWANCE_MS.NORMAL))
 set_header(id, fields)
 redis.call('HDEL', key, 'ended', 'spent', 'lost', 'lost_alone', 'alone', 'progress', 'run_at', 'reason', 'class',
   'cause', 'usage')

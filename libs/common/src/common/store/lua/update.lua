@@ -42,7 +42,7 @@ if ARGV[5] ~= '=' then
 end
 redis.call('ZREM', EXPIRING, id)
 watch_expiry(id, fields)
-local allowance = ALLOWANCE_MS[fields[H.priority]]
+local allowance = ALLOWANCE_MS[fields[H.priority]] or ALLOWANCE_MS.NORMAL
 local since = tonumber(fields[H.schedule] ~= '' and fields[H.schedule] or fields[H.created])
 if run_at then since = math.max(run_at, now) end
 local score = since + allowance
