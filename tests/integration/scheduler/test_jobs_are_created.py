@@ -313,3 +313,21 @@ async def test_no_jobs_or_too_many_are_refused_as_a_whole(scheduler: Served) -> 
     for count in (0, 1_001):
         requests = pb.CreateJobsRequest(requests=[generic()] * count)
         assert (await refusal(scheduler.jobs.CreateJobs(requests))).fields == ["requests"]
+
+
+async def test_labels_that_are_too_long_together_cost_only_their_own_job(scheduler: Served) -> None:
+    long = generic(labels={f"k{i}": "🙂" * 63 for i in range(16)})
+    requests = pb.CreateJobsRequest(requests=[generic(), long, generic(labels={"team": "red"})])
+
+    response = await scheduler.jobs.CreateJobs(requests)
+    refused = await refusal(scheduler.create(long))
+
+    assert [item.WhichOneof("outcome") for item in response.items] == ["job", "error", "job"]
+    assert (refused.reason, refused.fields) == ("FIELD_INVALID", ["job.labels"])
+
+
+@pytest.mark.parametrize("value", ["line\nbreak", "tab\t", "\x1f", "\x7f"])
+async def test_a_label_with_a_control_character_is_refused(scheduler: Served, value: str) -> None:
+    refused = await refusal(scheduler.create(generic(labels={"team": value})))
+
+    assert refused.fields == ['job.labels["team"]']

@@ -14,7 +14,7 @@ from common.job.ids import JobId
 from common.job.model import Job, JobRequest
 from common.store import jobs, queues
 from common.store.jobs import Accepted, Draining, Existing, Full, Rejected, Repeated, Reused, Submitted
-from common.store.keys import QueueKeys
+from common.store.keys import queue_keys
 from common.store.operation import AsyncRunner
 from common.store.record import accepted
 from scheduler import rules
@@ -128,7 +128,12 @@ class Submission:
         queue = requests[0].queue
         try:
             await self._declare(queue)
-            replies = await self._store.run(jobs.submit(QueueKeys(self._namespace, queue), requests))
+            replies = await self._store.run(jobs.submit(queue_keys(self._namespace, queue), requests))
+        except InvalidField as error:
+            if len(requests) == 1:
+                return [InvalidField(f"job.{error.field}", error.description)]
+            # One of them cannot be stored, which is not to cost the others.
+            return [outcome for request in requests for outcome in await self._submit([request])]
         except JobsError as error:
             return [error] * len(requests)
         return await self._outcomes(requests, replies)

@@ -85,6 +85,8 @@ class Usage:
 class DuplicatePolicy(StrEnum):
     """What happens when a job with the same unique key has not ended yet."""
 
+    #: The new one is accepted as well.
+    RUN = "RUN"
     #: The job there is returned instead.
     USE_EXISTING = "USE_EXISTING"
     #: The new one is refused.
@@ -124,7 +126,7 @@ class JobRequest:
     request_id: str = ""
     #: Digest of what was asked, to tell a repeat from a reuse.
     request_digest: str = ""
-    #: Of all jobs of a tenant and queue with one key, one at a time has not ended; "" for none.
+    #: Jobs of a tenant and queue with the same key are the same work; "" for none.
     unique_key: str = ""
     duplicate_policy: DuplicatePolicy = DuplicatePolicy.USE_EXISTING
     batch_id: str = ""

@@ -57,6 +57,7 @@ def fill_job(message: pb.Job, job: Job, payload: bytes = b"") -> None:
     message.actor = job.actor
     message.worker = job.worker
     message.conversation_id = job.conversation_id
+    message.unique_key = job.unique_key
     message.trace_id = job.trace_id
     message.etag = f"{job.attempt}-{job.revision}"
     _fill_times(message, job)

@@ -9,7 +9,7 @@ from typing import Final
 
 from bothsides.jobs import v1 as pb
 from common.job.ids import new_job_id
-from common.job.model import NO_LABELS, JobRequest, RetryPolicy
+from common.job.model import NO_LABELS, DuplicatePolicy, JobRequest, RetryPolicy
 from common.job.priority import Priority
 from scheduler.wire.specs import message_of, work_from_pb
 from scheduler.wire.times import duration_from_pb, instant_from_pb
@@ -30,7 +30,7 @@ INPUT_FIELDS: Final = frozenset(
     }
 )
 #: By their numbers on the wire.
-_PRIORITIES: Final = {pb.Job.PRIORITY_UNSPECIFIED: Priority.NORMAL} | {
+PRIORITIES: Final = {pb.Job.PRIORITY_UNSPECIFIED: Priority.NORMAL} | {
     pb.Job.Priority.Value(priority.value): priority for priority in Priority
 }
 
@@ -63,20 +63,22 @@ def request_from_pb(request: pb.CreateJobRequest, origin: Origin, default_retry:
         payload=message_of(work, job_id, origin.tenant, origin.trace_context),
         job_type=work.job_type,
         tenant=origin.tenant,
-        priority=_PRIORITIES[job.priority],
-        run_at_ms=_instant(job, "schedule_time"),
-        deadline_ms=_instant(job, "deadline_time"),
-        expire_ms=_instant(job, "expire_time"),
-        ttl_ms=_duration(job, "ttl"),
-        retry=_retry_policy(job.retry_policy, default_retry)
+        priority=PRIORITIES[job.priority],
+        run_at_ms=instant_of(job, "schedule_time"),
+        deadline_ms=instant_of(job, "deadline_time"),
+        expire_ms=instant_of(job, "expire_time"),
+        ttl_ms=duration_of(job, "ttl"),
+        retry=retry_policy_from_pb(job.retry_policy, default_retry)
         if job.HasField("retry_policy")
         else default_retry,
-        timeout_ms=_duration(job, "timeout"),
+        timeout_ms=duration_of(job, "timeout"),
         conversation_id=work.conversation_id,
         labels=dict(job.labels) if job.labels else NO_LABELS,
         trace_id=origin.trace_id,
         request_id=request.request_id,
         request_digest=digest_of(job) if request.request_id else "",
+        unique_key=job.unique_key,
+        duplicate_policy=_duplicate_policy(request.duplicate_policy),
     )
 
 
@@ -92,7 +94,13 @@ def digest_of(job: pb.Job) -> str:
     return hashlib.sha256(job.SerializeToString(deterministic=True)).hexdigest()
 
 
-def _retry_policy(policy: pb.RetryPolicy, default: RetryPolicy) -> RetryPolicy:
+def _duplicate_policy(policy: pb.CreateJobRequest.DuplicatePolicy.ValueType) -> DuplicatePolicy:
+    if policy == pb.CreateJobRequest.DUPLICATE_POLICY_UNSPECIFIED:
+        return DuplicatePolicy.RUN
+    return DuplicatePolicy(pb.CreateJobRequest.DuplicatePolicy.Name(policy))
+
+
+def retry_policy_from_pb(policy: pb.RetryPolicy, default: RetryPolicy) -> RetryPolicy:
     """Fill in what is not set, so that a bound that is set wins over the other bound's default."""
     least_ms, most_ms = default.min_backoff_ms, default.max_backoff_ms
     if policy.HasField("min_backoff"):
@@ -105,9 +113,11 @@ def _retry_policy(policy: pb.RetryPolicy, default: RetryPolicy) -> RetryPolicy:
     return RetryPolicy(policy.max_attempts or default.max_attempts, least_ms, most_ms)
 
 
-def _instant(job: pb.Job, name: str) -> int | None:
+def instant_of(job: pb.Job, name: str) -> int | None:
+    """Return a time of a job that is asked for (Unix ms); None if it is not set."""
     return instant_from_pb(getattr(job, name), f"job.{name}") if job.HasField(name) else None  # type: ignore[arg-type]
 
 
-def _duration(job: pb.Job, name: str) -> int | None:
+def duration_of(job: pb.Job, name: str) -> int | None:
+    """Return a duration of a job that is asked for (ms); None if it is not set."""
     return duration_from_pb(getattr(job, name), f"job.{name}") if job.HasField(name) else None  # type: ignore[arg-type]

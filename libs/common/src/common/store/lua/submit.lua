@@ -62,7 +62,7 @@ local function decided(id, tenant, request, digest, unique, policy)
       return first_digest == digest and 2 or -1, first
     end
   end
-  if unique == '' then return nil, claim end
+  if unique == '' or policy == 'RUN' then return nil, claim end
   local holder = redis.call('GET', PREFIX .. 'unique:' .. tenant .. ':' .. unique)
   local fields = holder and header_of(holder)
   if not fields then return nil, claim end
