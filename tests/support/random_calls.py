@@ -55,10 +55,6 @@ NOT_SERVED: Final = frozenset(
         for name in (
             "JobService/WatchJobs",
             "JobService/ExplainJob",
-            "JobService/UpdateJob",
-            "JobService/DeleteJob",
-            "JobService/ListAttempts",
-            "JobService/ListJobLogs",
             "JobService/ListFailureGroups",
             "JobService/BulkCancelJobs",
             "JobService/BulkRetryJobs",

@@ -20,6 +20,7 @@ from common.store.keys import QueueKeys
 from common.store.operation import AsyncRunner
 from scheduler.deployment import Deployment
 from scheduler.documents import Documents
+from scheduler.history import History
 from scheduler.jobs import Jobs
 from scheduler.listing import JobList
 from scheduler.paging import PageTokens
@@ -82,7 +83,14 @@ class Scheduler:
         retry = RetryPolicy(max_attempts=settings.jobs.retry_attempts)
         job_list = JobList(store, namespace, jobs, tokens)
         # Methods that it does not define yet answer UNIMPLEMENTED.
-        job_servicer = JobServicer(jobs, submission, job_list, self._watches, retry)  # type: ignore[abstract]
+        job_servicer = JobServicer(  # type: ignore[abstract]
+            jobs,
+            submission,
+            job_list,
+            self._watches,
+            History(store, jobs, tokens),
+            retry,
+        )
         self._server = Server.build(
             settings.server,
             (

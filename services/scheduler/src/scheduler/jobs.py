@@ -1,4 +1,4 @@
-"""What may be asked about a job that exists: read it, cancel it, retry it.
+"""What may be asked about a job that exists: read it, change it, cancel it, retry it, delete it.
 
 A job of another tenant does not exist for the caller.
 """
@@ -6,15 +6,32 @@ A job of another tenant does not exist for the caller.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
 
-from common.errors import JobNotCancellable, JobNotFound, JobNotRetryable
+from common.errors import (
+    EtagMismatch,
+    JobNotCancellable,
+    JobNotDeletable,
+    JobNotFound,
+    JobNotMutable,
+    JobNotRetryable,
+)
 from common.job.ids import queue_of
 from common.job.model import Job
-from common.store import jobs
+from common.store import jobs, queue_settings
 from common.store.jobs import Snapshot
-from common.store.keys import QueueKeys
+from common.store.keys import QueueKeys, queue_keys
 from common.store.operation import AsyncRunner
+from scheduler.amending import Amendment, check_mutable, record_changes
+
+#: A change that meets another one is made again so often.
+_TRIES: Final = 5
+
+
+def etag_of(job: Job) -> str:
+    """Return what changes with every change of a job."""
+    return f"{job.attempt}-{job.revision}"
 
 
 class Jobs:
@@ -61,14 +78,67 @@ class Jobs:
             raise JobNotCancellable(job_id, verdict.state.value)
         return (await self.get(job_id, tenant)).job
 
-    async def retry(self, job_id: str, tenant: str) -> Job:
-        """Start a FAILED, CANCELLED or EXPIRED job anew.
+    async def update(
+        self,
+        job_id: str,
+        tenant: str,
+        fields: Collection[str],
+        change: Callable[[Job], Amendment],
+        *,
+        etag: str = "",
+    ) -> Job:
+        """Change a job that waits.
+
+        Args:
+            fields: Of the contract, that change.
+            change: Returns what a job as it is now is to become.
+            etag: That the job must have; "" takes any.
+
+        Raises:
+            JobNotFound: There is no such job of this tenant.
+            JobNotMutable: It does not wait, or not so that these fields could change.
+            EtagMismatch: It has another etag, or others change it all the time.
+            InvalidField: It cannot become so.
+        """
+        keys = self.keys_of(job_id)
+        for _ in range(_TRIES):
+            job = (await self.get(job_id, tenant)).job
+            if etag and etag != etag_of(job):
+                break
+            check_mutable(job, fields)
+            settings = await self._store.run(queue_settings.describe(keys))
+            changes, index = record_changes(change(job), settings.indexed_labels)
+            verdict = await self._store.run(
+                jobs.update(keys, job_id, changes, tenant=tenant, index=index, revision=job.revision)
+            )
+            if verdict.done:
+                return (await self.get(job_id, tenant)).job
+            if verdict.revision is None:
+                raise JobNotFound(job_id) if verdict.state is None else JobNotMutable(job_id, verdict.state)
+        raise EtagMismatch(job_id)
+
+    async def delete(self, job_id: str, tenant: str) -> None:
+        """Remove a final job and all that is kept of it.
+
+        Raises:
+            JobNotFound: There is no such job of this tenant.
+            JobNotDeletable: It is not final.
+        """
+        verdict = await self._store.run(jobs.delete(self.keys_of(job_id), job_id, tenant=tenant))
+        if verdict.state is None:
+            raise JobNotFound(job_id)
+        if not verdict.done:
+            raise JobNotDeletable(job_id, verdict.state.value)
+
+    async def retry(self, job_id: str, tenant: str, payload: bytes = b"") -> Job:
+        """Start a FAILED, CANCELLED or EXPIRED job anew, with another message if there is a `payload`.
 
         Raises:
             JobNotFound: There is no such job of this tenant.
             JobNotRetryable: Its state is another.
         """
-        verdict = await self._store.run(jobs.retry(self.keys_of(job_id), job_id, tenant=tenant))
+        keys = self.keys_of(job_id)
+        verdict = await self._store.run(jobs.retry(keys, job_id, tenant=tenant, payload=payload))
         if verdict.state is None:
             raise JobNotFound(job_id)
         if not verdict.done:
@@ -84,4 +154,4 @@ class Jobs:
         queue = queue_of(job_id)
         if queue is None:
             raise JobNotFound(job_id)
-        return QueueKeys(self._namespace, queue)
+        return queue_keys(self._namespace, queue)

@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
+from google.protobuf.empty_pb2 import Empty
+
 from bothsides.jobs import v1 as pb
 from common.auth.caller import Caller, Role, current_caller
-from common.errors import JobsError
+from common.errors import JobNotFound, JobsError
 from common.job.model import Job, JobRequest, RetryPolicy
 from common.rpc.status import status_of
 from common.rpc.validation import validate
 from common.telemetry.context import current_trace_id, inject
+from scheduler.amending import Amendment
+from scheduler.history import History, PageOfJob
 from scheduler.jobs import Jobs
 from scheduler.listing import JobList, PageRequest
 from scheduler.servicers.context import Context
 from scheduler.submission import Submission
 from scheduler.watch.watch import Watches
+from scheduler.wire.amendments import amendment_from_pb, fields_from_pb
+from scheduler.wire.history import attempt_to_pb, line_to_pb
 from scheduler.wire.jobs import fill_job, job_to_pb, snapshot_to_pb
 from scheduler.wire.requests import Origin, request_from_pb
+from scheduler.wire.specs import message_with, other_work
 from scheduler.wire.updates import update_to_pb
 
 
@@ -31,12 +38,14 @@ class JobServicer(pb.JobServiceServicer):
         submission: Submission,
         job_list: JobList,
         watches: Watches,
+        history: History,
         default_retry: RetryPolicy,
     ) -> None:
         self._jobs = jobs
         self._submission = submission
         self._list = job_list
         self._watches = watches
+        self._history = history
         self._default_retry = default_retry
 
     async def CreateJob(self, request: pb.CreateJobRequest, context: Context) -> pb.Job:
@@ -99,11 +108,45 @@ class JobServicer(pb.JobServiceServicer):
             async for update in updates:
                 yield update_to_pb(update, full=full)
 
+    async def UpdateJob(self, request: pb.UpdateJobRequest, context: Context) -> pb.Job:
+        fields = fields_from_pb(request)
+
+        def change(job: Job) -> Amendment:
+            return amendment_from_pb(request, fields, job, self._default_retry)
+
+        tenant, asked = current_caller().tenant, request.job
+        return job_to_pb(await self._jobs.update(asked.job_id, tenant, fields, change, etag=asked.etag))
+
     async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.Job:
         return job_to_pb(await self._jobs.cancel(request.job_id, current_caller().tenant))
 
     async def RetryJob(self, request: pb.RetryJobRequest, context: Context) -> pb.Job:
-        return job_to_pb(await self._jobs.retry(request.job_id, current_caller().tenant))
+        tenant, payload = current_caller().tenant, b""
+        if request.HasField("spec"):
+            present = await self._jobs.get(request.job_id, tenant, full=True)
+            payload = message_with(present.payload, other_work(request.spec, present.job), present.job)
+        return job_to_pb(await self._jobs.retry(request.job_id, tenant, payload))
+
+    async def DeleteJob(self, request: pb.DeleteJobRequest, context: Context) -> Empty:
+        try:
+            await self._jobs.delete(request.job_id, current_caller().tenant)
+        except JobNotFound:
+            if not request.allow_missing:
+                raise
+        return Empty()
+
+    async def ListAttempts(
+        self, request: pb.ListAttemptsRequest, context: Context
+    ) -> pb.ListAttemptsResponse:
+        asked = PageOfJob(request.job_id, request.page_size, request.page_token)
+        job, page, next_page_token = await self._history.attempts(current_caller().tenant, asked)
+        shown = [attempt_to_pb(record, job) for record in page]
+        return pb.ListAttemptsResponse(attempts=shown, next_page_token=next_page_token)
+
+    async def ListJobLogs(self, request: pb.ListJobLogsRequest, context: Context) -> pb.ListJobLogsResponse:
+        asked = PageOfJob(request.job_id, request.page_size, request.page_token)
+        page, next_page_token = await self._history.logs(current_caller().tenant, asked)
+        return pb.ListJobLogsResponse(entries=map(line_to_pb, page), next_page_token=next_page_token)
 
 
 def _viewer(view: pb.JobView.ValueType) -> tuple[Caller, bool]:

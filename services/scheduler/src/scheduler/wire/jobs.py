@@ -6,10 +6,11 @@ from functools import lru_cache
 from typing import Final
 
 from bothsides.jobs import v1 as pb
-from common.job.model import Job, JobError, Progress, RetryPolicy
+from common.job.model import Job, JobError, Progress, RetryPolicy, Usage
 from common.job.priority import Priority
 from common.job.states import JobState
 from common.store.jobs import Snapshot
+from scheduler.jobs import etag_of
 from scheduler.wire.results import part_to_pb, result_to_pb
 from scheduler.wire.specs import fill_spec
 from scheduler.wire.times import duration_to_pb, instant_to_pb, set_instant
@@ -30,6 +31,8 @@ def snapshot_to_pb(snapshot: Snapshot, *, full: bool) -> pb.Job:
         message.result.CopyFrom(result_to_pb(snapshot.result))
     parts = sorted(snapshot.parts, key=lambda part: (part.at_ms, part.name))
     message.partial_results.extend(part_to_pb(part) for part in parts)
+    for former in snapshot.former:
+        fill_spec(message.former_specs.add(), snapshot.job, former)
     return message
 
 
@@ -57,12 +60,16 @@ def fill_job(message: pb.Job, job: Job, payload: bytes = b"") -> None:
     message.actor = job.actor
     message.worker = job.worker
     message.conversation_id = job.conversation_id
-    message.unique_key = job.unique_key
     message.trace_id = job.trace_id
-    message.etag = f"{job.attempt}-{job.revision}"
+    message.batch_id = job.batch_id
+    message.unique_key = job.unique_key
+    message.spec_revision = job.spec_revision + 1
+    message.etag = etag_of(job)
     _fill_times(message, job)
     if job.progress is not None:
         message.progress.CopyFrom(progress_to_pb(job.progress))
+    if job.usage is not None:
+        message.usage.CopyFrom(usage_to_pb(job.usage))
     if job.error is not None:
         message.last_error.CopyFrom(error_to_pb(job.error))
 
@@ -106,6 +113,13 @@ def progress_to_pb(progress: Progress) -> pb.Progress:
     )
     if progress.finish_ms is not None:
         message.finish_time.CopyFrom(instant_to_pb(progress.finish_ms))
+    return message
+
+
+def usage_to_pb(usage: Usage) -> pb.Usage:
+    message = pb.Usage(peak_memory_bytes=usage.peak_bytes or 0)
+    if usage.cpu_ms is not None:
+        message.cpu_time.CopyFrom(duration_to_pb(usage.cpu_ms))
     return message
 
 

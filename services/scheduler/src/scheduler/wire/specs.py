@@ -41,30 +41,32 @@ class Work:
     version: int = 1
 
 
-def work_from_pb(spec: pb.JobSpec) -> Work:
+def work_from_pb(spec: pb.JobSpec, field: str = "job.spec") -> Work:
     """Return the work that `spec` orders; it has passed validation.
+
+    Args:
+        field: Path of the spec in its request.
 
     Raises:
         InvalidField: A generic spec names the actor of a typed job, or holds a number that is not finite.
     """
     kind = spec.WhichOneof("kind") or ""
     if kind == "generic":
-        return _generic(spec.generic)
+        return _generic(spec.generic, f"{field}.generic")
     job_type = JOB_TYPES_BY_SPEC.get(kind)
     if job_type is None:
-        raise InvalidField("job.spec", "must be set to one of its kinds")
+        raise InvalidField(field, "must be set to one of its kinds")
     typed = getattr(spec, kind)
     arguments = {"spec": MessageToDict(typed, preserving_proto_field_name=True)}
     return Work(job_type.name, job_type.queue, kind, [], arguments, typed.conversation_id, job_type.version)
 
 
-def _generic(spec: pb.GenericSpec) -> Work:
+def _generic(spec: pb.GenericSpec, field: str) -> Work:
     if spec.actor in JOB_TYPES_BY_SPEC:
-        raise InvalidField(
-            "job.spec.generic.actor", f"belongs to a typed job: set job.spec.{spec.actor} instead"
-        )
-    args = list_from_pb(spec.args, "job.spec.generic.args")
-    kwargs = object_from_pb(spec.kwargs, "job.spec.generic.kwargs") if spec.HasField("kwargs") else {}
+        typed = f"{field.removesuffix('generic')}{spec.actor}"
+        raise InvalidField(f"{field}.actor", f"belongs to a typed job: set {typed} instead")
+    args = list_from_pb(spec.args, f"{field}.args")
+    kwargs = object_from_pb(spec.kwargs, f"{field}.kwargs") if spec.HasField("kwargs") else {}
     return Work(GENERIC, spec.queue or GENERIC_QUEUE, spec.actor, args, kwargs)
 
 
@@ -85,6 +87,33 @@ def message_of(work: Work, job_id: JobId, tenant: str, trace_context: Mapping[st
         "message_timestamp": time.time_ns() // 1_000_000,
     }
     return orjson.dumps(message)
+
+
+def other_work(spec: pb.JobSpec, job: Job) -> Work:
+    """Return the work that `spec` orders of a job that has another spec already; errors name "spec".
+
+    Raises:
+        InvalidField: It is not a variant of the job's own spec, see `work_from_pb` for the rest.
+    """
+    named = pb.JobSpec()
+    named.CopyFrom(spec)
+    if named.HasField("generic") and not named.generic.queue:
+        named.generic.queue = job.queue
+    work = work_from_pb(named, "spec")
+    asked = (work.job_type, work.queue, work.actor, work.conversation_id)
+    if asked != (job.job_type, job.queue, job.actor, job.conversation_id):
+        raise InvalidField(
+            "spec", "must keep the job's type, queue, actor and conversation_id: create a new job instead"
+        )
+    return work
+
+
+def message_with(payload: bytes, work: Work, job: Job) -> bytes:
+    """Return a job's message with other work, and all else as it was."""
+    kept = _arguments(payload)
+    if not kept:
+        return message_of(work, job.job_id, job.tenant, {})
+    return orjson.dumps({**kept, "args": work.args, "kwargs": work.kwargs})
 
 
 def fill_spec(spec: pb.JobSpec, job: Job, payload: bytes) -> None:

@@ -20,24 +20,26 @@ class Snapshot:
     job: Job
     #: The last event already in `job`; "0-0" before the first.
     position: str
-    #: Empty unless read in full, like the two below.
+    #: Empty unless read in full, like those below.
     payload: bytes = b""
     result: Content | None = None
     parts: tuple[Part, ...] = ()
+    #: Messages that a retry replaced, oldest first.
+    former: tuple[bytes, ...] = ()
 
 
 def get(keys: QueueKeys, job_id: str, *, full: bool = False) -> Operation[Snapshot | None]:
     """Read one job; None if there is none."""
 
     def read(reply: list[Any]) -> Snapshot | None:
-        position, line, run, payload, result, parts = reply
+        position, line, run, payload, result, parts, former = reply
         if not line:
             return None
         named = {result[i]: result[i + 1] for i in range(0, len(result), 2)}
         content = Content(named[b"media"].decode(), named[b"data"]) if named else None
         kept = tuple(_part(parts[i], parts[i + 1]) for i in range(0, len(parts), 2))
         job = job_of(job_id, keys.queue, line.decode(), text_map(run))
-        return Snapshot(job, position.decode(), payload, content, kept)
+        return Snapshot(job, position.decode(), payload, content, kept, tuple(former))
 
     return Operation(script("get"), keys.all(), [job_id, "1" if full else ""], read)
 

@@ -7,13 +7,13 @@
 --   ARGV[2]  '1' to read message, result and parts too
 --
 -- Output: id of the stream's last entry ('0-0': none), the header ('': no such job), the run record, message,
--- result, parts; the run record and the last two as flat lists of fields and values.
+-- result, parts, messages that were replaced; the run record, result and parts as flat lists of fields and values.
 -- @include queue
 -- @include record
 
 local id = ARGV[1]
 local last = redis.call('XREVRANGE', EVENTS, '+', '-', 'COUNT', 1)
-local reply = {last[1] and last[1][1] or '0-0', '', {}, '', {}, {}}
+local reply = {last[1] and last[1][1] or '0-0', '', {}, '', {}, {}, {}}
 if ARGV[2] ~= '1' then
   reply[2] = header_line(id) or ''
   if reply[2] ~= '' then reply[3] = redis.call('HGETALL', run_key(id)) end
@@ -26,4 +26,5 @@ reply[2], reply[4] = string.sub(whole, 1, cut - 1), string.sub(whole, cut + 1)
 reply[3] = redis.call('HGETALL', run_key(id))
 reply[5] = redis.call('HGETALL', PREFIX .. 'result:' .. id)
 reply[6] = redis.call('HGETALL', PREFIX .. 'parts:' .. id)
+reply[7] = redis.call('LRANGE', PREFIX .. 'specs:' .. id, 0, -1)
 return reply
