@@ -54,7 +54,6 @@ NOT_SERVED: Final = frozenset(
         f"{OURS}jobs.v1.{name}"
         for name in (
             "JobService/WatchJobs",
-            "JobService/ExplainJob",
             "JobService/ListFailureGroups",
             "JobService/BulkCancelJobs",
             "JobService/BulkRetryJobs",

@@ -20,6 +20,7 @@ from common.store.keys import QueueKeys
 from common.store.operation import AsyncRunner
 from scheduler.deployment import Deployment
 from scheduler.documents import Documents
+from scheduler.explaining import Explanations
 from scheduler.history import History
 from scheduler.jobs import Jobs
 from scheduler.listing import JobList
@@ -88,6 +89,7 @@ class Scheduler:
             submission,
             job_list,
             self._watches,
+            Explanations(store, namespace, jobs),
             History(store, jobs, tokens),
             retry,
         )

@@ -15,6 +15,7 @@ from common.rpc.status import status_of
 from common.rpc.validation import validate
 from common.telemetry.context import current_trace_id, inject
 from scheduler.amending import Amendment
+from scheduler.explaining import Explanations
 from scheduler.history import History, PageOfJob
 from scheduler.jobs import Jobs
 from scheduler.listing import JobList, PageRequest
@@ -22,6 +23,7 @@ from scheduler.servicers.context import Context
 from scheduler.submission import Submission
 from scheduler.watch.watch import Watches
 from scheduler.wire.amendments import amendment_from_pb, fields_from_pb
+from scheduler.wire.explanations import explained_to_pb
 from scheduler.wire.history import attempt_to_pb, line_to_pb
 from scheduler.wire.jobs import fill_job, job_to_pb, snapshot_to_pb
 from scheduler.wire.requests import Origin, request_from_pb
@@ -38,6 +40,7 @@ class JobServicer(pb.JobServiceServicer):
         submission: Submission,
         job_list: JobList,
         watches: Watches,
+        explanations: Explanations,
         history: History,
         default_retry: RetryPolicy,
     ) -> None:
@@ -45,6 +48,7 @@ class JobServicer(pb.JobServiceServicer):
         self._submission = submission
         self._list = job_list
         self._watches = watches
+        self._explanations = explanations
         self._history = history
         self._default_retry = default_retry
 
@@ -107,6 +111,9 @@ class JobServicer(pb.JobServiceServicer):
         async with aclosing(updates):
             async for update in updates:
                 yield update_to_pb(update, full=full)
+
+    async def ExplainJob(self, request: pb.ExplainJobRequest, context: Context) -> pb.ExplainJobResponse:
+        return explained_to_pb(await self._explanations.explain(request.job_id, current_caller().tenant))
 
     async def UpdateJob(self, request: pb.UpdateJobRequest, context: Context) -> pb.Job:
         fields = fields_from_pb(request)

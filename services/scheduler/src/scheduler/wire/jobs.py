@@ -11,6 +11,7 @@ from common.job.priority import Priority
 from common.job.states import JobState
 from common.store.jobs import Snapshot
 from scheduler.jobs import etag_of
+from scheduler.wire.explanations import wait_reason_to_pb
 from scheduler.wire.results import part_to_pb, result_to_pb
 from scheduler.wire.specs import fill_spec
 from scheduler.wire.times import duration_to_pb, instant_to_pb, set_instant
@@ -63,6 +64,7 @@ def fill_job(message: pb.Job, job: Job, payload: bytes = b"") -> None:
     message.trace_id = job.trace_id
     message.batch_id = job.batch_id
     message.unique_key = job.unique_key
+    message.wait_reason = wait_reason_to_pb(job)
     message.spec_revision = job.spec_revision + 1
     message.etag = etag_of(job)
     _fill_times(message, job)

@@ -61,8 +61,9 @@ class Explanation:
     now_ms: int
     #: Jobs of its tenant that go before it.
     ahead: int
-    #: Ready jobs of the whole queue.
+    #: Ready jobs of the whole queue, and the tenants in line, which are not those that their own limits hold.
     ready: int
+    tenants: int
     priority: Priority
     #: In the order in which they bind.
     blockers: tuple[Blocker, ...]
@@ -77,13 +78,14 @@ def explain(
         if not reply:
             return None
         told = [str(item) if isinstance(item, int) else item.decode() for item in reply]
-        state, now, ahead, ready, priority, *rest = told
+        state, now, ahead, ready, tenants, priority, *rest = told
         rows = [rest[i : i + 5] for i in range(0, len(rest), 5)]
         return Explanation(
             JobState(state),
             int(now),
             int(ahead),
             int(ready),
+            int(tenants),
             Priority(priority),
             tuple(
                 Blocker(

@@ -8,7 +8,7 @@
 --   ARGV[3]  tenant of the caller
 --
 -- Output: '' if there is no such job of this tenant; else its state, now (ms), jobs of its tenant before it,
--- jobs of the whole queue that wait, its priority, then five values for each blocker, in the order in which they
+-- jobs of the whole queue that wait, tenants in line, its priority, then five values for each blocker, in the order in which they
 -- bind: kind, value, limit, when it clears (ms) or '', detail.
 -- @include queue
 -- @include record
@@ -22,7 +22,8 @@ local now = clock_read(ARGV[1])
 local f = redis.call('HMGET', run_key(id), 'state', 'run_at', 'reason', 'lost', 'error')
 local state = f[1] or first_state(fields)
 local rank = redis.call('ZRANK', PREFIX .. 'ready:' .. tenant, id)
-local reply = {state, ms(now), rank or 0, redis.call('HGET', COUNTERS, 'ready') or '0', fields[H.priority]}
+local reply = {state, ms(now), rank or 0, redis.call('HGET', COUNTERS, 'ready') or '0',
+  redis.call('ZCARD', TENANTS), fields[H.priority]}
 if state ~= 'PENDING' and state ~= 'SCHEDULED' and state ~= 'RETRYING' then return reply end
 
 local function block(kind, value, limit, clears, detail)

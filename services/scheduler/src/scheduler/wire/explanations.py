@@ -1,0 +1,90 @@
+"""Why a job waits, on the wire: an explanation to `ExplainJobResponse`, with words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from bothsides.jobs import v1 as pb
+from common.job.model import Job
+from common.job.states import JobState
+from common.store.jobs import Blocker, BlockerKind
+from scheduler.explaining import Explained, WorkerBlocker, WorkerBlockerKind
+from scheduler.wire.times import instant_to_pb
+
+_K: Final = BlockerKind
+#: What the record of a waiting job says of its state alone.
+_BY_STATE: Final[Mapping[JobState, pb.Blocker.Kind.ValueType]] = {
+    JobState.SCHEDULED: pb.Blocker.RUN_TIME,
+    JobState.RETRYING: pb.Blocker.BACKOFF,
+}
+#: Their value is no measure of anything: the time they clear says all.
+_WITHOUT_VALUE: Final = frozenset({_K.RUN_TIME, _K.BACKOFF, _K.SNOOZED, _K.PAUSED})
+_DETAILS: Final[Mapping[BlockerKind | WorkerBlockerKind, str]] = {
+    _K.RUN_TIME: "its schedule_time has not come; UpdateJob can change that",
+    _K.BACKOFF: "its last attempt failed, and the pause before the next one is not over",
+    _K.RETRY_BUDGET: "queue {queue} has used {value} of the {limit} retries that two minutes allow: "
+    "UpdateQueue with another retry_budget allows more",
+    _K.PAUSED: "queue {queue} is paused: ResumeQueue ends it",
+    _K.RAMP: "queue {queue} was resumed little by little: {value} of {limit} jobs at once run at this point",
+    _K.CONCURRENCY: "{value} of {limit} jobs at once run in queue {queue}: it waits for the end of one",
+    _K.WINDOW: "{value} of {limit} starts in the window of queue {queue} are used up",
+    _K.TENANT_CONCURRENCY: "{value} of {limit} jobs at once of the tenant run in queue {queue}",
+    _K.TENANT_WINDOW: "{value} of {limit} starts in the tenant's window in queue {queue} are used up",
+    _K.TENANT_SHARE: "tenants that have their turn first: {value}",
+    _K.AHEAD_IN_QUEUE: "jobs of the tenant that go first, by priority and waiting time: {value}",
+    WorkerBlockerKind.NO_WORKERS: "no worker serves queue {queue}: start one",
+    WorkerBlockerKind.WORKERS_BUSY: "{value} of {limit} slots of the workers of queue {queue} are taken: "
+    "with more workers it starts sooner",
+}
+_ALONE: Final = "a worker that runs nothing else, to run alone there: its workers vanished under it"
+
+
+def explained_to_pb(explained: Explained) -> pb.ExplainJobResponse:
+    facts = explained.facts
+    message = pb.ExplainJobResponse(
+        job_id=explained.job_id,
+        state=pb.Job.State.Value(facts.state.value),
+        blockers=[blocker_to_pb(blocker, explained.queue) for blocker in explained.blockers],
+        jobs_ahead_count=facts.ahead,
+        evaluate_time=instant_to_pb(facts.now_ms),
+    )
+    if explained.estimate is not None:
+        message.estimated_start_p50.CopyFrom(instant_to_pb(explained.estimate.p50_ms))
+        message.estimated_start_p90.CopyFrom(instant_to_pb(explained.estimate.p90_ms))
+    return message
+
+
+def blocker_to_pb(blocker: Blocker | WorkerBlocker, queue: str) -> pb.Blocker:
+    message = pb.Blocker(kind=pb.Blocker.Kind.Value(blocker.kind.value), detail=_detail(blocker, queue))
+    clears_ms = blocker.clears_ms if isinstance(blocker, Blocker) else None
+    if clears_ms is not None:
+        message.clear_time.CopyFrom(instant_to_pb(clears_ms))
+    if blocker.value is not None and not _is_time(blocker):
+        message.value = blocker.value
+        if blocker.limit is not None:
+            message.limit = blocker.limit
+    return message
+
+
+def wait_reason_to_pb(job: Job) -> pb.Blocker.Kind.ValueType:
+    """Return what a job's own record says of why it waits."""
+    if job.state is not JobState.PENDING or not job.wait_reason:
+        return _BY_STATE.get(job.state, pb.Blocker.KIND_UNSPECIFIED)
+    return pb.Blocker.SUSPECT if job.wait_reason == BlockerKind.SUSPECT else pb.Blocker.SNOOZED
+
+
+def _is_time(blocker: Blocker | WorkerBlocker) -> bool:
+    """Whether a blocker's value is the time that is left, which its clear_time says."""
+    return blocker.kind in _WITHOUT_VALUE or (
+        isinstance(blocker, Blocker) and blocker.kind is _K.SUSPECT and blocker.clears_ms is not None
+    )
+
+
+def _detail(blocker: Blocker | WorkerBlocker, queue: str) -> str:
+    if blocker.kind is _K.SNOOZED and isinstance(blocker, Blocker):
+        return f"its last attempt gave it back until then: {blocker.detail or 'it did not say why'}"
+    if blocker.kind is _K.SUSPECT and isinstance(blocker, Blocker):
+        return f"it waits for {'its pause, then ' if blocker.clears_ms is not None else ''}{_ALONE}"
+    value, limit = f"{blocker.value or 0:g}", f"{blocker.limit or 0:g}"
+    return _DETAILS[blocker.kind].format(queue=queue, value=value, limit=limit)

@@ -1,0 +1,112 @@
+"""The order of blockers, and what an estimate makes of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from common.job.priority import Priority
+from common.job.states import JobState
+from common.store.jobs import Blocker, BlockerKind, Explanation
+from common.store.workers import WorkerReport
+from scheduler.explaining import WorkerBlockerKind, estimate, in_order
+from scheduler.start_estimate import Pace
+
+K, W = BlockerKind, WorkerBlockerKind
+NOW = 1_800_000_000_000
+#: A start a second.
+PACE = Pace(60, 60_000)
+
+
+def _blocker(kind: BlockerKind, value: float | None = None, *, clears_ms: int | None = None) -> Blocker:
+    return Blocker(kind, value, None, clears_ms, "")
+
+
+def _facts(*blockers: Blocker, ahead: int = 0, ready: int = 1, tenants: int = 1) -> Explanation:
+    return Explanation(JobState.PENDING, NOW, ahead, ready, tenants, Priority.NORMAL, blockers)
+
+
+def _worker(slots: int, running: int = 0) -> WorkerReport:
+    return WorkerReport("w", "host", 1, "1", ("q",), slots, running, started_ms=1)
+
+
+def _wait_s(facts: Explanation, *workers: WorkerReport) -> float | None:
+    """Return the median of the estimated wait."""
+    found = estimate(facts, in_order(facts, workers), workers, PACE)
+    return None if found is None else (found.p50_ms - NOW) / 1_000
+
+
+@pytest.mark.parametrize("own", [K.RUN_TIME, K.BACKOFF, K.SNOOZED, K.SUSPECT, K.RETRY_BUDGET, K.PAUSED])
+@pytest.mark.parametrize("limit", [K.CONCURRENCY, K.RAMP, K.WINDOW, K.TENANT_WINDOW, K.AHEAD_IN_QUEUE])
+def test_missing_workers_stand_between_the_jobs_own_and_the_limits(
+    own: BlockerKind, limit: BlockerKind
+) -> None:
+    ordered = in_order(_facts(_blocker(own), _blocker(limit)), ())
+
+    assert [blocker.kind for blocker in ordered] == [own, W.NO_WORKERS, limit]
+
+
+def test_busy_workers_stand_before_the_turns_of_others() -> None:
+    facts = _facts(_blocker(K.WINDOW), _blocker(K.TENANT_SHARE, 2), _blocker(K.AHEAD_IN_QUEUE, 4))
+
+    ordered = in_order(facts, [_worker(2, running=2)])
+
+    assert [blocker.kind for blocker in ordered] == [
+        K.WINDOW,
+        W.WORKERS_BUSY,
+        K.TENANT_SHARE,
+        K.AHEAD_IN_QUEUE,
+    ]
+
+
+def test_busy_workers_are_no_matter_while_the_job_may_not_start_anyway() -> None:
+    facts = _facts(_blocker(K.BACKOFF, clears_ms=NOW + 1_000))
+
+    assert [blocker.kind for blocker in in_order(facts, [_worker(1, running=1)])] == [K.BACKOFF]
+
+
+def test_free_slots_take_the_jobs_ahead_first() -> None:
+    assert _wait_s(_facts(ahead=2, ready=3), _worker(4, running=1)) == 0
+    assert _wait_s(_facts(ahead=3, ready=4), _worker(4, running=1)) == pytest.approx(2 / 3, rel=0.01)
+
+
+def test_every_tenant_in_line_takes_a_turn_for_each_job_ahead() -> None:
+    busy = _worker(1, running=1)
+
+    alone = _wait_s(_facts(ahead=20, ready=500, tenants=1), busy)
+    shared = _wait_s(_facts(ahead=20, ready=500, tenants=4), busy)
+
+    assert alone == pytest.approx(21, rel=0.03)
+    assert shared == pytest.approx(81, rel=0.03)
+
+
+def test_no_more_jobs_go_first_than_there_are() -> None:
+    assert _wait_s(_facts(ahead=20, ready=30, tenants=9), _worker(1, running=1)) == pytest.approx(
+        30, rel=0.03
+    )
+
+
+def test_a_limit_that_clears_at_a_known_time_is_waited_for() -> None:
+    facts = _facts(_blocker(K.WINDOW, clears_ms=NOW + 45_000))
+
+    assert _wait_s(facts, _worker(10)) == 45
+
+
+def test_a_backlog_is_gone_by_the_time_of_a_job_that_is_due_much_later() -> None:
+    facts = _facts(_blocker(K.RUN_TIME, clears_ms=NOW + 3_600_000), ready=1_000)
+
+    assert _wait_s(facts, _worker(1)) == 3_600
+
+
+def test_a_backlog_is_shorter_by_the_time_of_a_job_that_is_due_soon() -> None:
+    facts = _facts(_blocker(K.RUN_TIME, clears_ms=NOW + 60_000), ready=100)
+
+    assert _wait_s(facts, _worker(1, running=1)) == pytest.approx(60 + 41, rel=0.03)
+
+
+@pytest.mark.parametrize("kind", [K.PAUSED, K.SUSPECT])
+def test_what_has_no_known_end_leaves_nothing_to_estimate(kind: BlockerKind) -> None:
+    assert _wait_s(_facts(_blocker(kind)), _worker(10)) is None
+
+
+def test_without_workers_there_is_nothing_to_estimate() -> None:
+    assert _wait_s(_facts()) is None
