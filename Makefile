@@ -41,6 +41,9 @@ test-all: setup ## Run the tests, and those that need more than Python: Node.js 
 model-check: setup ## Hold the scripts to the model for long (EXAMPLES=2000 random lives of a queue)
 	@$(WITHOUT_SETTINGS) MODEL_CHECK_EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/pytest --import-mode=importlib tests/integration/store/test_store_model.py
 
+chaos: setup ## Kill, freeze and cut off for long, print the figures, hold them to the bars (SEEDS=5 storms)
+	@$(WITHOUT_SETTINGS) CHAOS_SEEDS=$(or $(SEEDS),5) $(BIN)/pytest --import-mode=importlib -s tests/chaos
+
 fuzz: setup ## Send random calls to every method for long (CALLS=20000)
 	@$(WITHOUT_SETTINGS) RANDOM_CALLS=$(or $(CALLS),20000) $(BIN)/pytest --import-mode=importlib -n 2 tests/integration/rpc/test_random_calls.py
 
