@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from common.broker.fence import Fence
 from common.broker.running import RunningJob, StopReason
 from common.errors import JobsError
 from common.store import jobs
@@ -17,8 +18,6 @@ from common.store.operation import SyncRunner
 
 #: A lease is renewed when this share of it has passed.
 RENEW_AT: Final = 1 / 3
-#: A job stops itself when its lease was not renewed for this share of it: another may soon have it.
-FENCE_AT: Final = 0.8
 #: The most leases in one renew call.
 BATCH: Final = 256
 _log = logging.getLogger(__name__)
@@ -47,6 +46,7 @@ class LeaseKeeper:
         self._wake = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
+        self._fence = Fence(self._good_since, lease_ms)
         self._last_contact_s = time.monotonic()
 
     def hold(self, jobs: Iterable[RunningJob], fetched_s: float) -> None:
@@ -58,6 +58,7 @@ class LeaseKeeper:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="LeaseKeeper", daemon=True)
                 self._thread.start()
+                self._fence.start()
 
     def drop(self, jobs: Iterable[RunningJob]) -> None:
         """Let leases go: the ends of their jobs are written."""
@@ -85,8 +86,8 @@ class LeaseKeeper:
 
     @property
     def alive(self) -> bool:
-        """The thread runs, or was never needed."""
-        return self._thread is None or self._thread.is_alive()
+        """The threads run, or were never needed."""
+        return self._thread is None or (self._thread.is_alive() and self._fence.alive)
 
     def close(self) -> None:
         """End the thread. Leases still held run out by themselves."""
@@ -94,6 +95,11 @@ class LeaseKeeper:
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
+        self._fence.close()
+
+    def _good_since(self) -> list[tuple[RunningJob, float]]:
+        with self._lock:
+            return list(self._held.values())
 
     def _run(self) -> None:
         while not self._wake.wait(self._lease_ms * RENEW_AT / 1000) and not self._closed:
@@ -102,7 +108,6 @@ class LeaseKeeper:
                 self._renew_all()
             except Exception:
                 _log.exception("leases could not be renewed")
-            self._fence()
 
     def _renew_all(self) -> None:
         by_queue: defaultdict[str, list[RunningJob]] = defaultdict(list)
@@ -131,14 +136,3 @@ class LeaseKeeper:
                     self._held[job.lease.member] = (job, asked_s)
             if answer == jobs.STOP:
                 job.stop(StopReason.CANCEL)
-
-    def _fence(self) -> None:
-        latest_s = time.monotonic() - self._lease_ms * FENCE_AT / 1000
-        with self._lock:
-            doubtful = [job for job, good_s in self._held.values() if good_s < latest_s]
-        for job in doubtful:
-            if job.stop_reason is None:
-                _log.error(
-                    "job %s attempt %d stops itself: its lease was not renewed", job.job_id, job.attempt
-                )
-            job.stop(StopReason.LOST)
