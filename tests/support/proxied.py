@@ -22,13 +22,17 @@ def proxy_before(url: str) -> Iterator[LossyProxy]:
 
 
 @contextmanager
-def client_behind(proxy: LossyProxy, url: str) -> Iterator[redis.Redis]:
-    """A client of the proxy, which repeats a command once on a new connection."""
+def client_behind(proxy: LossyProxy, url: str, *, timeout_s: float = 5) -> Iterator[redis.Redis]:
+    """A client of the proxy, which repeats a command once on a new connection.
+
+    Args:
+        timeout_s: How long it waits for a reply.
+    """
     with redis.Redis(
         port=proxy.port,
         password=urlsplit(url).password,
         protocol=2,
         retry=Retry(ConstantBackoff(0.01), 1),
-        socket_timeout=5,
+        socket_timeout=timeout_s,
     ) as client:
         yield client

@@ -1,4 +1,4 @@
-"""A TCP proxy before the server that loses replies, cuts requests in half, and goes away altogether."""
+"""A TCP proxy before the server that loses or withholds replies, cuts requests in half, and goes away."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ class LossyProxy:
         self._target = (host, port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._losing: bytes | None = None
+        self._withholding: bytes | None = None
         self._halving: bytes | None = None
         self._away = False
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
-        #: How many replies were lost, and how many requests were cut.
+        #: How many replies were lost or withheld, and how many requests were cut.
         self.lost = 0
+        self.withheld = 0
         self.halved = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -35,6 +37,11 @@ class LossyProxy:
         """Lose the reply of the next request that contains `needle`."""
         with self._lock:
             self._losing = needle.encode()
+
+    def withhold_reply_of(self, needle: str) -> None:
+        """Keep back the reply of the next request that contains `needle`; its connection stays, but mute."""
+        with self._lock:
+            self._withholding = needle.encode()
 
     def halve_request_of(self, needle: str) -> None:
         """Forward only the first half of the next request that contains `needle`, and cut its connection."""
@@ -88,16 +95,20 @@ class LossyProxy:
                 _close(client)
                 _close(server)
                 continue
-            losing = threading.Event()
-            threading.Thread(target=self._requests, args=(client, server, losing), daemon=True).start()
-            threading.Thread(target=self._replies, args=(server, client, losing), daemon=True).start()
+            fate = _Fate()
+            threading.Thread(target=self._requests, args=(client, server, fate), daemon=True).start()
+            threading.Thread(target=self._replies, args=(server, client, fate), daemon=True).start()
 
-    def _requests(self, client: socket.socket, server: socket.socket, losing: threading.Event) -> None:
+    def _requests(self, client: socket.socket, server: socket.socket, fate: _Fate) -> None:
         for data in _chunks(client):
             with self._lock:
                 if self._losing is not None and self._losing in data:
                     self._losing = None
-                    losing.set()
+                    fate.loses = True
+                if self._withholding is not None and self._withholding in data:
+                    self._withholding = None
+                    fate.withholds = True
+                    self.withheld += 1
                 halving = self._halving is not None and self._halving in data
                 if halving:
                     self._halving = None
@@ -106,15 +117,24 @@ class LossyProxy:
                 break
         _close(server)
 
-    def _replies(self, server: socket.socket, client: socket.socket, losing: threading.Event) -> None:
+    def _replies(self, server: socket.socket, client: socket.socket, fate: _Fate) -> None:
         for data in _chunks(server):
-            if losing.is_set():
+            if fate.loses:
                 self.lost += 1
                 break
+            if fate.withholds:
+                continue
             if not _sent(client, data):
                 break
         _close(client)
         _close(server)
+
+
+class _Fate:
+    """What happens to the replies of one connection from now on."""
+
+    loses = False
+    withholds = False
 
 
 def _chunks(source: socket.socket) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from common.broker.skew import left_to_others
 from common.errors import JobsError
 from common.job.model import ErrorClass, JobError
 from common.job.outcome import Fail, Outcome, Release, Succeed
+from common.job.retry import after_failure
 from common.store import jobs
 from common.store.jobs import Lease
 from common.store.keys import QueueKeys
@@ -91,13 +93,16 @@ class JobConsumer(Consumer):
         return self._fetched.popleft() if self._fetched else None
 
     def ack(self, message: MessageProxy) -> None:
-        """Commit the outcome that middleware decided. A missing outcome is a failure, never a success.
+        """Commit the outcome that middleware decided. A missing one is a failed attempt, never a success.
 
         A message that no worker thread took up was fetched by hand; its outcome is the caller's word.
         """
         job = _job_of(message)
-        missing = Fail(error_of(None, job.attempt)) if job.started_s else Succeed()
-        self._end(job, job.outcome or missing)
+        outcome = job.outcome
+        if outcome is None and job.started_s:
+            error = error_of(None, job.attempt)
+            outcome = after_failure(error, job.lease.retry, job.spent, random.random)
+        self._end(job, outcome or Succeed())
 
     def nack(self, message: MessageProxy) -> None:
         """Commit a failure; a job of an unknown actor goes back, since another worker may know it."""
