@@ -19,7 +19,13 @@ from support.random_messages import random_message
 GOOD = ("work", "debate-1", "blue", "ai-01m852fy8wevnb66ezjzv3315n", "exports")
 SERVICES = [
     service
-    for file in (pb.CreateJobRequest, pb.PutConversationRequest, pb.GetAnalysisRequest, pb.GetHealthRequest)
+    for file in (
+        pb.CreateJobRequest,
+        pb.GetQueueRequest,
+        pb.PutConversationRequest,
+        pb.GetAnalysisRequest,
+        pb.GetHealthRequest,
+    )
     for service in file.DESCRIPTOR.file.services_by_name.values()
 ]
 REQUESTS = sorted(
@@ -69,6 +75,8 @@ def test_usual_requests_need_no_closer_look(request_: Message) -> None:
         pb.CreateJobRequest(job=pb.Job(spec=pb.JobSpec(generic=pb.GenericSpec(actor="work\n")))),
         generic(labels={"Team": "blue"}),
         generic(labels={"team": "b" * 64}),
+        generic(labels={"team": "a\x1f"}),
+        generic(former_specs=[pb.JobSpec()]),
         generic(labels={f"k{i}": "" for i in range(17)}),
         generic(priority=99),
         generic(timeout=Duration(nanos=1)),

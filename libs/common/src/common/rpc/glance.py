@@ -21,8 +21,8 @@ from buf.validate import validate_pb2
 #: Says whether a value that is set surely follows its field's rules.
 Check: TypeAlias = Callable[[Any], bool]
 
-#: Patterns that mean the same to Python as to RE2: anchored, without alternatives and classes by letter.
-_PLAIN_PATTERN: Final = re.compile(r"\^[^|\\]*\$")
+#: Patterns that mean the same to Python as to RE2: anchored, without alternatives, and classes by name.
+_PLAIN_PATTERN: Final = re.compile(r"\^(?:(?!\[:)[^|\\]|\\x[0-9a-f]{2})*\$")
 
 
 def follows_surely(message: Message) -> bool:
@@ -129,6 +129,8 @@ def _check_of(field: FieldDescriptor, rules: Any) -> Check:
         if kinds == {"repeated"} and _names(rules.repeated) == {"max_items"} and not _has_rules(field):
             most = rules.repeated.max_items
             return lambda items: len(items) <= most
+        if not kinds and nested is not None and not nested.GetOptions().map_entry:
+            return lambda items: all(map(follows_surely, items))
         return _never
     if not kinds and nested is not None:
         return follows_surely if _bears_rules(nested) else _always
