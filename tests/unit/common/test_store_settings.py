@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from common.settings import Address, Cluster, Environment, Sentinels, SettingsError, StoreSettings
+from common.store.durability import Durability
 
 
 def read(variables: dict[str, str]) -> StoreSettings:
@@ -83,6 +84,8 @@ def test_a_login_that_stands_apart_goes_into_a_url_without_one() -> None:
         ({"REDIS_CLUSTER": "true", "REDIS_HOST": "n1", "REDIS_DB": "3"}, ["REDIS_DB"]),
         ({"REDIS_URL": "redis://store", "REDIS_TLS": "true"}, ["REDIS_TLS"]),
         ({"REDIS_TLS": "true", "REDIS_TLS_CA_FILE": "/nowhere"}, ["REDIS_TLS_CA_FILE"]),
+        ({"STORE_DURABILITY": "sometimes"}, ["STORE_DURABILITY"]),
+        ({"STORE_DURABLE_REPLICAS": "-1"}, ["STORE_DURABLE_REPLICAS"]),
     ],
 )
 def test_what_contradicts_itself_is_refused_by_name(variables: dict[str, str], wrong: list[str]) -> None:
@@ -112,3 +115,12 @@ def test_tls_files_need_tls_and_one_another(tmp_path: Path) -> None:
     assert problems({"REDIS_URL": "redis://store", ca: str(file)}) == [ca]
     assert problems({"REDIS_URL": "rediss://store", certificate: str(file)}) == [key]
     assert problems({"REDIS_TLS": "true", key: str(file)}) == [certificate]
+
+
+def test_durability_is_asked_for_by_name() -> None:
+    assert read({}).durability == Durability()
+    assert not read({}).durability.waits
+    assert read({"STORE_DURABILITY": "always"}).durability == Durability(on_disk=True)
+    replicas = read({"STORE_DURABILITY": "always", "STORE_DURABLE_REPLICAS": "1"}).durability
+    assert replicas == Durability(on_disk=True, replicas=1)
+    assert replicas.waits

@@ -63,6 +63,7 @@ class AnalysisWorker:
             timeout_ms=shared.jobs.timeout_ms,
             concurrency=CONCURRENCY,
             default_concurrency=shared.queue_concurrency,
+            durability=shared.store.durability,
         )
         self._broker.add_middleware(Tracing())
         self._children = ChildPool(shared.children, memory_bytes=settings.child_memory_bytes, warm=warm)

@@ -71,12 +71,12 @@ class Scheduler:
         self._max_waiting = max_waiting
         self._client = async_redis_client(settings.store, name="bothsides-scheduler")
         namespace = settings.store.namespace
-        store = AsyncRunner(self._client)
+        store = AsyncRunner(self._client, durability=settings.store.durability)
         self._deployment = Deployment(self._client, namespace, secret=settings.server.auth.secret)
         tokens = PageTokens(self._deployment)
         jobs = Jobs(store, namespace)
-        conversations = Documents(self._client, namespace, CONVERSATIONS, tokens)
-        analyses = Documents(self._client, namespace, ANALYSES, tokens)
+        conversations = Documents(self._client, store, namespace, CONVERSATIONS, tokens)
+        analyses = Documents(self._client, store, namespace, ANALYSES, tokens)
         submission = Submission(
             store, namespace, jobs, conversations=conversations if own_conversations else None
         )

@@ -16,9 +16,11 @@ from scheduler.paging import PageTokens, page_size_of
 class Documents:
     """The documents of one kind, see common.store.documents."""
 
-    def __init__(self, client: AsyncClient, namespace: str, kind: str, tokens: PageTokens) -> None:
+    def __init__(
+        self, client: AsyncClient, store: AsyncRunner, namespace: str, kind: str, tokens: PageTokens
+    ) -> None:
         self._client: Any = client
-        self._store = AsyncRunner(client)
+        self._store = store
         self._namespace = namespace
         self._kind = kind
         self._tokens = tokens

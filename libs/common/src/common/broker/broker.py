@@ -42,6 +42,7 @@ from common.job.ids import JobId
 from common.job.model import JobRequest, RetryPolicy
 from common.job.outcome import Release, Retry
 from common.store import jobs, queues
+from common.store.durability import EVERYSEC, Durability
 from common.store.keys import QueueKeys
 from common.store.operation import Client, Operation, SyncRunner
 
@@ -73,6 +74,7 @@ class JobBroker(Broker):
         timeout_ms: Longest run of one attempt of an async actor that names no `timeout_ms`.
         concurrency: The most jobs of one queue that a worker runs at once, by queue.
         default_concurrency: The same for other queues; None: as many as the worker has threads.
+        durability: What a message must have outlived before sending it returns.
 
     Raises:
         ValueError: The client decodes responses, or the lease is too short.
@@ -89,6 +91,7 @@ class JobBroker(Broker):
         timeout_ms: int = 300_000,
         concurrency: Mapping[str, int] | None = None,
         default_concurrency: int | None = None,
+        durability: Durability = EVERYSEC,
     ) -> None:
         settings = _settings_of(client)
         if settings.get("decode_responses"):
@@ -114,7 +117,7 @@ class JobBroker(Broker):
         self.lease_ms = lease_ms
         self.retry = retry or RetryPolicy()
         self.timeout_ms = timeout_ms
-        self.runner = SyncRunner(client)
+        self.runner = SyncRunner(client, durability=durability)
         self.draining = threading.Event()
         self.follow_ups = FollowUps()
         #: No blocking wait of this client may take longer (s).

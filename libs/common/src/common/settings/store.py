@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import redis.connection
 
 from common.settings.environment import Address, Environment
+from common.store.durability import EVERYSEC, Durability
 
 _ADDRESSES: Final = "be hosts and ports, such as valkey-0:26379,valkey-1:26379"
 
@@ -53,6 +54,7 @@ class StoreSettings:
     #: None: the one server of the URL.
     where: Sentinels | Cluster | None = None
     tls: StoreTls = StoreTls()
+    durability: Durability = EVERYSEC
 
     @property
     def is_tls(self) -> bool:
@@ -60,7 +62,7 @@ class StoreSettings:
 
     @classmethod
     def read(cls, environment: Environment) -> Self:
-        """Read NAMESPACE and the REDIS_ variables."""
+        """Read NAMESPACE, STORE_DURABILITY, STORE_DURABLE_REPLICAS and the REDIS_ variables."""
         namespace = environment.text(
             "NAMESPACE",
             "bothsides",
@@ -70,7 +72,7 @@ class StoreSettings:
         sentinels, cluster = _sentinels(environment), _cluster(environment)
         where = sentinels or cluster
         url = _url(environment, where)
-        settings = cls(url, namespace, where, _tls(environment, url))
+        settings = cls(url, namespace, where, _tls(environment, url), _durability(environment))
         if isinstance(where, Cluster):
             _check_cluster_url(environment, url)
         return settings
@@ -164,6 +166,12 @@ def _tls(environment: Environment, url: str) -> StoreTls:
         missing, given = (key, certificate) if environment.has(certificate) else (certificate, key)
         environment.reject(missing, f"name a file when {given} does")
     return StoreTls(*files.values())
+
+
+def _durability(environment: Environment) -> Durability:
+    on_disk = environment.choice("STORE_DURABILITY", "EVERYSEC", ("EVERYSEC", "ALWAYS")) == "ALWAYS"
+    replicas = environment.integer("STORE_DURABLE_REPLICAS", 0, minimum=0, maximum=10)
+    return Durability(on_disk, replicas)
 
 
 def _check_cluster_url(environment: Environment, url: str) -> None:

@@ -57,6 +57,14 @@ class SyncCluster(redis.RedisCluster):
         except _SLIPS as error:
             _raise_away(error)
 
+    def get_node_from_key(self, key: str, replica: bool = False) -> Any:
+        """Return the node that serves a key, as far as is known."""
+        try:
+            self._reach()
+            return super().get_node_from_key(key, replica)  # type: ignore[no-untyped-call]
+        except _SLIPS as error:
+            _raise_away(error)
+
     def get_connection_kwargs(self) -> dict[str, Any]:
         return self._settings
 

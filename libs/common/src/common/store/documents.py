@@ -44,7 +44,11 @@ def put_document(
     """Create or replace a document. Returns its update time (ms), or 0 if the write was stale."""
     index, prefix = keys.documents(namespace, kind, tenant)
     return Operation(
-        script("keep"), (index, prefix + document_id), (document_id, body, about, job_id, attempt), int
+        script("keep"),
+        (index, prefix + document_id),
+        (document_id, body, about, job_id, attempt),
+        int,
+        durable=keys.documents_synced(namespace, kind, tenant),
     )
 
 

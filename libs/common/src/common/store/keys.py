@@ -17,6 +17,7 @@
 {NS:QUEUE}:clock       string  the latest time (ms) seen, so that time never runs backwards
 {NS:QUEUE}:wake        list    tokens that wake waiting consumers
 {NS:QUEUE}:everyone    set     tenants that have jobs
+{NS:QUEUE}:synced      string  written where a submit waits for the disk, see durability.py
 {NS:QUEUE}:ready:TENANT    zset    PENDING jobs by virtual deadline (ms)
 {NS:QUEUE}:jobs:TENANT     zset    every id, score 0, for lists in the order of ids
 {NS:QUEUE}:index:TENANT:NAME   zset    the ids of one index, score 0; names as record.index_name makes them
@@ -41,6 +42,7 @@
 {NS:workers}:worker:ID string  the report; expires
 {NS:KIND:TENANT}:index     zset    ids of kept documents by update time (ms)
 {NS:KIND:TENANT}:item:ID   hash    body and its description, see documents.py
+{NS:KIND:TENANT}:synced    string  as that of a queue
 """
 
 from __future__ import annotations
@@ -104,6 +106,10 @@ class QueueKeys:
         return f"{self.prefix}wake"
 
     @property
+    def synced(self) -> str:
+        return f"{self.prefix}synced"
+
+    @property
     def config(self) -> str:
         return f"{self.prefix}config"
 
@@ -145,3 +151,8 @@ def documents(namespace: str, kind: str, tenant: str) -> tuple[str, str]:
     """Return the index and the item prefix of one tenant's documents of a kind."""
     tag = f"{{{namespace}:{kind}:{tenant}}}"
     return f"{tag}:index", f"{tag}:item:"
+
+
+def documents_synced(namespace: str, kind: str, tenant: str) -> str:
+    """Return the key that is written where a document waits for the disk."""
+    return f"{{{namespace}:{kind}:{tenant}}}:synced"

@@ -19,6 +19,8 @@ import redis.asyncio
 import redis.exceptions
 
 from common.errors import JobsError, StoreFull, StoreUnavailable
+from common.store.durability import EVERYSEC, Command, Durability, proof, proven
+from common.store.together import send_together, send_together_async
 
 R = TypeVar("R")
 Argument = str | bytes | int | float
@@ -65,6 +67,9 @@ class Operation(Generic[R]):
     keys: Sequence[str]
     arguments: Sequence[Argument]
     read: Callable[[Any], R]
+    #: A key in the slot of the others. Where it is set, the reply promises that something is kept, and a
+    #: runner that was asked for durability waits until it is; it writes to this key on the way.
+    durable: str = ""
 
     @property
     def evalsha(self) -> tuple[Argument, ...]:
@@ -78,8 +83,9 @@ class Operation(Generic[R]):
 class SyncRunner:
     """Runs operations on the calling thread. Safe to share between threads, as its client is."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, durability: Durability = EVERYSEC) -> None:
         self._client: Any = client
+        self._durability = durability
 
     def run(self, operation: Operation[R]) -> R:
         """Run one operation and return what it reads.
@@ -91,30 +97,44 @@ class SyncRunner:
         """
         try:
             try:
-                reply = self._client.execute_command(*operation.evalsha)
+                reply = self._send(operation, operation.evalsha)
             except redis.exceptions.NoScriptError:
-                reply = self._client.execute_command(*operation.eval)
+                reply = self._send(operation, operation.eval)
         except STORE_ERRORS as error:
             raise translated(error, operation) from error
         return operation.read(reply)
+
+    def _send(self, operation: Operation[Any], call: Command) -> Any:
+        if not operation.durable or not self._durability.waits:
+            return self._client.execute_command(*call)
+        commands = [call, *proof(operation.durable, self._durability)]
+        return proven(send_together(self._client, operation.durable, commands), self._durability)
 
 
 class AsyncRunner:
     """Runs operations on an event loop."""
 
-    def __init__(self, client: AsyncClient) -> None:
+    def __init__(self, client: AsyncClient, *, durability: Durability = EVERYSEC) -> None:
         self._client: Any = client
+        self._durability = durability
 
     async def run(self, operation: Operation[R]) -> R:
         """Run one operation and return what it reads; errors as for SyncRunner.run."""
         try:
             try:
-                reply = await self._client.execute_command(*operation.evalsha)
+                reply = await self._send(operation, operation.evalsha)
             except redis.exceptions.NoScriptError:
-                reply = await self._client.execute_command(*operation.eval)
+                reply = await self._send(operation, operation.eval)
         except STORE_ERRORS as error:
             raise translated(error, operation) from error
         return operation.read(reply)
+
+    async def _send(self, operation: Operation[Any], call: Command) -> Any:
+        if not operation.durable or not self._durability.waits:
+            return await self._client.execute_command(*call)
+        commands = [call, *proof(operation.durable, self._durability)]
+        replies = await send_together_async(self._client, operation.durable, commands)
+        return proven(replies, self._durability)
 
 
 #: Refusals that end by themselves: the server starts, changes its role or its slots, has lost its replicas or

@@ -107,7 +107,7 @@ def submit(
         now = int(reply[0])
         return [_submitted(reply[i], JobId(reply[i + 1].decode()), now) for i in range(1, len(reply), 2)]
 
-    return Operation(script("submit"), keys.all(), arguments, read)
+    return Operation(script("submit"), keys.all(), arguments, read, durable=keys.synced)
 
 
 def _submitted(code: int, job_id: JobId, now_ms: int) -> Submitted:
