@@ -11,6 +11,7 @@ from pathlib import Path
 import redis
 
 from bothsides_stack.embedded import EmbeddedServer
+from common.job.model import ErrorClass, RetryPolicy
 from common.job.states import JobState
 from common.store.workers import list_workers
 from support.waiting import wait_until
@@ -73,6 +74,23 @@ def test_a_worker_is_on_the_register_while_it_runs(valkey: str, client: redis.Re
 
     _, left = desk.run(list_workers(NAMESPACE))
     assert left == []
+
+
+def test_an_attempt_may_run_as_long_as_the_worker_allows_unless_its_job_says_otherwise(
+    valkey: str, client: redis.Redis, tmp_path: Path
+) -> None:
+    desk, gate = Desk(client), tmp_path / "gate"
+    once = RetryPolicy(max_attempts=1)
+    with worker_program(valkey, tmp_path, WORKER_ACTOR_MODULES=ACTORS, JOB_TIMEOUT_MS="100"):
+        patient = desk.call("wait_for_gate", str(gate), retry=once, timeout_ms=60_000)
+        hasty = desk.call("wait_for_gate", str(gate), retry=once)
+        ended = desk.final(hasty, QUEUE).job
+        gate.touch()
+        assert desk.final(patient, QUEUE).job.state is JobState.SUCCEEDED
+
+    assert ended.error is not None
+    assert (ended.state, ended.error.error_class) == (JobState.FAILED, ErrorClass.TIMEOUT)
+    assert "JOB_TIMEOUT_MS" in ended.error.suggestion
 
 
 def test_on_sigterm_a_running_job_may_finish(valkey: str, client: redis.Redis, tmp_path: Path) -> None:
