@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable, Mapping
 
 from measure import creating, draining, footprint, sharing, starting
-from measure.machine import yardstick_ms
 from measure.report import Section
 
 from bothsides_stack.embedded import EmbeddedServer
@@ -28,6 +27,7 @@ PARTS: Mapping[str, Callable[[EmbeddedServer, int, float], Section]] = {
     "trips": footprint.round_trips,
     "scripts": footprint.scripts,
     "tenants": sharing.tenants,
+    "window": sharing.window,
     "create": creating.unary,
     "bulk": creating.in_bulk,
 }
@@ -41,13 +41,12 @@ def main() -> None:
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    print(
-        f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f}, "
-        f"yardstick {yardstick_ms():.0f} ms, rounds {options.rounds}"
-    )
+    print(f"{os.cpu_count()} processors, {options.rounds} rounds")
     for name in options.parts or PARTS:
         with EmbeddedServer() as server:
-            PARTS[name](server, options.rounds, options.scale).print()
+            section = PARTS[name](server, options.rounds, options.scale)
+        section.print()
+        print(f"  load average {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

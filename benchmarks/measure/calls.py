@@ -15,7 +15,7 @@ from bothsides.jobs import v1 as pb
 CREATE_JOB = "/bothsides.jobs.v1.JobService/CreateJob"
 CREATE_JOBS = "/bothsides.jobs.v1.JobService/CreateJobs"
 #: As the scheduler's own limit: an answer to 1,000 jobs must fit.
-_OPTIONS = (("grpc.max_receive_message_length", 16 * 1024 * 1024),)
+OPTIONS = (("grpc.max_receive_message_length", 16 * 1024 * 1024),)
 
 
 def generic_job(text: str = "", *, queue: str = "", actor: str = "nothing") -> pb.CreateJobRequest:
@@ -44,7 +44,7 @@ def call(address: str, method: str, make: Callable[[], Message], *, calls: int, 
 async def _call(
     address: str, method: str, make: Callable[[], Message], calls: int, at_once: int
 ) -> list[bytes]:
-    async with grpc.aio.insecure_channel(address, options=_OPTIONS) as channel:
+    async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
         send: Any = channel.unary_unary(method)
         left = iter(range(calls))
 

@@ -49,21 +49,6 @@ class Meter:
         return {name: sum(map(_cpu_s, processes)) for name, processes in self._processes.items()}
 
 
-def yardstick_ms() -> float:
-    """Return the processor time of a fixed piece of Python: it tells a slow minute of the machine.
-
-    On the machine of the published figures it takes 27 ms, and twice that while other programs run.
-    """
-    best_s = float("inf")
-    for _ in range(5):
-        began_s = time.process_time()
-        total = 0
-        for number in range(300_000):
-            total += number
-        best_s = min(best_s, time.process_time() - began_s)
-    return best_s * 1_000
-
-
 def _cpu_s(process: psutil.Process) -> float:
     times = process.cpu_times()
     return float(times.user + times.system)

@@ -1,10 +1,18 @@
-"""What a flood of one tenant costs another: how long a single job waits, in lengths of a job."""
+"""Limits that all workers keep together: what a flood of one tenant costs another, and an exact window."""
 
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
 
 from bothsides_stack.embedded import EmbeddedServer
+from common.job.limits import Window
+from common.job.states import JobState
+from common.store.events import StateChanged, events_of
+from common.store.operation import SyncRunner
+from common.store.queue_settings import configure
 from measure.report import Row, Sample, Section
 from measure.systems import Ours
 from measure.workers import SLEEP_S, STAMPS, monotonic_s
@@ -43,3 +51,47 @@ def _single(system: Ours) -> float:
                 system.client.delete(STAMPS)
                 return float(waited_s)
         time.sleep(SLEEP_S / 4)
+
+
+def window(server: EmbeddedServer, rounds: int, scale: float) -> Section:
+    """Run jobs through a window of 10 starts in 2 s with three worker processes."""
+    limit, count = Window(10, 2_000), max(20, int(100 * scale))
+    system = Ours("ours", server.url, 4, processes=3)
+    most, attempts, stretch = (
+        Row("most starts in any 2 s"),
+        Row("attempts of a job"),
+        Row("time over the ideal"),
+    )
+    ideal_ms = (count - 1) // limit.count * limit.period_ms
+    for _ in range(rounds):
+        system.client.flushall()
+        run = SyncRunner(system.client).run
+        run(configure(system.keys, {"window": str(limit)}))
+        with system.workers():
+            system.fill(count, "sleep")
+            while system.left() > 0:
+                time.sleep(0.05)
+        starts = _starts(system)
+        times = sorted(starts.elements())
+        most.samples.append(Sample(max(_within(times, first, limit.period_ms) for first in times)))
+        attempts.samples.append(Sample(len(times) / count))
+        stretch.samples.append(Sample((times[-1] - times[0]) / ideal_ms))
+    return Section(
+        f"{limit.count} starts in {limit.period_ms} ms over 3 processes, {count} jobs",
+        "",
+        [most, attempts, stretch],
+        bars={most.name: "bar 10", attempts.name: "bar 1", stretch.name: "bar 1.10"},
+    )
+
+
+def _starts(system: Ours) -> Counter[int]:
+    """Return when jobs were leased, by the store's clock (ms)."""
+    entries = system.client.xrange(system.keys.events)
+    events = [event for _, entry in entries for event in events_of(entry)]
+    return Counter(
+        event.at_ms for event in events if isinstance(event, StateChanged) and event.state is JobState.RUNNING
+    )
+
+
+def _within(times: Sequence[int], first: int, period_ms: int) -> int:
+    return bisect_left(times, first + period_ms) - bisect_left(times, first)
