@@ -62,7 +62,7 @@ def _queue(client: Any, count: int, *, with_id: bool, size: int = 50) -> None:
                 os.urandom(PAYLOAD_BYTES),
                 job_type="TRANSCRIPT_ANALYSIS",
                 request_id=str(uuid4()) if with_id else "",
-                request_digest=os.urandom(32).hex() if with_id else "",
+                request_digest=os.urandom(16).hex() if with_id else "",
             )
             for _ in range(size)
         ]

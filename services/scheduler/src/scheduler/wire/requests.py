@@ -83,7 +83,7 @@ def request_from_pb(request: pb.CreateJobRequest, origin: Origin, default_retry:
 
 
 def digest_of(job: pb.Job) -> str:
-    """Return the SHA-256 of what was asked, the same for the same input fields."""
+    """Return half of the SHA-256 of what was asked: the same for the same input fields."""
     unread = [field.name for field, _ in job.ListFields() if field.name not in INPUT_FIELDS]
     if unread:
         asked = pb.Job()
@@ -91,7 +91,7 @@ def digest_of(job: pb.Job) -> str:
         for name in unread:
             asked.ClearField(name)  # type: ignore[arg-type]
         job = asked
-    return hashlib.sha256(job.SerializeToString(deterministic=True)).hexdigest()
+    return hashlib.sha256(job.SerializeToString(deterministic=True)).hexdigest()[:32]
 
 
 def _duplicate_policy(policy: pb.CreateJobRequest.DuplicatePolicy.ValueType) -> DuplicatePolicy:
