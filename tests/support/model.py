@@ -107,6 +107,8 @@ class ModelQueue:
         if request_id and (claimed := self.requests.get((tenant, request_id))) is not None:
             return ("repeated" if claimed[1] == digest else "reused"), claimed[0]
         holder = self.jobs.get(self.uniques.get((tenant, unique_key), ""))
+        if policy is DuplicatePolicy.RUN:
+            holder = None
         if unique_key and holder is not None and not holder.state.is_final:
             if policy is DuplicatePolicy.USE_EXISTING:
                 return "existing", holder.job_id
