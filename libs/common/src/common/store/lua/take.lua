@@ -14,9 +14,8 @@ local function turns(want, now)
       local one = {v = tonumber(heads[i + 1]), take = 0, has = redis.call('ZCARD', ready_key(tenant)), weight = 1}
       local room, narrow = math.huge, nil
       if limited then
-        local gates
-        one.weight, one.window, gates = tenant_limits(tenant, now)
-        room, narrow = narrowest(gates)
+        one.weight, one.window, one.gates = tenant_limits(tenant, now)
+        room, narrow = narrowest(one.gates)
       end
       one.clears = narrow and (narrow[5] or math.huge)
       one.most = math.min(one.has, room)
@@ -63,13 +62,25 @@ local function settle_turns(by)
         redis.call('ZREM', TENANTS, tenant)
       elseif one.take == one.most then
         redis.call('ZREM', TENANTS, tenant)
-        redis.call('ZADD', HELD, one.clears == math.huge and 'inf' or ms(one.clears), tenant)
+        one.is_full = true
       else
         redis.call('ZADD', TENANTS, virtual(one.v), tenant)
       end
     end
   end
   redis.call('HSET', COUNTERS, 'vtime', virtual(vtime))
+end
+
+-- Holds a tenant that took all that its limits allowed, until they may allow more. Its starts are noted already;
+-- what it has leased is counted when the call ends.
+local function hold(tenant, one, now)
+  local gates = {}
+  for i, gate in ipairs(one.gates) do
+    gates[i] = gate[1] == 'TENANT_WINDOW' and window_gate(gate[1], one.window, tenant_starts(tenant), now)
+      or {gate[1], gate[2] - (one.begun or 0)}
+  end
+  local _, narrow = narrowest(gates)
+  redis.call('ZADD', HELD, narrow[5] and ms(narrow[5]) or 'inf', tenant)
 end
 
 -- Created, expire and tenant in a header.
@@ -127,10 +138,11 @@ local function take(reply, members, now, want, worker)
         table.insert(windows[tenant], members[#members])
       end
     end
+    for tenant, started in pairs(windows) do note_starts(tenant_starts(tenant), by[tenant].window, started, now) end
     for tenant, one in pairs(by) do
+      if one.is_full then hold(tenant, one, now) end
       -- What had expired took no room: the tenant must not be held for its sake.
       if one.take > (one.begun or 0) then release_tenant(tenant) end
     end
-    for tenant, started in pairs(windows) do note_starts(tenant_starts(tenant), by[tenant].window, started, now) end
   end
 end
