@@ -8,8 +8,8 @@
 --   ARGV[3]  tenant of the caller
 --
 -- Output: '' if there is no such job of this tenant; else its state, now (ms), jobs of its tenant before it,
--- jobs of the whole queue that wait, tenants in line, its priority, then five values for each blocker, in the order in which they
--- bind: kind, value, limit, when it clears (ms) or '', detail.
+-- jobs of the whole queue that wait, tenants in line, its priority, then five values for each blocker, in the order
+-- in which they bind: kind, value, limit, when it clears (ms) or '', detail.
 -- @include queue
 -- @include record
 -- @include retry_budget
@@ -31,6 +31,22 @@ local function block(kind, value, limit, clears, detail)
     clears and ms(clears) or '', detail or ''}) do reply[#reply + 1] = item end
 end
 
+-- Tenants before one in line, as far as they may take their turn. Looks past the first hundred at none.
+local LINE_MAX = 100
+local function before_in_line()
+  local limited, before = redis.call('HGET', CONFIG, 'limited') == '1', 0
+  for _, other in ipairs(redis.call('ZRANGE', TENANTS, 0, LINE_MAX - 1)) do
+    if other == tenant then return before end
+    local room = 1
+    if limited then
+      local _, _, gates = tenant_limits(other, now)
+      room = narrowest(gates)
+    end
+    if room > 0 then before = before + 1 end
+  end
+  return before
+end
+
 local run_at = tonumber(f[2] or fields[H.schedule]) or 0
 if not rank and run_at > now then
   local kind = state == 'RETRYING' and 'BACKOFF' or state == 'SCHEDULED' and 'RUN_TIME'
@@ -49,9 +65,9 @@ local _, _, own = tenant_limits(tenant, now)
 for _, gate in ipairs(own) do
   if gate[2] <= 0 then block(gate[1], gate[3], gate[4], gate[5]) end
 end
-local first = redis.call('ZRANGE', TENANTS, 0, 0)[1]
-if rank and first and first ~= tenant and redis.call('ZSCORE', TENANTS, tenant) then
-  block('TENANT_SHARE', redis.call('ZRANK', TENANTS, tenant), nil, nil, 'other tenants have their turn first')
+if rank and redis.call('ZSCORE', TENANTS, tenant) then
+  local before = before_in_line()
+  if before > 0 then block('TENANT_SHARE', before, nil, nil, 'other tenants have their turn first') end
 end
 if rank and rank > 0 then block('AHEAD_IN_QUEUE', rank, nil, nil) end
 return reply
