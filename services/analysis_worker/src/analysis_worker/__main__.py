@@ -19,6 +19,7 @@ def main() -> int:
     from analysis_worker.settings import AnalysisWorkerSettings
     from common.logs import configure_logging
     from common.settings import SettingsError
+    from common.store.servers import ServerTooOld
     from common.telemetry.setup import Telemetry
 
     stop = stop_on_signals()
@@ -27,7 +28,7 @@ def main() -> int:
         configure_logging(settings.worker.telemetry.log_level)
         telemetry = Telemetry.start("analysis_worker", settings.worker.telemetry)
         worker = AnalysisWorker(settings)
-    except (SettingsError, HandlersIncomplete, ActorModulesMissing, AddressUnusable) as error:
+    except (SettingsError, HandlersIncomplete, ActorModulesMissing, AddressUnusable, ServerTooOld) as error:
         print(f"analysis_worker: {error}", file=sys.stderr)
         return 2
     try:

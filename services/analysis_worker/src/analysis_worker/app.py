@@ -31,6 +31,7 @@ from analysis_worker.transcript.in_child import warm
 from common.broker import JobBroker
 from common.job.model import RetryPolicy
 from common.job.types import CONCURRENCY, JOB_TYPES, QUEUES
+from common.store.checks import check_servers
 from common.store.clients import redis_client
 
 #: Threads that have not ended after this (ms) are left behind; the process ends without them.
@@ -47,12 +48,14 @@ class AnalysisWorker:
         HandlersIncomplete: A job type has no handler.
         ActorModulesMissing: A module of WORKER_ACTOR_MODULES cannot be imported.
         AddressUnusable: WORKER_HEALTH_ADDR is taken.
+        ServerTooOld: The platform cannot run on the store's server.
     """
 
     def __init__(self, settings: AnalysisWorkerSettings) -> None:
         shared = settings.worker
         self._shutdown_ms = shared.shutdown_ms
         self._client: Any = redis_client(shared.store, name="analysis_worker")
+        check_servers(self._client)
         if settings.simulated:
             self._client = LosableClient(self._client)
         self._broker = JobBroker(

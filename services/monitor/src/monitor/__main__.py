@@ -11,6 +11,7 @@ import sys
 from common.logs import configure_logging
 from common.rpc.server import AddressNotBound
 from common.settings import MonitorSettings, SettingsError
+from common.store.servers import ServerTooOld
 from common.telemetry.setup import Telemetry
 from monitor.app import Monitor
 
@@ -18,7 +19,7 @@ _log = logging.getLogger("monitor")
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT. Returns 0, or 2 if the settings are wrong or the address is taken."""
+    """Run until SIGTERM or SIGINT. Returns 0, or 2 if settings, address or server will not do."""
     try:
         settings = MonitorSettings.from_environment(os.environ)
     except SettingsError as error:
@@ -28,7 +29,7 @@ def main() -> int:
     telemetry = Telemetry.start("monitor", settings.telemetry)
     try:
         asyncio.run(_serve(settings, telemetry))
-    except AddressNotBound as error:
+    except (AddressNotBound, ServerTooOld) as error:
         _log.error("%s", str(error))
         return 2
     finally:

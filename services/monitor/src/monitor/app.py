@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import grpc.aio
@@ -11,8 +12,10 @@ import grpc.aio
 from bothsides.jobs import v1 as pb
 from common.rpc.server import Server, Service
 from common.settings import MonitorSettings
+from common.store.checks import check_servers_async
 from common.store.clients import async_redis_client
 from common.store.operation import AsyncRunner
+from common.store.servers import read_servers_async
 from monitor.collector import LOOK_TIMEOUT_MS, TICK_MS, Collector
 from monitor.health import Severity, Thresholds
 from monitor.reports import ReportBoard
@@ -44,7 +47,12 @@ class Monitor:
         self._settings = settings
         self._tick_ms = tick_ms
         self._client = async_redis_client(settings.store, name="bothsides-monitor")
-        self._collector = Collector(AsyncRunner(self._client), settings.store.namespace)
+        self._collector = Collector(
+            AsyncRunner(self._client),
+            settings.store.namespace,
+            servers=partial(read_servers_async, self._client),
+            replicated=settings.store.where is not None,
+        )
         self._board = ReportBoard(thresholds or Thresholds(), self._collector.reading)
         servicer = MonitorServicer(self._board, silence_s=silence_s)
         service = Service(SERVICE_NAME, pb.add_MonitorServiceServicer_to_server, servicer)
@@ -56,7 +64,11 @@ class Monitor:
         """Look once, so that the first answer is a true one, then listen; return the port.
 
         A store that is away does not keep it from starting: to say so is its work.
+
+        Raises:
+            ServerTooOld: The platform cannot run on the store's server.
         """
+        await check_servers_async(self._client)
         await self._collector.look()
         port = await self._server.start()
         await self._looked()

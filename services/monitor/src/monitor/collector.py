@@ -17,6 +17,7 @@ from common.errors import JobsError
 from common.store.keys import QueueKeys
 from common.store.operation import AsyncRunner
 from common.store.queues import list_queues
+from common.store.servers import ServerFacts
 from common.store.stats import read_stats
 from common.store.workers import WorkerReport, list_workers
 from monitor.facts import Facts, QueueFacts, Reading
@@ -36,6 +37,8 @@ class Collector:
     Args:
         runner: Runs the operations.
         namespace: Before every key, as the services were started with.
+        servers: Reads what the store's servers say of themselves.
+        replicated: The store is meant to survive the loss of one.
         store_clock: Replaces the store's clock (Unix ms) in tests.
         monotonic_ms: This process's own clock, by which facts grow old.
     """
@@ -45,11 +48,15 @@ class Collector:
         runner: AsyncRunner,
         namespace: str,
         *,
+        servers: Callable[[], Awaitable[tuple[ServerFacts, ...]]] | None = None,
+        replicated: bool = False,
         store_clock: Callable[[], int] | None = None,
         monotonic_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000,
     ) -> None:
         self._runner = runner
         self._namespace = namespace
+        self._servers = servers
+        self._replicated = replicated
         self._store_clock = store_clock
         self._monotonic_ms = monotonic_ms
         self._windows: dict[str, MinuteWindow] = {}
@@ -121,7 +128,10 @@ class Collector:
         self._forget_all_but(names)
         attended = {queue for worker in workers for queue in worker.queues}
         queues = [await self._read_queue(name, now_ms, attended=name in attended) for name in names]
-        return Facts(self._namespace, now_ms, tuple(queues), _by_id(workers))
+        servers = await self._servers() if self._servers is not None else ()
+        return Facts(
+            self._namespace, now_ms, tuple(queues), _by_id(workers), servers, replicated=self._replicated
+        )
 
     async def _read_queue(self, queue: str, now_ms: int, *, attended: bool) -> QueueFacts:
         window = self._windows.setdefault(queue, MinuteWindow())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from common.store.servers import ServerFacts
 from common.store.stats import Counts
 from common.store.workers import WorkerReport
 
@@ -57,6 +58,10 @@ class Facts:
     queues: tuple[QueueFacts, ...] = ()
     #: By id.
     workers: tuple[WorkerReport, ...] = ()
+    #: The servers of the store; none if they may not be asked.
+    servers: tuple[ServerFacts, ...] = ()
+    #: The store is meant to survive the loss of one of them.
+    replicated: bool = False
 
     def consumers(self, queue: str) -> tuple[WorkerReport, ...]:
         """Return the workers that consume a queue."""

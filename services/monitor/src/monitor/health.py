@@ -15,6 +15,7 @@ from typing import Final
 
 from common.job import types
 from common.store.keys import QueueKeys
+from common.store.weaknesses import weaknesses_of
 from monitor.facts import Facts, QueueFacts, Reading
 from monitor.minutes import LATELY_MINUTES, RECENT_MINUTES
 
@@ -113,7 +114,7 @@ def unknown_of(reading: Reading, thresholds: Thresholds) -> Issue | None:
 
 def issues_of(facts: Facts, thresholds: Thresholds) -> list[Issue]:
     """Return everything that is wrong, worst first."""
-    issues = list(_no_workers(facts))
+    issues = [*_servers(facts), *_no_workers(facts)]
     for queue in facts.queues:
         cause = next(_not_moving(facts, queue, thresholds), None)
         if cause is not None:
@@ -126,6 +127,12 @@ def issues_of(facts: Facts, thresholds: Thresholds) -> list[Issue]:
 def worst_first(issues: list[Issue]) -> list[Issue]:
     """Return issues in the order that people should read them; the same issues always in the same order."""
     return sorted(issues, key=lambda issue: (-issue.severity, issue.code, issue.queue))
+
+
+def _servers(facts: Facts) -> Iterator[Issue]:
+    for weakness in weaknesses_of(facts.servers, replicated=facts.replicated):
+        severity = Severity.UNHEALTHY if weakness.grave else Severity.DEGRADED
+        yield Issue(weakness.code, severity, weakness.message, weakness.recommendation)
 
 
 def _no_workers(facts: Facts) -> Iterator[Issue]:

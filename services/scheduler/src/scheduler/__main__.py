@@ -11,6 +11,7 @@ import sys
 from common.logs import configure_logging
 from common.rpc.server import AddressNotBound
 from common.settings import SchedulerSettings, SettingsError
+from common.store.servers import ServerTooOld
 from common.telemetry.setup import Telemetry
 from scheduler.app import Scheduler
 
@@ -18,7 +19,7 @@ _log = logging.getLogger("scheduler")
 
 
 def main() -> int:
-    """Run until SIGTERM or SIGINT. Returns 0, or 2 if the settings are wrong or the address is taken."""
+    """Run until SIGTERM or SIGINT. Returns 0, or 2 if settings, address or server will not do."""
     try:
         settings = SchedulerSettings.from_environment(os.environ)
     except SettingsError as error:
@@ -28,7 +29,7 @@ def main() -> int:
     telemetry = Telemetry.start("scheduler", settings.telemetry)
     try:
         asyncio.run(_serve(settings, telemetry))
-    except AddressNotBound as error:
+    except (AddressNotBound, ServerTooOld) as error:
         _log.error("%s", str(error))
         return 2
     finally:

@@ -14,6 +14,7 @@ from common.job.ids import JobId
 from common.job.model import RetryPolicy
 from common.rpc.server import Server, Service
 from common.settings import SchedulerSettings
+from common.store.checks import check_servers_async
 from common.store.clients import async_redis_client
 from common.store.documents import ANALYSES, CONVERSATIONS
 from common.store.keys import QueueKeys
@@ -117,7 +118,12 @@ class Scheduler:
         self._probing: asyncio.Task[None] | None = None
 
     async def start(self) -> int:
-        """Listen, and return the port. A store that is away does not keep it from starting."""
+        """Listen, and return the port. A store that is away does not keep it from starting.
+
+        Raises:
+            ServerTooOld: The platform cannot run on the store's server.
+        """
+        await check_servers_async(self._client)
         port = await self._server.start()
         await self._probe.look()
         self._probing = asyncio.create_task(self._probe.run())
