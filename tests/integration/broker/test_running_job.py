@@ -40,7 +40,11 @@ def this_job() -> RunningJob:
 
 
 def job_of(broker: JobBroker, message: dramatiq.Message[object]) -> Job:
-    read = broker.runner.run(jobs.get(broker.queues["default"], message.options["job_id"]))
+    return job_of_id(broker, message.options["job_id"])
+
+
+def job_of_id(broker: JobBroker, job_id: str) -> Job:
+    read = broker.runner.run(jobs.get(broker.queues["default"], job_id))
     assert read is not None
     return read.job
 
@@ -259,7 +263,7 @@ class TestSnooze:
                 lambda: (job := job_of(broker, message)).attempt == 1 and job.state is JobState.PENDING
             )
         job = job_of(broker, message)
-        assert job.spent == 0
+        assert (job.spent, job.wait_reason) == (0, "SOURCE_NOT_READY")
         assert job.run_at_ms is not None
         assert job.run_at_ms - job.updated_ms == 3_600_000
         assert caplog.records == []
@@ -320,6 +324,8 @@ class TestUsage:
                 actor.send()
             broker.join("default", timeout=JOIN_MS)
         usages = [ran[fn.__name__].usage for fn in work]
+        # And the record says so.
+        assert usages == [job_of_id(broker, ran[fn.__name__].job_id).usage for fn in work]
         assert all(usage is not None and usage.peak_bytes is None for usage in usages)
         return [usage.cpu_ms or 0 for usage in usages if usage is not None]
 

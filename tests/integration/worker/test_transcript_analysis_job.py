@@ -68,6 +68,12 @@ def test_six_dimensions_come_one_by_one_and_then_as_one_result_that_is_kept(
         assert {field.name for field, _ in part.ListFields()} & ALL == {name}
         assert getattr(part, name) == getattr(analysis, name)
 
+    # And what its children have used stands in its record
+    usage = desk.job(job_id).usage
+    assert usage is not None
+    assert (usage.cpu_ms or 0) > 0
+    assert (usage.peak_bytes or 0) > 20_000_000
+
     # And the result is kept with the conversation, in the name of the attempt
     kept = desk.kept("bridge")
     assert kept is not None
@@ -169,12 +175,14 @@ def test_an_attempt_that_runs_too_long_ends_as_a_timeout_and_its_process_with_it
     desk = Desk(client)
     desk.put(debate(LONG_TURNS))
     with worker_program(valkey, tmp_path) as program:
-        job_id = desk.analyse("bridge", job={"timeout_ms": 500, **ONE_ATTEMPT})
-        desk.wait_until_begun(job_id)
+        # Given a child that is ready to compute
+        result_of(desk, desk.analyse(desk.put(debate(6, conversation_id="short"))))
         before = pids(program)
 
-        job = desk.final(job_id).job
+        # When an analysis takes longer than it may
+        job = desk.final(desk.analyse("bridge", job={"timeout_ms": 500, **ONE_ATTEMPT})).job
 
+        # Then it has failed, and the child that computed is gone
         assert job.error is not None
         assert (job.state, job.error.error_class) == (JobState.FAILED, ErrorClass.TIMEOUT)
         wait_until(lambda: not before <= pids(program))

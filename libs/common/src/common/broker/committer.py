@@ -229,7 +229,7 @@ class Committer:
         lines = [
             (job, jobs.NewLine(job.lease.member, number, line))
             for job in written
-            for number, line in job.lines.take()
+            for number, line in job.notes.lines.take()
             if job.stop_reason is not StopReason.LOST
         ]
         for start in range(0, len(lines), BATCH):
@@ -244,7 +244,7 @@ class Committer:
                     job.stop(StopReason.LOST)
 
     def _write_checkpoint(self, item: _Checkpoint) -> None:
-        waiting = item.job.pending_checkpoint.take()
+        waiting = item.job.notes.checkpoint.take()
         if waiting is None:
             return
         data, told = waiting

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 
 from common.job.log import LINES_KEPT, LogLine
 
@@ -60,3 +61,11 @@ class PendingCheckpoint:
         with self._lock:
             waiting, self._waiting = self._waiting, None
             return waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Both, of one attempt."""
+
+    lines: PendingLines = field(default_factory=PendingLines)
+    checkpoint: PendingCheckpoint = field(default_factory=PendingCheckpoint)

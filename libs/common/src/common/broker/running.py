@@ -14,7 +14,7 @@ from typing import Final, NoReturn, Protocol
 import dramatiq
 
 from common.broker.meter import Meter
-from common.broker.notes import PendingCheckpoint, PendingLines
+from common.broker.notes import Notes
 from common.job.failure import AttemptFailed
 from common.job.ids import JobId
 from common.job.log import line_of
@@ -81,9 +81,6 @@ class RunningJob:
         self.queue = queue
         self.actor = actor
         self.meter = Meter(measures=measures)
-        #: Not written yet. For the committer.
-        self.lines = PendingLines()
-        self.pending_checkpoint = PendingCheckpoint()
         #: When a thread took it up (monotonic s); 0 while it waits for one.
         self.started_s = 0.0
         self.result: Content | None = None
@@ -94,6 +91,7 @@ class RunningJob:
         self._reporter = reporter
         self._default_timeout_ms = default_timeout_ms
         self._lock = threading.Lock()
+        self._notes: Notes | None = None
         self._stop_reason: StopReason | None = None
         self._interrupt: Callable[[], None] | None = None
         self._stage = ""
@@ -137,6 +135,14 @@ class RunningJob:
     def usage(self) -> Usage | None:
         """What the attempt has used, as far as it is known."""
         return self.meter.usage
+
+    @property
+    def notes(self) -> Notes:
+        """What was logged and kept and is not written yet. Few jobs have any: it is made when first used."""
+        with self._lock:
+            if self._notes is None:
+                self._notes = Notes()
+            return self._notes
 
     @property
     def stop_reason(self) -> StopReason | None:
@@ -183,7 +189,7 @@ class RunningJob:
             ValueError: There is no such level.
         """
         line = line_of(level, message, fields, at_ms=time.time_ns() // 1_000_000)
-        if self.lines.add(line):
+        if self.notes.lines.add(line):
             self._reporter.keep_lines(self)
 
     def checkpoint(self, data: bytes) -> Future[bool]:
@@ -202,7 +208,7 @@ class RunningJob:
                 f"checkpoint: {len(data)} bytes are more than {CHECKPOINT_BYTES}",
                 suggestion="keep the place that the work has come to, and not the work itself",
             )
-        told, is_first = self.pending_checkpoint.put(bytes(data))
+        told, is_first = self.notes.checkpoint.put(bytes(data))
         if is_first:
             self._reporter.keep_checkpoint(self)
         return told
@@ -213,7 +219,7 @@ class RunningJob:
         Raises:
             AttemptFailed: The store does not answer; TRANSIENT.
         """
-        latest = self.pending_checkpoint.latest
+        latest = self.notes.checkpoint.latest
         return latest if latest is not None else self._reporter.read_checkpoint(self)
 
     def spend(self, cpu_s: float, peak_bytes: int | None = None) -> None:
