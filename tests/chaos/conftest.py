@@ -20,10 +20,7 @@ def proxy(valkey: str) -> Iterator[LossyProxy]:
 
 @pytest.fixture
 def broker(proxy: LossyProxy, valkey: str) -> Iterator[JobBroker]:
-    """A broker behind the proxy.
-
-    The lease outlasts the 3 s after which Dramatiq restarts a consumer whose repeat was lost too.
-    """
+    """A broker behind the proxy, with leases that outlast every fault."""
     with client_behind(proxy, valkey) as client:
         made = JobBroker(client, namespace="lossy", lease_ms=10_000)
         yield made

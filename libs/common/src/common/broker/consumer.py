@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 WAIT_MAX_S: Final = 1.0
 #: What was leased ahead and has not started after this (s) goes back; also the longest wait for a slot.
 STUCK_AFTER_S: Final = 0.1
+#: While the store does not answer, it is asked again after this (s), for at most so long (s).
+AWAY_RETRY_S: Final = 0.25
+AWAY_MAX_S: Final = 30.0
 _log = logging.getLogger(__name__)
 
 
@@ -54,14 +57,35 @@ class JobConsumer(Consumer):
         self._cursor = cursor
         self._timeout_s = min(timeout_ms / 1000, WAIT_MAX_S, broker.longest_wait_s)
         self._fetched: deque[JobMessage] = deque()
+        #: Since when the store does not answer (monotonic s).
+        self._away_since_s: float | None = None
 
     def __next__(self) -> MessageProxy | None:
         """Return a job that can start now, or None after a bounded wait.
 
         Raises:
-            ConnectionClosed: The store does not answer. Dramatiq makes a new consumer, whose first
-                fetch repeats the last of this one.
+            ConnectionClosed: The store has not answered for AWAY_MAX_S. Dramatiq makes a new consumer, whose
+                first fetch repeats the last of this one.
         """
+        try:
+            message = self._next()
+        except ConnectionClosed as error:
+            self._wait_for_store(error)
+            return None
+        self._away_since_s = None
+        return message
+
+    def _wait_for_store(self, error: ConnectionClosed) -> None:
+        """Let a moment pass: Dramatiq would wait three seconds after what may be over at once."""
+        now_s = time.monotonic()
+        if self._away_since_s is None:
+            self._away_since_s = now_s
+            _log.warning("the store does not answer; no jobs of %s are fetched for now", self._keys.queue)
+        if now_s - self._away_since_s > AWAY_MAX_S:
+            raise error
+        time.sleep(AWAY_RETRY_S)
+
+    def _next(self) -> MessageProxy | None:
         if self._broker.draining.is_set():
             self.close()
             time.sleep(self._timeout_s)
