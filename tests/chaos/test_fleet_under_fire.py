@@ -46,7 +46,7 @@ def test_nothing_is_lost_when_a_random_worker_is_killed_twenty_times_in_a_row(un
     chance = random.Random(SEEDS)
     with under_fire.ordering(duration_ms=20):
         for _ in range(20):
-            under_fire.wait_for_effects(20)
+            under_fire.wait_for_effects(12)
             under_fire.kill_worker(chance)
     report(under_fire.check())
 

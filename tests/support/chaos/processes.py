@@ -24,21 +24,23 @@ class Nursery:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def start(self) -> int:
+    def start(self, threads: int = 4) -> int:
         """Start a worker; return its process id once it takes jobs."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write("start\n")
+        self._process.stdin.write(f"{threads}\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
 
 @contextmanager
-def nursery(url: str, namespace: str, lease_ms: int, sink: Path) -> Iterator[Nursery]:
+def nursery(
+    url: str, namespace: str, lease_ms: int, sink: Path, *, clock_ahead_s: float = 0
+) -> Iterator[Nursery]:
     """Run a nursery; at the end, it and its workers are killed."""
     with _process(
         [sys.executable, str(PROGRAMS / "effect_nursery.py"), url, namespace, str(lease_ms)],
-        {"EFFECT_SINK": str(sink)},
+        {"EFFECT_SINK": str(sink), "CLOCK_AHEAD_S": str(clock_ahead_s)},
         sink.with_name("workers.log"),
     ) as process:
         assert process.stdout is not None
