@@ -54,6 +54,11 @@ def test_what_it_calls_well_breaks_no_rule(kind: type[Message]) -> None:
     [
         generic(),
         generic(labels={"team": "blue"}, priority=pb.Job.HIGH, schedule_time=Timestamp(seconds=9)),
+        pb.CreateJobRequest(
+            job=pb.Job(
+                spec=pb.JobSpec(transcript_analysis=pb.TranscriptAnalysisSpec(conversation_id="debate-1"))
+            )
+        ),
         pb.GetJobRequest(job_id="ai-x", view=pb.JOB_VIEW_FULL),
         pb.CancelJobRequest(job_id="ai-x"),
         pb.ListJobsRequest(page_size=10),
@@ -81,6 +86,7 @@ def test_usual_requests_need_no_closer_look(request_: Message) -> None:
         generic(priority=99),
         generic(timeout=Duration(nanos=1)),
         pb.GetJobRequest(),
+        pb.CreateJobsRequest(),
         pb.ListJobsRequest(page_size=-1),
     ],
     ids=str,

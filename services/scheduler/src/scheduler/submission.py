@@ -18,11 +18,13 @@ from common.store.keys import queue_keys
 from common.store.operation import AsyncRunner
 from common.store.record import accepted
 from scheduler import rules
-from scheduler.intake import Intake
+from scheduler.batches import Batches
 from scheduler.jobs import Jobs
 
 #: Jobs of one script: more would hold the server up, fewer would pay for more round trips.
 CHUNK_JOBS: Final = 50
+#: Conversations that one script looks up for calls that came together.
+NAMED_AT_ONCE: Final = 200
 #: Scripts that are under way at once for one call.
 CHUNKS_IN_FLIGHT: Final = 3
 
@@ -68,7 +70,8 @@ class Submission:
         self._conversations = conversations
         self._now_ms = now_ms
         self._declared: set[str] = set()
-        self._intake = Intake(self._submit, CHUNK_JOBS)
+        self._singles = Batches(self._submit, CHUNK_JOBS)
+        self._named = Batches(self._are_missing, NAMED_AT_ONCE)
 
     async def create(self, request: JobRequest) -> Job:
         """Submit one job, or return the first one of a repeated request.
@@ -77,10 +80,13 @@ class Submission:
             InvalidField: Fields contradict each other, or the conversation is not kept.
             RequestIdReused, QueueFull, StoreFull, StoreUnavailable: It was not taken.
         """
-        refusal = (await self._refusals([request], self._now_ms()))[0]
+        names_one = self._conversations is not None and request.job_type == _ANALYSIS
+        is_missing = names_one and await self._named.put(request.tenant, request)
+        missing = {request.conversation_id} if is_missing else set[str]()
+        refusal = _refusal(request, self._now_ms(), missing)
         if refusal is not None:
             raise refusal
-        return _job_or_raise(await self._intake.put(request))
+        return _job_or_raise(await self._singles.put(request.queue, request))
 
     async def judge(self, request: JobRequest) -> Job:
         """Return the job as `create` would, without an id, and store nothing; errors as for a new job."""
@@ -122,6 +128,11 @@ class Submission:
         if self._conversations is None or not named:
             return set()
         return await self._conversations.missing(requests[0].tenant, sorted(named))
+
+    async def _are_missing(self, requests: Sequence[JobRequest]) -> list[bool]:
+        """Say of each of one tenant's requests whether its conversation is not kept."""
+        missing = await self._missing_conversations(requests)
+        return [request.conversation_id in missing for request in requests]
 
     async def _submit(self, requests: Sequence[JobRequest]) -> list[Outcome]:
         """Submit a chunk of one queue."""

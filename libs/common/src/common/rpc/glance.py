@@ -72,7 +72,7 @@ def _look_of(descriptor: Descriptor) -> Check | None:
             continue
         check = _check_of(field, rules)
         checks[field.number] = check
-        if rules.required or not _may_be_unset(field, check):
+        if rules.required or not _may_be_unset(field, rules, check):
             required.add(field.number)
     oneofs = [
         oneof.name
@@ -82,10 +82,11 @@ def _look_of(descriptor: Descriptor) -> Check | None:
     return _Look(frozenset(required), tuple(oneofs), checks)
 
 
-def _may_be_unset(field: FieldDescriptor, check: Check) -> bool:
+def _may_be_unset(field: FieldDescriptor, rules: Any, check: Check) -> bool:
     """Say whether the rules, which are for what is not set as well, allow it to be unset."""
     if field.is_repeated:
-        return check is not _never
+        least = rules.repeated.min_items or rules.map.min_pairs
+        return not least and _names(rules) <= {"repeated", "map"}
     return field.has_presence or check(field.default_value)
 
 

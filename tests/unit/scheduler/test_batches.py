@@ -1,4 +1,4 @@
-"""Jobs that come together go in together."""
+"""What comes together is done together."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ from collections.abc import Sequence
 
 from common.job.ids import new_job_id
 from common.job.model import JobRequest
-from scheduler.intake import Intake
+from scheduler.batches import Batches
 
 
 def _request(queue: str = "exports") -> JobRequest:
     return JobRequest(new_job_id(queue), queue, "work", b"{}")
 
 
+async def _put(batches: Batches[JobRequest, str], request: JobRequest) -> str:
+    return await batches.put(request.queue, request)
+
+
 class Gate:
-    """A submit that waits until it is opened, and remembers its batches."""
+    """A submit that waits until it is opened, and remembers its runs."""
 
     def __init__(self) -> None:
         self.opened = asyncio.Event()
-        self.batches: list[list[JobRequest]] = []
+        self.runs: list[list[JobRequest]] = []
 
     async def submit(self, requests: Sequence[JobRequest]) -> list[str]:
-        self.batches.append(list(requests))
+        self.runs.append(list(requests))
         await self.opened.wait()
         return [request.job_id for request in requests]
 
@@ -35,49 +39,49 @@ async def _settled() -> None:
 
 async def test_a_job_that_comes_alone_waits_for_no_one() -> None:
     gate = Gate()
-    intake = Intake(gate.submit, 50)
+    batches = Batches(gate.submit, 50)
     gate.opened.set()
     request = _request()
 
-    assert await intake.put(request) == request.job_id
-    assert gate.batches == [[request]]
+    assert await batches.put(request.queue, request) == request.job_id
+    assert gate.runs == [[request]]
 
 
 async def test_jobs_that_come_during_a_script_share_the_next_one_and_each_gets_its_own_outcome() -> None:
     gate = Gate()
-    intake = Intake(gate.submit, 50)
+    batches = Batches(gate.submit, 50)
     calls = []
     requests = [_request() for _ in range(40)]
     for request in requests:
-        calls.append(asyncio.create_task(intake.put(request)))
+        calls.append(asyncio.create_task(_put(batches, request)))
         await _settled()
 
     gate.opened.set()
 
     assert await asyncio.gather(*calls) == [request.job_id for request in requests]
-    assert [len(batch) for batch in gate.batches] == [1, 39]
+    assert [len(batch) for batch in gate.runs] == [1, 39]
 
 
 async def test_no_script_takes_more_than_it_may() -> None:
     gate = Gate()
-    intake = Intake(gate.submit, 3)
-    calls = [asyncio.create_task(intake.put(_request())) for _ in range(20)]
+    batches = Batches(gate.submit, 3)
+    calls = [asyncio.create_task(_put(batches, _request())) for _ in range(20)]
     await _settled()
 
     gate.opened.set()
     await asyncio.gather(*calls)
 
-    assert max(map(len, gate.batches)) == 3
-    assert sum(map(len, gate.batches)) == 20
+    assert max(map(len, gate.runs)) == 3
+    assert sum(map(len, gate.runs)) == 20
 
 
 async def test_queues_do_not_wait_for_one_another() -> None:
     gate = Gate()
-    intake = Intake(gate.submit, 50)
-    calls = [asyncio.create_task(intake.put(_request(f"q{i}"))) for i in range(5)]
+    batches = Batches(gate.submit, 50)
+    calls = [asyncio.create_task(_put(batches, _request(f"q{i}"))) for i in range(5)]
     await _settled()
 
-    assert len(gate.batches) == 5
+    assert len(gate.runs) == 5
 
     gate.opened.set()
     await asyncio.gather(*calls)
@@ -85,8 +89,8 @@ async def test_queues_do_not_wait_for_one_another() -> None:
 
 async def test_a_caller_who_leaves_takes_no_one_with_him() -> None:
     gate = Gate()
-    intake = Intake(gate.submit, 50)
-    leaves, stays = (asyncio.create_task(intake.put(_request())) for _ in range(2))
+    batches = Batches(gate.submit, 50)
+    leaves, stays = (asyncio.create_task(_put(batches, _request())) for _ in range(2))
     await _settled()
 
     leaves.cancel()
@@ -98,10 +102,10 @@ async def test_a_caller_who_leaves_takes_no_one_with_him() -> None:
 
 async def test_a_job_whose_caller_left_before_a_script_took_it_is_not_submitted() -> None:
     gate = Gate()
-    intake = Intake(gate.submit, 50)
-    first = asyncio.create_task(intake.put(_request()))
+    batches = Batches(gate.submit, 50)
+    first = asyncio.create_task(_put(batches, _request()))
     await _settled()
-    leaves = asyncio.create_task(intake.put(_request()))
+    leaves = asyncio.create_task(_put(batches, _request()))
     await _settled()
 
     leaves.cancel()
@@ -110,7 +114,7 @@ async def test_a_job_whose_caller_left_before_a_script_took_it_is_not_submitted(
     await first
     await _settled()
 
-    assert len(gate.batches) == 1
+    assert len(gate.runs) == 1
 
 
 async def test_what_goes_wrong_unforeseen_reaches_each_caller_and_ends_nothing() -> None:
@@ -121,10 +125,10 @@ async def test_what_goes_wrong_unforeseen_reaches_each_caller_and_ends_nothing()
             raise ZeroDivisionError
         return [request.job_id for request in requests]
 
-    intake = Intake(submit, 50)
-    failures = await asyncio.gather(*(intake.put(_request()) for _ in range(3)), return_exceptions=True)
+    batches = Batches(submit, 50)
+    failures = await asyncio.gather(*(_put(batches, _request()) for _ in range(3)), return_exceptions=True)
     assert [type(failure) for failure in failures] == [ZeroDivisionError] * 3
 
     broken = False
     request = _request()
-    assert await intake.put(request) == request.job_id
+    assert await batches.put(request.queue, request) == request.job_id
