@@ -16,6 +16,7 @@ from bothsides.jobs import v1 as pb
 from common.auth.caller import Role
 from common.job.model import ErrorClass, JobError
 from common.job.outcome import Fail, Retry
+from common.store import jobs
 from support.scheduler import (
     BareWorker,
     Refusal,
@@ -28,6 +29,7 @@ from support.scheduler import (
     refusal,
     serving,
 )
+from support.waiting import wait_until_async
 
 FAR = Timestamp(seconds=4_000_000_000)
 FARTHER = Timestamp(seconds=4_100_000_000)
@@ -176,6 +178,25 @@ async def test_a_retrying_job_changes_but_for_its_start(scheduler: Served, worke
 
     assert (updated.state, dict(updated.labels)) == (pb.Job.RETRYING, {"team": "red"})
     assert refused.reason == "JOB_NOT_MUTABLE"
+
+
+async def test_a_suspect_cannot_be_brought_back_among_others(scheduler: Served, worker: BareWorker) -> None:
+    """It waits for a worker that runs nothing else: what killed its workers would kill its neighbours."""
+    job = await scheduler.create()
+
+    async def is_suspect() -> bool:
+        worker.fetch_up_to(1, lease_ms=1)
+        return (await _get(scheduler, job)).wait_reason == pb.Blocker.SUSPECT
+
+    await wait_until_async(is_suspect)
+
+    refused = await _refused(scheduler, job, "schedule_time")
+    verdict = worker.run(jobs.update(worker.keys, job.job_id, {"schedule": "0"}, tenant="default"))
+    updated = await _update(scheduler, job, labels={"team": "red"})
+
+    assert refused.reason == "JOB_NOT_MUTABLE"
+    assert not verdict.done
+    assert updated.wait_reason == pb.Blocker.SUSPECT
 
 
 async def test_what_is_to_change_is_held_to_the_rules_of_a_new_job(scheduler: Served) -> None:

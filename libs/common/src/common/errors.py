@@ -207,7 +207,10 @@ class JobNotMutable(WrongState):
     """The job does not wait any more."""
 
     reason = "JOB_NOT_MUTABLE"
-    way_out = "only a SCHEDULED, PENDING or RETRYING job can be changed, and not the start of a RETRYING one"
+    way_out = (
+        "only a SCHEDULED, PENDING or RETRYING job can be changed, and not the start of one that waits "
+        "for a retry or for a worker of its own"
+    )
 
 
 class JobNotDeletable(WrongState):

@@ -9,7 +9,7 @@ from typing import Final
 from common.errors import JobNotMutable
 from common.job.model import Job, JobRequest
 from common.job.states import JobState
-from common.store.jobs import EXPECTED_RUN_MS
+from common.store.jobs import EXPECTED_RUN_MS, BlockerKind
 from common.store.record import HEADER, LABEL, header_rest, index_name, index_names, labels_json
 from scheduler import rules
 
@@ -61,9 +61,10 @@ def check_mutable(job: Job, fields: Collection[str]) -> None:
     """Refuse changes that come too late.
 
     Raises:
-        JobNotMutable: The job does not wait; or waits for a retry, whose time is not that of its schedule.
+        JobNotMutable: It does not wait; or it waits for a retry or to run alone, and its start is to change.
     """
-    if job.state not in WAITING or (job.state is JobState.RETRYING and "schedule_time" in fields):
+    is_due_otherwise = job.state is JobState.RETRYING or job.wait_reason == BlockerKind.SUSPECT
+    if job.state not in WAITING or (is_due_otherwise and "schedule_time" in fields):
         raise JobNotMutable(job.job_id, job.state.value)
 
 

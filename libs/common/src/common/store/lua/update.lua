@@ -35,6 +35,8 @@ for at = 6, #ARGV, 2 do
   elseif place == H.schedule then run_at = tonumber(ARGV[at + 1])
   else fields[place] = ARGV[at + 1] end
 end
+-- When a retry is due is the backoff's to say; when a suspect runs, that of the worker which is free for it alone.
+if run_at and (state == 'RETRYING' or redis.call('ZSCORE', SUSPECTS, id)) then return {0, state} end
 if ARGV[5] ~= '=' then
   for _, name in ipairs(index_names(fields)) do redis.call('ZREM', index_key(tenant, name), id) end
   fields[H.index] = ARGV[5]
@@ -48,7 +50,7 @@ if run_at then since = math.max(run_at, now) end
 local score = since + allowance
 if allowance >= 0 and latest and latest ~= '' then score = math.min(score, tonumber(latest)) end
 fields[H.score] = ms(score)
-if run_at and state ~= 'RETRYING' then
+if run_at then
   fields[H.schedule] = run_at > now and ms(run_at) or ''
   unqueue(id, tenant)
   watch_expiry(id, fields)
