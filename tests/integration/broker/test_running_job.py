@@ -126,6 +126,33 @@ class TestLog:
                 assert len(log_of(broker, message)) <= 500
 
 
+class TestWhatPeopleSee:
+    """Stages and errors are shown to those who may not read payloads."""
+
+    def test_personal_data_is_masked_in_stages_and_errors_and_both_are_bounded(
+        self, broker: JobBroker
+    ) -> None:
+        @dramatiq.actor(broker=broker, max_retries=0)
+        def careless() -> None:
+            this_job().report(0.5, "Asking jane@mail.example" + "!" * 500)
+            raise AttemptFailed(
+                ErrorClass.INVALID_INPUT,
+                "NO_ANSWER",
+                "jane@mail.example does not answer" + "!" * 5_000,
+                suggestion="call +49 30 901820\nor wait",
+            )
+
+        with working(broker):
+            message = careless.send()
+            broker.join("default", timeout=JOIN_MS)
+        job = job_of(broker, message)
+        assert job.progress is not None
+        assert job.progress.stage == "Asking [EMAIL]" + "!" * 185 + "…"
+        assert job.error is not None
+        assert job.error.message == "[EMAIL] does not answer" + "!" * 976 + "…"
+        assert job.error.suggestion == "call [PHONE] or wait"
+
+
 class TestCheckpoint:
     def test_a_later_attempt_goes_on_where_the_last_one_stood(self, broker: JobBroker) -> None:
         done: list[int] = []

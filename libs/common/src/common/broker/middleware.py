@@ -21,12 +21,16 @@ from common.broker.skew import is_newer, left_to_others
 from common.job.failure import AttemptFailed
 from common.job.model import Content, ErrorClass, JobError, RetryPolicy
 from common.job.outcome import Cancelled, Fail, Outcome, Release, Retry, Succeed
+from common.job.redaction import shown
 from common.job.retry import after_failure, backoff_ms
 
 _log = logging.getLogger(__name__)
 JSON: Final = "application/json"
 #: A return value larger than this (bytes) is not kept with the job.
 RESULT_MAX: Final = 1_048_576
+#: The longest reason, and the longest message or suggestion, of an error (characters).
+REASON_LENGTH: Final = 100
+TEXT_LENGTH: Final = 1_000
 
 
 class Lifecycle(Middleware):
@@ -185,7 +189,12 @@ def error_of(exception: BaseException | None, attempt: int) -> JobError:
 def _described(exception: BaseException | None) -> JobError:
     match exception:
         case AttemptFailed():
-            return JobError(exception.error_class, exception.reason, exception.message, exception.suggestion)
+            return JobError(
+                exception.error_class,
+                shown(exception.reason, REASON_LENGTH),
+                shown(exception.message, TEXT_LENGTH),
+                shown(exception.suggestion, TEXT_LENGTH),
+            )
         case TimeoutError():
             return JobError(
                 ErrorClass.TIMEOUT,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextvars import ContextVar
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final, NoReturn, Protocol
 
 import dramatiq
@@ -20,14 +21,23 @@ from common.job.ids import JobId
 from common.job.log import line_of
 from common.job.model import Content, ErrorClass, JobRequest, Progress, Usage
 from common.job.outcome import Outcome, Release
+from common.job.redaction import shown
 from common.store.jobs import CHECKPOINT_BYTES, Lease
 
 #: The longest run of an attempt, if neither the job nor the worker says otherwise (ms).
 DEFAULT_TIMEOUT_MS: Final = 300_000
+#: The longest stage (characters); what is longer is cut.
+STAGE_LENGTH: Final = 200
 #: The longest snooze (ms): a year.
 SNOOZE_MAX_MS: Final = 31_536_000_000
 #: Reports of one stage come at most this often (s); a new stage is always reported.
 REPORT_EVERY_S: Final = 0.5
+
+
+@lru_cache(maxsize=512)
+def _shown_stage(stage: str) -> str:
+    """Return a stage as people see it; jobs name few, again and again."""
+    return shown(stage, STAGE_LENGTH)
 
 
 class StopReason(Enum):
@@ -173,7 +183,8 @@ class RunningJob:
             self._stage, self._reported_s = stage, now_s
         at_ms = time.time_ns() // 1_000_000
         bounded = min(1.0, max(0.0, fraction))
-        self._reporter.report(self, Progress(bounded, stage, completed_units, total_units, finish_ms, at_ms))
+        progress = Progress(bounded, _shown_stage(stage), completed_units, total_units, finish_ms, at_ms)
+        self._reporter.report(self, progress)
 
     def keep_part(self, name: str, content: Content) -> None:
         """Keep a finished part of the result, and tell the watchers. Returns at once; never dropped."""

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from common.job.redaction import is_secret_name, redacted
+from common.job.redaction import is_secret_name, redacted, shown
 
 #: A job keeps this many of its newest lines.
 LINES_KEPT: Final = 500
@@ -22,9 +21,6 @@ VALUE_LENGTH: Final = 200
 FIELDS: Final = 16
 #: Longest name of a field (characters).
 NAME_LENGTH: Final = 64
-#: How much of a text is looked at (characters): more than is kept, so that no cut halves what is masked.
-_LOOKED_AT: Final = 4_000
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 Value = str | int | float | bool | None
 
@@ -64,12 +60,12 @@ def line_of(level: str, message: str, fields: Mapping[str, object], *, at_ms: in
     except ValueError:
         names = ", ".join(LogLevel)
         raise ValueError(f"level: {level[:20]!r} is not one of {names}") from None
-    shown = _text(message, MESSAGE_LENGTH)
+    text = shown(message, MESSAGE_LENGTH)
     kept: dict[str, Value] = {}
-    left = LINE_BYTES - _size(shown) - _size("omitted") - 16
+    left = LINE_BYTES - _size(text) - _size("omitted") - 16
     omitted = 0
     for name, value in fields.items():
-        key = _text(name, NAME_LENGTH)
+        key = shown(name, NAME_LENGTH)
         shown_value = "[SECRET]" if is_secret_name(name) and value is not None else _value(value)
         size = _size(key) + _size(shown_value) + 2
         if len(kept) == FIELDS or size > left:
@@ -79,7 +75,7 @@ def line_of(level: str, message: str, fields: Mapping[str, object], *, at_ms: in
         left -= size
     if omitted:
         kept["omitted"] = omitted
-    return LogLine(at_ms, named, shown, kept)
+    return LogLine(at_ms, named, text, kept)
 
 
 def _value(value: object) -> Value:
@@ -93,14 +89,8 @@ def _value(value: object) -> Value:
         case float() if value == value and abs(value) != float("inf"):
             return value
         case int() | float() | str():
-            return _text(str(value), VALUE_LENGTH)
+            return shown(str(value), VALUE_LENGTH)
     return type(value).__name__
-
-
-def _text(text: str, length: int) -> str:
-    looked_at = text[:_LOOKED_AT].encode("utf-8", "replace").decode()
-    masked = redacted(_CONTROL.sub(" ", looked_at))
-    return masked if len(text) <= _LOOKED_AT and len(masked) <= length else masked[: length - 1] + "…"
 
 
 def _size(value: Value) -> int:

@@ -21,6 +21,10 @@ _PRIVATE_NAME: Final = (
 #: Card numbers begin with these digits (ISO/IEC 7812): travel, Visa, Mastercard, and the rest.
 _CARD_STARTS: Final = "23456"
 _CARD_LENGTHS: Final = range(13, 20)
+_LOOKED_AT: Final = 5_000
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+#: What has none of this holds nothing that the rules below could find.
+_SUSPECT: Final = re.compile(r"(?i)[@=:]|(?:\d\D*){7}|(?:\d+\.){3}\d|bearer|basic|[a-z0-9_-]{16}")
 
 
 def is_secret_name(name: str) -> bool:
@@ -30,9 +34,19 @@ def is_secret_name(name: str) -> bool:
 
 def redacted(text: str) -> str:
     """Return `text` with each finding replaced by its kind in brackets, such as "[EMAIL]"."""
+    if _SUSPECT.search(text) is None:
+        return text
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return text
+
+
+def shown(text: str, length: int) -> str:
+    """Return `text` fit to be shown: one line, masked, and at most `length` characters, up to 4,000."""
+    # More is looked at than is kept, so that no cut halves what is masked.
+    looked_at = text[:_LOOKED_AT].encode("utf-8", "replace").decode()
+    masked = redacted(_CONTROL.sub(" ", looked_at))
+    return masked if len(text) <= _LOOKED_AT and len(masked) <= length else masked[: length - 1] + "…"
 
 
 def _url_parameter(found: Match[str]) -> str:
