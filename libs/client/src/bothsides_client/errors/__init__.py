@@ -11,9 +11,11 @@
         ├── NotFound            NOT_FOUND
         │   └── AnalysisNotFound, ConversationNotFound, JobNotFound, QueueNotFound
         ├── AlreadyExists       ALREADY_EXISTS
+        │   └── DuplicateJob
         ├── PreconditionFailed  FAILED_PRECONDITION
-        │   └── JobNotCancellable, JobNotRetryable
+        │   └── JobNotCancellable, JobNotDeletable, JobNotMutable, JobNotRetryable, QueueDraining
         ├── Aborted             ABORTED
+        │   └── EtagMismatch
         ├── Unauthenticated     UNAUTHENTICATED
         │   └── CredentialsInvalid
         ├── PermissionDenied    PERMISSION_DENIED
@@ -66,14 +68,19 @@ from bothsides_client.errors.by_reason import (
     ConversationNotFound,
     CredentialsInvalid,
     Draining,
+    DuplicateJob,
+    EtagMismatch,
     FieldInvalid,
     FilterInvalid,
     Internal,
     JobNotCancellable,
+    JobNotDeletable,
     JobNotFound,
+    JobNotMutable,
     JobNotRetryable,
     PageTokenInvalid,
     PermissionMissing,
+    QueueDraining,
     QueueFull,
     QueueNotFound,
     RequestIdReused,
@@ -106,6 +113,8 @@ __all__ = [
     "CredentialsInvalid",
     "DeadlineExceeded",
     "Draining",
+    "DuplicateJob",
+    "EtagMismatch",
     "Failure",
     "FieldInvalid",
     "FieldViolation",
@@ -113,7 +122,9 @@ __all__ = [
     "Internal",
     "InvalidRequest",
     "JobNotCancellable",
+    "JobNotDeletable",
     "JobNotFound",
+    "JobNotMutable",
     "JobNotRetryable",
     "JobUnsuccessful",
     "NotFound",
@@ -121,6 +132,7 @@ __all__ = [
     "PermissionDenied",
     "PermissionMissing",
     "PreconditionFailed",
+    "QueueDraining",
     "QueueFull",
     "QueueNotFound",
     "RequestFailed",

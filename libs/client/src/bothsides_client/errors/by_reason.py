@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 from bothsides_client.errors.base import RequestFailed
 from bothsides_client.errors.by_code import (
+    Aborted,
+    AlreadyExists,
     InvalidRequest,
     NotFound,
     PermissionDenied,
@@ -109,6 +111,40 @@ class JobNotRetryable(PreconditionFailed):
     advice = "wait for its end"
 
 
+class JobNotMutable(PreconditionFailed):
+    """The job runs or is final, and cannot be changed; `metadata["state"]` says what it is."""
+
+    REASON = "JOB_NOT_MUTABLE"
+    advice = "cancel it, and create another one"
+
+
+class JobNotDeletable(PreconditionFailed):
+    """The job is not final yet; `metadata["state"]` says what it is."""
+
+    REASON = "JOB_NOT_DELETABLE"
+    advice = "cancel it first"
+
+
+class QueueDraining(PreconditionFailed):
+    """The queue takes no new jobs, until it is resumed."""
+
+    REASON = "QUEUE_DRAINING"
+    advice = "`bothsides queues resume` ends it"
+
+
+class DuplicateJob(AlreadyExists):
+    """Another job with the same unique key is not final: `metadata["job_id"]`."""
+
+    REASON = "DUPLICATE_JOB"
+    advice = "wait for the other job, or submit with another duplicate policy"
+
+
+class EtagMismatch(Aborted):
+    """What was to be changed has changed since it was read."""
+
+    REASON = "ETAG_MISMATCH"
+
+
 class QueueFull(ResourceExhausted):
     """The queue holds as many waiting jobs as it may; try again after `retry_after_s`."""
 
@@ -176,6 +212,11 @@ BY_REASON: Mapping[str, type[RequestFailed]] = {
         QueueNotFound,
         JobNotCancellable,
         JobNotRetryable,
+        JobNotMutable,
+        JobNotDeletable,
+        QueueDraining,
+        DuplicateJob,
+        EtagMismatch,
         QueueFull,
         StoreFull,
         WatchTooSlow,
