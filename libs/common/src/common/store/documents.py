@@ -41,14 +41,19 @@ def put_document(
     job_id: str = "",
     attempt: int = 0,
 ) -> Operation[int]:
-    """Create or replace a document. Returns its update time (ms), or 0 if the write was stale."""
+    """Create or replace a document. Returns its update time (ms), or 0 if the write was stale.
+
+    Args:
+        job_id: The job that made it, "" for none. What a job has made is written on a full server too.
+    """
     index, prefix = keys.documents(namespace, kind, tenant)
     return Operation(
-        script("keep"),
+        script("keep_of_job" if job_id else "keep"),
         (index, prefix + document_id),
         (document_id, body, about, job_id, attempt),
         int,
-        durable=keys.documents_synced(namespace, kind, tenant),
+        # A job whose end is lost with its document will make it again.
+        durable="" if job_id else keys.documents_synced(namespace, kind, tenant),
     )
 
 
