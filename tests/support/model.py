@@ -43,6 +43,13 @@ class ModelJob:
     finished: tuple[int, JobState] | None = None
     asked_to_stop: bool = False
 
+    #: It has moved since it was submitted, and stands half a millisecond from its place of then.
+    moved: bool = False
+
+    @property
+    def place(self) -> float:
+        return self.score + (0 if not self.moved else 0.5 if self.score >= 0 else -0.5)
+
     def act(self, action: Action) -> None:
         self.state = next_state(self.state, action)
 
@@ -81,7 +88,7 @@ class ModelQueue:
             for job in self.jobs.values()
             if job.tenant == tenant and job.state is JobState.PENDING and not job.waits
         ]
-        return sorted(found, key=lambda job: (job.score, job.job_id))
+        return sorted(found, key=lambda job: (job.place, job.job_id))
 
     def leased(self, tenant: str | None = None) -> int:
         return sum(job.state.is_leased and tenant in (None, job.tenant) for job in self.jobs.values())
@@ -145,6 +152,7 @@ class ModelQueue:
         self.submitted += 1
         if not job.waits:
             self._make_ready(job)
+            job.moved = False
         return "accepted", job_id
 
     # -- fetching --------------------------------------------------------------------------------
@@ -380,6 +388,7 @@ class ModelQueue:
 
     def _make_ready(self, job: ModelJob) -> None:
         job.waits = job.suspect = False
+        job.moved = True
         if job.tenant not in self.held:
             self.tenants.setdefault(job.tenant, self.vtime)
 

@@ -71,7 +71,11 @@ _Item = _Report | _Lines | _Checkpoint | _End
 def _ending(end: _End) -> jobs.Ending:
     job = end.job
     outbox = spelled(job.followups) if job.followups else b""
-    return jobs.Ending(job.lease.member, end.outcome, job.usage, outbox)
+    lease = job.lease
+    first = (
+        None if lease.ran or job.pending_checkpoint.latest is not None else (lease.tenant, lease.started_ms)
+    )
+    return jobs.Ending(lease.member, end.outcome, job.usage, outbox, first)
 
 
 class Committer:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 from common.job.ids import JobId
@@ -33,6 +34,10 @@ class Lease:
     alone: bool = False
     #: Of its record. One that is newer than record.VERSION is not for this worker.
     version: int = VERSION
+    #: When the lease began, by the server's clock (ms).
+    started_ms: int = 0
+    #: It ran before, so that its record may hold more than this lease knows.
+    ran: bool = True
 
     @property
     def member(self) -> str:
@@ -75,7 +80,7 @@ def fetch(
     def read(reply: list[Any]) -> Fetched:
         wait_ms, each = int(reply[1]), int(reply[3])
         return Fetched(
-            [_lease(*reply[i : i + 5]) for i in range(5, len(reply), 5)],
+            [_lease(int(reply[0]), *reply[i : i + 5]) for i in range(5, len(reply), 5)],
             int(reply[0]),
             None if wait_ms < 0 else wait_ms,
             reply[2] == 1,
@@ -95,7 +100,9 @@ def fetch(
     return Operation(script("fetch"), keys.all(), arguments, read)
 
 
-def _lease(job_id: bytes, attempt: int | bytes, spent: bytes, lost: bytes, whole: bytes) -> Lease:
+def _lease(
+    now_ms: int, job_id: bytes, attempt: int | bytes, spent: bytes, lost: bytes, whole: bytes
+) -> Lease:
     line, _, payload = whole.partition(b"\n")
     head = line.decode().split("\t") + _NO_FIELDS
     return Lease(
@@ -109,6 +116,8 @@ def _lease(job_id: bytes, attempt: int | bytes, spent: bytes, lost: bytes, whole
         payload,
         lost.startswith(b"-"),
         int(head[0]),
+        now_ms,
+        int(attempt) > 1,
     )
 
 
@@ -159,21 +168,48 @@ class Ending:
     usage: Usage | None = None
     #: What the end causes elsewhere, see outbox.py; b"" for nothing.
     outbox: bytes = b""
+    #: Tenant and start (ms) of a first attempt, which make its plain success cheaper to write.
+    first: tuple[str, int] | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """A first attempt has succeeded, with nothing to keep but its usage."""
+        return (
+            self.first is not None
+            and not self.outbox
+            and isinstance(self.outcome, Succeed)
+            and self.outcome.result is None
+        )
 
 
 def finish(
     keys: QueueKeys, outcomes: Sequence[tuple[str, Outcome] | Ending], *, now_ms: int | None = None
 ) -> Operation[list[JobState | None]]:
     """Commit outcomes by lease member. For each: the state it led to, or None if the lease was stale."""
-    arguments: list[Argument] = [now_argument(now_ms)]
-    for ended in outcomes:
-        ending = ended if isinstance(ended, Ending) else Ending(*ended)
+    endings = [ended if isinstance(ended, Ending) else Ending(*ended) for ended in outcomes]
+    order = sorted(range(len(endings)), key=lambda place: not endings[place].is_plain)
+    plain = sum(ending.is_plain for ending in endings)
+    arguments: list[Argument] = [now_argument(now_ms), plain]
+    for place in order[:plain]:
+        ending = endings[place]
+        arguments += (ending.member, *(ending.first or ()), usage_json(ending.usage))
+    for place in order[plain:]:
+        ending = endings[place]
         arguments += (ending.member, *_spelled(ending.outcome), usage_json(ending.usage), ending.outbox)
 
     def read(reply: list[bytes]) -> list[JobState | None]:
-        return [None if state == b"STALE" else JobState(state.decode()) for state in reply]
+        states: list[JobState | None] = [None] * len(endings)
+        for place, state in zip(order, reply, strict=True):
+            states[place] = _STATES[state]
+        return states
 
     return Operation(script("finish"), keys.all(), arguments, read)
+
+
+#: What finish replies.
+_STATES: Final[Mapping[bytes, JobState | None]] = MappingProxyType(
+    {b"STALE": None, **{state.value.encode(): state for state in JobState}}
+)
 
 
 def _spelled(outcome: Outcome) -> tuple[Argument, ...]:

@@ -4,6 +4,7 @@
 local KEPT = {SUCCEEDED = 100, FAILED = 50, CANCELLED = 50, EXPIRED = 50}
 local KEPT_MS = {SUCCEEDED = 86400000, FAILED = 604800000, CANCELLED = 86400000, EXPIRED = 86400000}
 -- Lists of these states have an index of their own; most jobs succeed, and are found without.
+local COUNTED = {SUCCEEDED = 'succeeded', FAILED = 'failed', CANCELLED = 'cancelled', EXPIRED = 'expired'}
 local LISTED = {FAILED = true, CANCELLED = true, EXPIRED = true}
 
 -- Removes up to `most` final jobs that are more than are kept, and were final before `before` (ms). Members of
@@ -28,7 +29,7 @@ local function note_done(id, tenant, state, now, attempt, error_json)
   entries[#entries + 1] = ms(now)
   entries[#entries + 1] = id
   if LISTED[state] then redis.call('ZADD', index_key(tenant, 's=' .. state), 0, id) end
-  count(string.lower(state))
+  count(COUNTED[state])
   emit_state(id, tenant, now, attempt, state, error_json)
 end
 

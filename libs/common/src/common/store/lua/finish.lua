@@ -4,8 +4,10 @@
 -- Input:
 --   KEYS     those of QueueKeys.all()
 --   ARGV[1]  now (ms), or '' for the server's clock
---   then for each job 9 values:
---     member "id/attempt", outcome (succeed, fail, retry, release, cancelled), delay (ms), error as JSON or '' (for a
+--   ARGV[2]  how many first attempts have succeeded with nothing to keep but their usage
+--   then for each of these 4 values: member "id/attempt", tenant, started (ms), usage as JSON or ''
+--   then for each other job 9 values:
+--     member, outcome (succeed, fail, retry, release, cancelled), delay (ms), error as JSON or '' (for a
 --     release: why), media type of the result or '', result, new payload or '', usage as JSON or '', what its end
 --     causes elsewhere, for the outbox, or ''
 --
@@ -28,85 +30,102 @@ local NEXT = {
 }
 
 -- One read and one removal fence the whole batch.
-local members = {}
-for at = 2, #ARGV, 9 do members[#members + 1] = ARGV[at] end
+local members, plain = {}, tonumber(ARGV[2])
+local others = 3 + 4 * plain
+for at = 3, others - 1, 4 do members[#members + 1] = ARGV[at] end
+for at = others, #ARGV, 9 do members[#members + 1] = ARGV[at] end
 local scores = redis.call('ZMSCORE', LEASES, unpack(members))
 local held = {}
 for place, member in ipairs(members) do held[member] = scores[place] end
 redis.call('ZREM', LEASES, unpack(members))
-if redis.call('EXISTS', CANCELLING) == 1 then redis.call('SREM', CANCELLING, unpack(members)) end
+local asked = redis.call('SREM', CANCELLING, unpack(members)) > 0
 
--- Puts a job where it waits that runs again, and its history aside. Returns what its run record says of it.
-local function wait_again(id, outcome, state, due, attempt, error_json, usage)
+-- Puts a job where it waits that runs again, and its history aside.
+local function wait_again(id, key, outcome, state, due, attempt, error_json, usage)
   local fields = header_of(id)
   watch_expiry(id, fields)
   keep_attempt(id, now, outcome == 'retry' and 'FAILED' or 'RELEASED', error_json, usage)
   rings = rings + 1
-  if state == 'RETRYING' then
-    redis.call('ZADD', RETRYING, ms(due), id)
-    count('retried')
-    return 'run_at', ms(due)
-  elseif due > now then
-    redis.call('ZADD', SCHEDULED, ms(due), id)
-    return 'run_at', ms(due)
+  redis.call('HSET', key, 'updated', ms(now))
+  if state == 'PENDING' and due <= now then
+    make_ready(id, fields[H.tenant], fields[H.score])
+    redis.call('HSET', key, 'ready', ms(now))
+    return
   end
-  make_ready(id, fields[H.tenant], fields[H.score])
-  return 'ready', ms(now)
+  redis.call('ZADD', state == 'RETRYING' and RETRYING or SCHEDULED, ms(due), id)
+  redis.call('HSET', key, 'run_at', ms(due))
+  if state == 'RETRYING' then count('retried') end
 end
 
 local function finish_one(member, outcome, delay, error_json, media, result, payload, usage, outbox)
-  local id, attempt = split_member(member)
+  local id, attempt = string.match(member, '^(.*)/(%d+)$')
   local key = run_key(id)
   local f = redis.call('HMGET', key, 'state', 'finished', 'tenant', 'started', 'spent', 'checkpoint')
   if not held[member] then
     local last, answer = string.match(f[2] or '', '^(%d+) (%u+)$')
-    return tonumber(last) == attempt and answer or 'STALE'
+    return last == attempt and answer or 'STALE'
   end
   held[member] = nil -- a member that stands twice in one batch ends once
   -- A record that is gone or damaged must not stop the batch: its leases are removed already.
   if not NEXT[f[1]] then return 'STALE' end
   local tenant, state = f[3] or DEFAULT_TENANT, NEXT[f[1]][outcome]
   note_leased(tenant, -1)
-  local fields = {'state', state, 'finished', attempt .. ' ' .. state}
-  local function put(name, value)
-    fields[#fields + 1] = name
-    fields[#fields + 1] = value
-  end
-  if outcome ~= 'release' and outcome ~= 'cancelled' then put('spent', tonumber(f[5] or 0) + 1) end
-  if outcome == 'release' then
-    if error_json ~= '' and state == 'PENDING' then put('reason', error_json) end
-    error_json = ''
-  elseif error_json ~= '' then
-    put('error', error_json)
-    put('class', string.match(error_json, '"class":"([%w_]+)"') or '')
-    put('cause', string.match(error_json, '"reason":"([%w_]+)"') or '')
-  end
-  if usage ~= '' then put('usage', usage) end
   observe('r', now - tonumber(f[4]))
+  if outbox ~= '' then redis.call('XADD', OUTBOX, '*', 'job', member, 'put', outbox) end
   if media ~= '' then redis.call('HSET', PREFIX .. 'result:' .. id, 'media', media, 'data', result) end
+  if usage ~= '' then redis.call('HSET', key, 'usage', usage) end
   if f[6] and state == 'SUCCEEDED' then
     redis.call('UNLINK', PREFIX .. 'checkpoint:' .. id)
     redis.call('HDEL', key, 'checkpoint')
   end
-  if payload ~= '' then
-    redis.call('SET', job_key(id), header_line(id) .. '\n' .. payload)
+  local spent = f[5] or '0'
+  if outcome ~= 'release' and outcome ~= 'cancelled' then spent = spent == '0' and '1' or ms(tonumber(spent) + 1) end
+  if outcome == 'succeed' then
+    redis.call('HSET', key, 'state', state, 'finished', attempt .. ' ' .. state, 'spent', spent, 'ended', ms(now))
+    note_done(id, tenant, state, now, attempt)
+    return state
   end
-  if outbox ~= '' then redis.call('XADD', OUTBOX, '*', 'job', member, 'put', outbox) end
+  redis.call('HSET', key, 'state', state, 'finished', attempt .. ' ' .. state, 'spent', spent)
+  if outcome == 'release' then
+    if error_json ~= '' and state == 'PENDING' then redis.call('HSET', key, 'reason', error_json) end
+    error_json = ''
+  elseif error_json ~= '' then
+    redis.call('HSET', key, 'error', error_json, 'class', string.match(error_json, '"class":"([%w_]+)"') or '',
+      'cause', string.match(error_json, '"reason":"([%w_]+)"') or '')
+  end
+  if payload ~= '' then redis.call('SET', job_key(id), header_line(id) .. '\n' .. payload) end
   if state == 'RETRYING' or state == 'PENDING' then
-    local name, value = wait_again(id, outcome, state, now + tonumber(delay), attempt, error_json, usage)
-    put(name, value)
-    put('updated', ms(now))
+    wait_again(id, key, outcome, state, now + tonumber(delay), attempt, error_json, usage)
     emit_state(id, tenant, now, attempt, state, error_json)
   else
-    put('ended', ms(now))
+    redis.call('HSET', key, 'ended', ms(now))
     note_done(id, tenant, state, now, attempt, error_json)
   end
-  redis.call('HSET', key, unpack(fields))
   return state
 end
 
+-- Ends a first attempt that succeeded. Its lease says that its run is as the worker knows it.
+local function succeed_plainly(member, tenant, started, usage)
+  if not held[member] or asked then return finish_one(member, 'succeed', '0', '', '', '', '', usage, '') end
+  held[member] = nil
+  local id, attempt = string.match(member, '^(.*)/(%d+)$')
+  local key = run_key(id)
+  note_leased(tenant, -1)
+  observe('r', now - tonumber(started))
+  if usage ~= '' then redis.call('HSET', key, 'usage', usage) end
+  redis.call('HSET', key, 'state', 'SUCCEEDED', 'finished', '1 SUCCEEDED', 'spent', '1', 'ended', ms(now))
+  note_done(id, tenant, 'SUCCEEDED', now, attempt)
+  return 'SUCCEEDED'
+end
+
 for place = 1, #members do
-  reply[place] = finish_one(unpack(ARGV, 2 + (place - 1) * 9, 10 + (place - 1) * 9))
+  if place <= plain then
+    local at = 4 * place - 1
+    reply[place] = succeed_plainly(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
+  else
+    local at = others + 9 * (place - plain - 1)
+    reply[place] = finish_one(unpack(ARGV, at, at + 8))
+  end
 end
 local limits = redis.call('HMGET', CONFIG, 'concurrency', 'ramp')
 if redis.call('EXISTS', HELD) == 1 then

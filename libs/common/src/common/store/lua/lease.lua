@@ -31,7 +31,7 @@ local function take_suspect(reply, members, now, worker)
   if not due[1] then return end
   redis.call('ZREM', SUSPECTS, due[1])
   if redis.call('GET', TURN) == worker then redis.call('DEL', TURN) end
-  start(due[1], reply, members, now, worker, true)
+  start(due[1], redis.call('GET', job_key(due[1])), true, reply, members, now, worker, true)
 end
 
 -- Returns 1 if a suspect is due and this worker is the one that should become free for it.

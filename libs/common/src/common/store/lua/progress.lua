@@ -26,7 +26,7 @@ redis.call('HSET', run_key(id), 'updated', ms(now))
 redis.call('HINCRBY', run_key(id), 'revision', 1)
 if ARGV[3] ~= '' then
   redis.call('HSET', run_key(id), 'progress', ARGV[3])
-  emit('P', id, now, attempt, ARGV[3], shown(tenant))
+  lines[#lines + 1] = table.concat({'P', id, told(now), attempt, ARGV[3], shown(tenant)}, '\t')
 end
 commit(now)
 if ARGV[4] ~= '' then

@@ -16,9 +16,14 @@ local function line_up(tenant)
   redis.call('ZADD', TENANTS, 'NX', redis.call('HGET', COUNTERS, 'vtime') or '0', tenant)
 end
 
--- Puts a PENDING job where fetch takes it.
+-- The place of a job that has a run, half a millisecond from where it was submitted to: so that fetch need not
+-- look for the runs of those that have none.
+local function with_run(score) return score .. '.5' end
+local function has_run(score) return string.sub(score, -2) == '.5' end
+
+-- Puts a PENDING job that has a run where fetch takes it.
 local function make_ready(id, tenant, score)
-  redis.call('ZADD', ready_key(tenant), score, id)
+  redis.call('ZADD', ready_key(tenant), with_run(score), id)
   line_up(tenant)
   gauge('ready', 1)
 end

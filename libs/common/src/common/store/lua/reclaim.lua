@@ -83,7 +83,8 @@ end
 local function expire_waiting(id, now)
   redis.call('ZREM', EXPIRING, id)
   local fields = header_of(id)
-  if not fields then return end
+  -- It may have gone, or have been given another time since.
+  if not fields or fields[H.expire] == '' or tonumber(fields[H.expire]) > now then return end
   local f = redis.call('HMGET', run_key(id), 'state', 'attempt')
   local state = f[1] or first_state(fields)
   if state == 'PENDING' or state == 'SCHEDULED' or state == 'RETRYING' then

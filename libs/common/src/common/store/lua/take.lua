@@ -86,26 +86,30 @@ end
 -- Created, expire and tenant in a header.
 local HEAD = '^[^\t]*\t(%d+)\t[^\t]*\t[^\t]*\t(%d*)\t[^\t]*\t([^\t]*)\t'
 
+local FIRST_RUN = {}
+
 -- Starts a job: its run record says so. Adds it to the reply and its member to `members`; nothing happens if it
--- had expired or has no record.
-local function start(id, reply, members, now, worker, alone)
-  local whole = redis.call('GET', job_key(id))
+-- had expired or has no record. `whole` is the job's header and message.
+local function start(id, whole, ran, reply, members, now, worker, alone)
   if not whole then return end
+  local key = run_key(id)
   local created, expire, tenant = string.match(whole, HEAD)
   if tenant == '' then tenant = DEFAULT_TENANT end
-  local f = redis.call('HMGET', run_key(id), 'attempt', 'spent', 'lost', 'ready')
-  local attempt = tonumber(f[1] or 0) + 1
+  local f = ran and redis.call('HMGET', key, 'attempt', 'spent', 'lost', 'ready') or FIRST_RUN
+  local last = f[1] or '0'
   if expire ~= '' and tonumber(expire) <= now then
-    finalise(id, tenant, 'EXPIRED', now, attempt - 1)
+    finalise(id, tenant, 'EXPIRED', now, last)
     return
   end
-  if attempt > 1 then
-    redis.call('HDEL', run_key(id), 'progress', 'run_at', 'reason', 'alone', 'usage')
+  local attempt = '1'
+  if last ~= '0' then
+    attempt = ms(tonumber(last) + 1)
+    redis.call('HDEL', key, 'progress', 'run_at', 'reason', 'alone', 'usage')
     redis.call('UNLINK', PREFIX .. 'parts:' .. id)
   end
-  redis.call('HSET', run_key(id), 'state', 'RUNNING', 'attempt', attempt, 'started', ms(now), 'worker', worker)
-  if tenant ~= DEFAULT_TENANT then redis.call('HSET', run_key(id), 'tenant', tenant) end
-  if alone then redis.call('HSET', run_key(id), 'alone', '1') end
+  if tenant ~= DEFAULT_TENANT then redis.call('HSET', key, 'tenant', tenant) end
+  if alone then redis.call('HSET', key, 'alone', '1') end
+  redis.call('HSET', key, 'state', 'RUNNING', 'attempt', attempt, 'started', ms(now), 'worker', worker)
   members[#members + 1] = id .. '/' .. attempt
   count('started')
   note_leased(tenant, 1)
@@ -113,7 +117,7 @@ local function start(id, reply, members, now, worker, alone)
   emit_state(id, tenant, now, attempt, 'RUNNING')
   local n = #reply
   reply[n + 1], reply[n + 2], reply[n + 3] = id, attempt, f[2] or '0'
-  reply[n + 4], reply[n + 5] = (alone and '-' or '') .. (f[3] or '0'), whole
+  reply[n + 4], reply[n + 5] = alone and '-' .. (f[3] or '0') or f[3] or '0', whole
 end
 
 -- Starts up to `want` ready jobs, each tenant's in the order of their deadlines.
@@ -122,17 +126,23 @@ local function take(reply, members, now, want, worker)
     local order, by = turns(want - #members, now)
     if #order == 0 then return end
     for tenant, one in pairs(by) do
-      one.ids, one.next = one.take > 0 and redis.call('ZPOPMIN', ready_key(tenant), one.take) or {}, 1
+      one.ids, one.next, one.begun = one.take > 0 and redis.call('ZPOPMIN', ready_key(tenant), one.take) or {}, 1, 0
     end
     settle_turns(by)
     gauge('ready', -#order)
-    local windows = {}
-    for _, tenant in ipairs(order) do
+    local keys, ids, ran = {}, {}, {}
+    for turn, tenant in ipairs(order) do
       local one = by[tenant]
-      local before = #members
-      start(one.ids[one.next], reply, members, now, worker, false)
+      ids[turn], ran[turn] = one.ids[one.next], has_run(one.ids[one.next + 1])
+      keys[turn] = job_key(ids[turn])
       one.next = one.next + 2
-      one.begun = (one.begun or 0) + #members - before
+    end
+    local records = redis.call('MGET', unpack(keys))
+    local windows = {}
+    for turn, tenant in ipairs(order) do
+      local one, before = by[tenant], #members
+      start(ids[turn], records[turn], ran[turn], reply, members, now, worker, false)
+      one.begun = one.begun + #members - before
       if one.window and #members > before then
         windows[tenant] = windows[tenant] or {}
         table.insert(windows[tenant], members[#members])
@@ -142,7 +152,7 @@ local function take(reply, members, now, want, worker)
     for tenant, one in pairs(by) do
       if one.is_full then hold(tenant, one, now) end
       -- What had expired took no room: the tenant must not be held for its sake.
-      if one.take > (one.begun or 0) then release_tenant(tenant) end
+      if one.take > one.begun then release_tenant(tenant) end
     end
   end
 end

@@ -67,7 +67,7 @@ if run_at then
   if next_state ~= state then emit_state(id, tenant, now, f[3] or 0, next_state) end
   state = next_state
 elseif redis.call('ZSCORE', ready_key(tenant), id) then
-  redis.call('ZADD', ready_key(tenant), fields[H.score], id)
+  redis.call('ZADD', ready_key(tenant), with_run(fields[H.score]), id)
 end
 set_header(id, fields)
 redis.call('HSET', run_key(id), 'updated', ms(now), 'state', state)
