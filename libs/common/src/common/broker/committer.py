@@ -72,9 +72,7 @@ def _ending(end: _End) -> jobs.Ending:
     job = end.job
     outbox = spelled(job.followups) if job.followups else b""
     lease = job.lease
-    first = (
-        None if lease.ran or job.pending_checkpoint.latest is not None else (lease.tenant, lease.started_ms)
-    )
+    first = None if lease.ran or job.has_notes else (lease.tenant, lease.started_ms)
     return jobs.Ending(lease.member, end.outcome, job.usage, outbox, first)
 
 

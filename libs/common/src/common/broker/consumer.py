@@ -13,7 +13,7 @@ from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.errors import ActorNotFound, ConnectionClosed, DecodeError
 from dramatiq.message import Message
 
-from common.broker.message import JobMessage
+from common.broker.message import JobMessage, decoded
 from common.broker.middleware import error_of
 from common.broker.running import RunningJob
 from common.broker.skew import left_to_others
@@ -179,7 +179,7 @@ class JobConsumer(Consumer):
     def _read(self, lease: Lease) -> tuple[Message[Any] | None, RunningJob]:
         """Return a lease's message and job; None for a message that cannot be decoded."""
         try:
-            message: Message[Any] = Message.decode(lease.payload)
+            message = decoded(lease.payload)
             if not isinstance(message.actor_name, str) or not isinstance(message.kwargs, dict):
                 raise TypeError("this is no message")
             _add_what_the_store_knows(message.options, lease)

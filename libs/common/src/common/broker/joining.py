@@ -45,7 +45,8 @@ def join(
         JobFailed: Asked to fail fast, and the newest failed job is this one.
     """
     deadline_s = None if timeout_ms is None else time.monotonic() + timeout_ms / 1000
-    while _unfinished(run(stats.read_stats(keys, totals=False))) or run(outbox.read(keys, 1)):
+    # The outbox first: what leaves it meanwhile is a job that waits.
+    while run(outbox.read(keys, 1)) or _unfinished(run(stats.read_stats(keys, totals=False))):
         if deadline_s is not None and time.monotonic() >= deadline_s:
             raise QueueJoinTimeout(keys.queue)
         time.sleep(interval_ms / 1000)

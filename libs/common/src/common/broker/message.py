@@ -4,10 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import dramatiq
+import orjson
 from dramatiq.broker import MessageProxy
+from dramatiq.encoder import JSONEncoder
 from dramatiq.message import Message
 
 from common.broker.running import RunningJob
+
+
+def decoded(data: bytes) -> Message[Any]:
+    """Read a stored message; with Dramatiq's own encoder, which is JSON, in a third of its time.
+
+    Raises:
+        DecodeError, TypeError: It is no message.
+    """
+    if type(dramatiq.get_encoder()) is not JSONEncoder:
+        return Message.decode(data)
+    try:
+        fields = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        # NaN and lone surrogates, which JSON does not know, and Python's reader does.
+        return Message.decode(data)
+    return Message(**fields)
 
 
 class JobMessage(MessageProxy):
