@@ -32,7 +32,7 @@
 {NS:QUEUE}:parts:ID        hash    part name -> attempt, time, media type and data
 {NS:QUEUE}:logs:ID         list    the job's own log, newest last, see jobs/logs.py
 {NS:QUEUE}:checkpoint:ID   string  what an attempt left for the next one
-{NS:QUEUE}:request:TENANT:ID   string  job id and digest of a request id; expires
+{NS:QUEUE}:requests:N      hash    tenant and request id -> job id and digest, of period N since 1970
 {NS:QUEUE}:unique:TENANT:KEY   string  the id of the last job with a unique key
 {NS:QUEUE}:suspect_turn    string  the worker that makes itself free for a suspect; expires
 {NS:QUEUE}:fetched:CONSUMER    string  the last fetch of a consumer, to repeat its reply; expires

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from common.store import keys
+from common.store.jobs.submitting import REQUEST_TTL_MS
 from common.store.keys import QueueKeys
 from common.store.operation import Operation, script
 
@@ -43,4 +44,5 @@ def sweep(
     def read(reply: list[Any]) -> tuple[int | None, int]:
         return (None if int(reply[0]) < 0 else int(reply[0])), int(reply[1])
 
-    return Operation(script("sweep"), queue_keys.all(), ("" if now_ms is None else now_ms, shed), read)
+    arguments = ("" if now_ms is None else now_ms, shed, REQUEST_TTL_MS)
+    return Operation(script("sweep"), queue_keys.all(), arguments, read)

@@ -13,7 +13,7 @@ from common.store.keys import QueueKeys
 from common.store.operation import Argument, Operation, script
 from common.store.record import INDEX_SEPARATOR, header_rest, index_names, labels_json
 
-#: How long a request id is remembered (ms).
+#: How long a request id is remembered at least (ms); at most twice as long.
 REQUEST_TTL_MS: Final = 86_400_000
 #: The time to leave for a job's run before its deadline, until its type's history says better (ms).
 EXPECTED_RUN_MS: Final = 30_000

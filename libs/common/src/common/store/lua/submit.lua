@@ -4,7 +4,7 @@
 -- Input:
 --   KEYS     those of QueueKeys.all()
 --   ARGV[1]  now (ms), or '' for the server's clock
---   ARGV[2]  how long a request id is kept (ms)
+--   ARGV[2]  how long a request id is kept at least (ms); at most twice as long
 --   ARGV[3]  channel on which workers hear of cancels
 --   then for each job 16 values:
 --     id, tenant, priority, latest start for its deadline (ms) or '', run at (ms) or '', delay (ms),
@@ -51,14 +51,25 @@ local function with_labels(index, labels)
   return table.concat(names, '\31')
 end
 
+-- Request ids are kept by period, a hash each, as a key of its own would cost twice the memory.
+local period = math.floor(now / tonumber(ARGV[2]))
+local function requests_key(back) return PREFIX .. 'requests:' .. ms(period - back) end
+local asked, claims, claimed = {}, {}, {}
+for at = 4, #ARGV, 16 do
+  if ARGV[at + 8] ~= '' then asked[#asked + 1] = ARGV[at + 1] .. '\t' .. ARGV[at + 8] end
+end
+for back = 0, #asked > 0 and 1 or -1 do
+  local found = redis.call('HMGET', requests_key(back), unpack(asked))
+  for place, claim in ipairs(asked) do claims[claim] = claims[claim] or found[place] or nil end
+end
+
 -- Returns a code and an id if the unique key or the request id decides, else nil and the claim to make.
 local function decided(id, tenant, request, digest, unique, policy)
   local claim
   if request ~= '' then
-    claim = PREFIX .. 'request:' .. tenant .. ':' .. request
-    local claimed = redis.call('GET', claim)
-    if claimed then
-      local first, first_digest = string.match(claimed, '^(%S+) (.*)$')
+    claim = tenant .. '\t' .. request
+    if claims[claim] then
+      local first, first_digest = string.match(claims[claim], '^(%S+) (.*)$')
       return first_digest == digest and 2 or -1, first
     end
   end
@@ -95,7 +106,10 @@ local function submit_one(id, tenant, priority, latest, run_at, delay, expire, t
   enter(jobs_key(tenant), 0, id)
   for name in string.gmatch(index, '[^\31]+') do enter(index_key(tenant, name), 0, id) end
   if expire ~= '' then enter(EXPIRING, expire, id) end
-  if other then redis.call('SET', other, id .. ' ' .. digest, 'PX', ARGV[2]) end
+  if other then
+    claims[other] = id .. ' ' .. digest
+    claimed[#claimed + 1], claimed[#claimed + 2] = other, claims[other]
+  end
   if unique ~= '' then redis.call('SET', PREFIX .. 'unique:' .. tenant .. ':' .. unique, id) end
   if start > now then enter(SCHEDULED, ms(start), id) else enter(ready_key(tenant), ms(score), id) end
   tenants[tenant] = (tenants[tenant] or 0) + (start > now and 0 or 1)
@@ -110,6 +124,10 @@ for at = 4, #ARGV, 16 do
   reply[#reply + 1], reply[#reply + 2] = code, id
 end
 for key, list in pairs(entries) do in_slices('ZADD', key, list) end
+if #claimed > 0 then
+  in_slices('HSET', requests_key(0), claimed)
+  redis.call('PEXPIRE', requests_key(0), 3 * tonumber(ARGV[2]))
+end
 for tenant, made_ready in pairs(tenants) do
   redis.call('SADD', EVERYONE, tenant)
   gauge('ready', made_ready)

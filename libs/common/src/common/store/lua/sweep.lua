@@ -5,6 +5,7 @@
 --   KEYS     those of QueueKeys.all()
 --   ARGV[1]  now (ms), or '' for the server's clock
 --   ARGV[2]  how many SUCCEEDED jobs to remove before their time, because memory is short; the last 100 stay
+--   ARGV[3]  how long a request id is kept at least (ms)
 --
 -- Output: ms until something is due (-1: nothing), jobs removed
 -- @include queue
@@ -28,6 +29,8 @@ if redis.call('HGET', CONFIG, 'paused') == '1' then
     made_ready = made_ready + ready
   end
 end
+-- Without waiting for their expiry, which some servers carry out all at once and at length.
+redis.call('UNLINK', PREFIX .. 'requests:' .. ms(math.floor(now / tonumber(ARGV[3])) - 2))
 if made_ready > 0 then ring(made_ready) end
 commit(now)
 local nearest = -1
