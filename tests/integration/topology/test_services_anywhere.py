@@ -3,48 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import grpc.aio
-
 from bothsides.jobs import v1 as pb
 from common.job.types import QUEUES
-from common.settings import MonitorSettings
-from monitor.app import Monitor
 from support.places import Place
 from support.scheduler import analysis_of, debate, reflection, refusal, serving
+from support.services import call, monitoring
 from support.waiting import wait_until_async
 from support.worker_program import worker_program
 
 #: Of the jobs below. A worker of these alone starts no processes to analyse debates with.
 SERVED = ("data_processing", "reports", "exports")
-
-
-@asynccontextmanager
-async def monitoring(place: Place) -> AsyncIterator[Any]:
-    """Serve a monitor; yields a stub."""
-    variables = {**place.variables, "MONITOR_ADDR": "127.0.0.1:0", "MONITOR_SHUTDOWN_MS": "0"}
-    monitor = Monitor(MonitorSettings.from_environment(variables), tick_ms=50)
-    try:
-        port = await monitor.start()
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield pb.MonitorServiceStub(channel)
-    finally:
-        await monitor.stop()
-
-
-def call(actor: str, *arguments: Any, queue: str = "data_processing") -> pb.CreateJobRequest:
-    """Return a request for a call of one of support/worker_actors."""
-    spec = pb.GenericSpec(actor=actor, queue=queue)
-    for argument in arguments:
-        if isinstance(argument, str):
-            spec.args.add(string_value=argument)
-        else:
-            spec.args.add(number_value=argument)
-    return pb.CreateJobRequest(job=pb.Job(spec=pb.JobSpec(generic=spec)))
 
 
 async def test_jobs_of_several_queues_go_all_the_way_round(place: Place, tmp_path: Path) -> None:
