@@ -43,11 +43,13 @@ class Figures:
     #: Writes that the sink refused: of a worker that had lost its job, and of a job that had its effect.
     stale: int = 0
     seen: int = 0
-    #: From a kill to the next attempt of what the killed worker ran, the longest (ms); None: nothing.
+    #: From a kill to the next attempt of what the killed worker ran, the longest (ms); None: nothing. A job
+    #: that was lost before is suspect, and waits a second more on purpose.
     recovery_ms: int | None = None
+    suspects_ms: int | None = None
 
     def since(self, before: Figures) -> Figures:
-        """Return what has come since; the recovery is that of the later figures."""
+        """Return what has come since; the recoveries are those of the later figures."""
         return Figures(
             self.jobs - before.jobs,
             self.repeats - before.repeats,
@@ -55,13 +57,14 @@ class Figures:
             self.stale - before.stale,
             self.seen - before.seen,
             self.recovery_ms,
+            self.suspects_ms,
         )
 
     def __str__(self) -> str:
-        recovery = "-" if self.recovery_ms is None else f"{self.recovery_ms} ms"
+        recovery = ", ".join("-" if ms is None else f"{ms} ms" for ms in (self.recovery_ms, self.suspects_ms))
         return (
             f"{self.jobs} jobs, {self.repeats} requests repeated, {self.lost} leases lost, sink refused "
-            f"{self.stale} stale and {self.seen} seen, slowest recovery {recovery}"
+            f"{self.stale} stale and {self.seen} seen, slowest recovery, and of suspects, {recovery}"
         )
 
 
@@ -192,22 +195,25 @@ class Fleet:
         }
         assert (now.ready, now.leased, now.scheduled, now.retrying) == (0, 0, 0, 0)
         stale, seen = self.sink.refused(Written.STALE), self.sink.refused(Written.SEEN)
-        figures = Figures(len(jobs), self._repeats, counted["lost"], stale, seen, self._recovery_ms())
+        figures = Figures(len(jobs), self._repeats, counted["lost"], stale, seen, *self._recovery_ms())
         before, self._figures = self._figures, figures
         return figures.since(before)
 
-    def _recovery_ms(self) -> int | None:
-        """Return the longest time from a kill to the next attempt of a job that the killed worker ran."""
+    def _recovery_ms(self) -> tuple[int | None, int | None]:
+        """Return the longest time from a kill to the next attempt of what the killed worker ran.
+
+        First of jobs that were lost for the first time, then of others.
+        """
         attempts = self.sink.attempts()
         began = {(attempt.job_id, attempt.token): attempt for attempt in attempts}
-        took = []
+        took: tuple[list[int], list[int]] = ([], [])
         for attempt in attempts:
             after = began.get((attempt.job_id, attempt.token + 1))
             killed_ms = self._killed.get(attempt.worker)
             if after is not None and killed_ms is not None:
-                took.append(after.began_ms - killed_ms)
+                took[attempt.token > 1].append(after.began_ms - killed_ms)
         self._killed.clear()
-        return max(took, default=None)
+        return max(took[0], default=None), max(took[1], default=None)
 
 
 @contextmanager
