@@ -13,7 +13,8 @@ import pytest
 
 from support.chaos.fleet import Figures, Fleet, fleet
 
-pytestmark = pytest.mark.xdist_group("fleet")  # one fleet for all of them
+# One fleet for all of them.
+pytestmark = [pytest.mark.xdist_group("fleet"), pytest.mark.timeout(900)]
 
 LEASE_MS = 1_000
 #: How long `make chaos` is asked to go on; without it, everything is short and nothing is timed.
@@ -25,9 +26,10 @@ RECOVERY_MAX_MS = LEASE_MS + 1_000
 BACK_MAX_MS = 5_000
 
 
-@pytest.fixture(scope="module")
-def under_fire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with fleet(tmp_path_factory.mktemp("fleet"), LEASE_MS) as started:
+@pytest.fixture(scope="module", params=["forks", "services"] if SEEDS else ["forks"])
+def under_fire(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    services = request.param == "services"
+    with fleet(tmp_path_factory.mktemp("fleet"), LEASE_MS, services=services) as started:
         yield started
 
 
@@ -82,7 +84,6 @@ def test_a_worker_that_wakes_after_its_lease_changes_nothing(under_fire: Fleet) 
     report(figures)
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", range(max(1, SEEDS)))
 def test_nothing_is_lost_in_a_storm_of_everything(under_fire: Fleet, seed: int) -> None:
     """Also a storm of cut connections, as CLIENT KILL makes them."""

@@ -20,7 +20,7 @@ from common.job.states import JobState
 from common.store import stats
 from support.broker_jobs import all_jobs
 from support.chaos.intake import Intake
-from support.chaos.processes import Nursery, SchedulerProgram, nursery
+from support.chaos.processes import SchedulerProgram, Services, Starts, nursery
 from support.chaos.sink import FencedSink, Written
 from support.waiting import wait_until
 
@@ -72,13 +72,13 @@ class Fleet:
     """Everything of it is a process of its own but for the intake."""
 
     def __init__(
-        self, server: EmbeddedServer, nursery: Nursery, schedulers: list[SchedulerProgram], sink: FencedSink
+        self, server: EmbeddedServer, forks: Starts, schedulers: list[SchedulerProgram], sink: FencedSink
     ) -> None:
         self.server = server
         self.sink = sink
         self.schedulers = schedulers
-        self._nursery = nursery
-        self.workers = [nursery.start() for _ in range(WORKERS)]
+        self._forks = forks
+        self.workers = [forks.start() for _ in range(WORKERS)]
         #: Killed workers, and when (Unix ms).
         self._killed: dict[int, int] = {}
         self._accepted: list[str] = []
@@ -113,7 +113,7 @@ class Fleet:
         place = chance.randrange(len(self.workers))
         self._killed[self.workers[place]] = _now_ms()
         os.kill(self.workers[place], signal.SIGKILL)
-        self.workers[place] = self._nursery.start()
+        self.workers[place] = self._forks.start()
 
     def kill_scheduler(self, chance: random.Random) -> None:
         """Kill a scheduler (SIGKILL) and start another at its address."""
@@ -217,8 +217,12 @@ class Fleet:
 
 
 @contextmanager
-def fleet(folder: Path, lease_ms: int) -> Iterator[Fleet]:
-    """A fleet with a server of its own, since that will be stopped."""
+def fleet(folder: Path, lease_ms: int, *, services: bool = False) -> Iterator[Fleet]:
+    """A fleet with a server of its own, since that will be stopped.
+
+    Args:
+        services: Its workers are the service itself, and not forks with a bare worker.
+    """
     with ExitStack() as stack:
         server = stack.enter_context(EmbeddedServer())
         sink = folder / "effects.sqlite"
@@ -226,7 +230,11 @@ def fleet(folder: Path, lease_ms: int) -> Iterator[Fleet]:
         for _ in range(SCHEDULERS):
             schedulers.append(SchedulerProgram(server.url, folder))
             stack.callback(schedulers[-1].kill)
-        forks = stack.enter_context(nursery(server.url, NAMESPACE, lease_ms, sink))
+        forks: Starts
+        if services:
+            forks = Services(server.url, lease_ms, sink, stack)
+        else:
+            forks = stack.enter_context(nursery(server.url, NAMESPACE, lease_ms, sink))
         yield Fleet(server, forks, schedulers, FencedSink(sink))
 
 

@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -16,6 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from bothsides_stack.ports import free_port
 from support.children import PROGRAMS
 from support.waiting import wait_until
+from support.worker_program import worker_program
 
 
 class Nursery:
@@ -46,6 +48,35 @@ def nursery(
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
         yield Nursery(process)
+
+
+class Starts(Protocol):
+    """Whatever starts workers."""
+
+    def start(self) -> int:
+        """Start a worker; return its process id once it takes jobs."""
+        ...
+
+
+class Services:
+    """Starts workers as they are deployed: `python -m analysis_worker`, seconds each."""
+
+    def __init__(self, url: str, lease_ms: int, sink: Path, stack: ExitStack) -> None:
+        self._url = url
+        self._sink = sink
+        self._lease_ms = lease_ms
+        self._stack = stack
+
+    def start(self) -> int:
+        """Start a worker; return its process id once it takes jobs."""
+        program = worker_program(
+            self._url,
+            self._sink.parent,
+            WORKER_ACTOR_MODULES="support.chaos.effects",
+            EFFECT_SINK=str(self._sink),
+            JOB_LEASE_MS=str(self._lease_ms),
+        )
+        return self._stack.enter_context(program).process.pid
 
 
 class SchedulerProgram:
