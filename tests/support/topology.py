@@ -64,6 +64,10 @@ class Server:
         """Return a client of this very server, for the test's own use."""
         return redis.Redis(port=self.port, protocol=2, **options)
 
+    def set(self, name: str, value: str) -> None:
+        """Add a line to its configuration, before its first start."""
+        self._settings[name] = value
+
     def start(self, *, wait: bool = True) -> Self:
         """Start it, or start it again with its files; wait until it answers."""
         config = self.folder / "server.conf"
