@@ -142,3 +142,13 @@ def test_a_server_that_is_not_there_is_a_connection_error() -> None:
         pytest.raises(redis.exceptions.ConnectionError),
     ):
         client.ping()
+
+
+async def test_a_command_that_the_kernel_does_not_take_at_once_arrives_whole(valkey: str) -> None:
+    large = b"x" * 20_000_000
+    async with async_redis_client(StoreSettings(valkey)) as client:
+        sent = [client.set(f"large:{number}", large) for number in range(3)]
+        assert await asyncio.gather(*sent) == [True] * 3
+
+        assert await client.get("large:2") == large
+        await client.delete("large:0", "large:1", "large:2")

@@ -20,8 +20,8 @@ import redis.sentinel
 
 from common.settings import Address, Cluster, Sentinels, StoreSettings
 from common.store.cluster import AsyncCluster, SyncCluster
+from common.store.lean import make_lean
 from common.store.operation import AsyncClient, Client
-from common.store.packing import pack_by_hiredis
 
 #: How long a reply may take (s). Above every blocking wait: `fetch` waits ≤ 1 s, a watch's XREAD ≤ 2 s.
 SOCKET_TIMEOUT_S: Final = 5.0
@@ -81,7 +81,7 @@ def async_redis_client(
             pool = redis.asyncio.BlockingConnectionPool.from_url(
                 settings.redis_url, **bounds, **options, **_tls(settings), retry=retry
             )
-            pack_by_hiredis(pool)
+            make_lean(pool)
             return redis.asyncio.Redis.from_pool(pool)
         case Sentinels() as sentinels:
             async_manager: Any = redis.asyncio.sentinel.Sentinel(  # type: ignore[no-untyped-call]
@@ -97,7 +97,7 @@ def async_redis_client(
                 **bounds,
                 retry=retry,
             )
-            pack_by_hiredis(async_master.connection_pool)
+            make_lean(async_master.connection_pool)
             return async_master
         case Cluster() as cluster:
             return AsyncCluster(

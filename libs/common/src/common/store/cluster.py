@@ -18,7 +18,7 @@ import redis.asyncio.cluster
 import redis.cluster
 import redis.exceptions
 
-from common.store.packing import packed
+from common.store.lean import lean
 
 Nodes = Iterable[tuple[str, int]]
 
@@ -100,7 +100,7 @@ class AsyncCluster(redis.asyncio.RedisCluster):
     def __init__(self, nodes: Nodes, *, max_connections: int, **settings: Any) -> None:
         start = [redis.asyncio.cluster.ClusterNode(host, port) for host, port in nodes]
         super().__init__(startup_nodes=start, max_connections=max_connections, **settings)
-        self.connection_kwargs["connection_class"] = packed(self.connection_kwargs["connection_class"])
+        self.connection_kwargs["connection_class"] = lean(self.connection_kwargs["connection_class"])
         for met in self.nodes_manager.startup_nodes.values():
             met.connection_class = self.connection_kwargs["connection_class"]
         self._free = asyncio.Semaphore(max_connections)

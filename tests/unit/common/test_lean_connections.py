@@ -1,4 +1,4 @@
-"""Commands written by hiredis: the bytes that redis-py itself would send."""
+"""Lean connections send the bytes that redis-py itself would send, whatever their kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio.connection import Connection, UnixDomainSocketConnection
 
-from common.store.packing import pack_by_hiredis
+from common.store.lean import make_lean
 
 ARGUMENTS = st.text() | st.binary() | st.integers() | st.floats(allow_nan=False)
 
@@ -19,7 +19,7 @@ def test_a_command_is_the_same_bytes(
     command: str | bytes, arguments: list[str | bytes | int | float]
 ) -> None:
     pool: Any = redis.asyncio.ConnectionPool()
-    pack_by_hiredis(pool)
+    make_lean(pool)
 
     packed = pool.make_connection().pack_command(command, *arguments)
 
@@ -28,6 +28,6 @@ def test_a_command_is_the_same_bytes(
 
 def test_it_works_on_connections_of_any_kind() -> None:
     pool: Any = redis.asyncio.ConnectionPool(connection_class=UnixDomainSocketConnection, path="/nowhere")
-    pack_by_hiredis(pool)
+    make_lean(pool)
 
     assert isinstance(pool.make_connection(), UnixDomainSocketConnection)
