@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
+import grpc.aio
 import pytest
 import redis
 from dramatiq.errors import ConnectionClosed
 
+from bothsides.jobs import v1 as pb
 from common.store import stats
 from support.effects import effects
 from support.places import Place
+from support.scheduler import Served, serving
 from support.topology import ClusterOfServers, cluster_of_servers, sentinel_group
-from support.waiting import wait_until
+from support.waiting import wait_until, wait_until_async
 
 pytestmark = pytest.mark.topology
 #: On different nodes of a cluster of three.
@@ -43,6 +48,53 @@ def test_workers_go_on_at_the_replica_when_the_master_is_killed(client: redis.Re
 
             # Then everything has run
             rig.check_that_nothing_was_lost()
+
+
+@pytest.mark.parametrize("shape", ["sentinels", "cluster"])
+async def test_a_watch_goes_on_at_the_promoted_server(shape: str, tmp_path: Path) -> None:
+    """It is told that something may be missing, what there is now, and all that follows."""
+    with ExitStack() as stack:
+        if shape == "sentinels":
+            group = stack.enter_context(sentinel_group(tmp_path))
+            variables, is_replicated = group.variables, group.is_replicated
+        else:
+            cluster = stack.enter_context(cluster_of_servers(tmp_path, primaries=3, replicas=3))
+            variables, is_replicated = cluster.variables, cluster.is_replicated
+        # Given a watch, of a job that is replicated
+        async with serving(variables) as scheduler:
+            job = await scheduler.create()
+            messages = aiter(scheduler.watch(job.job_id))
+            told = [await anext(messages)]
+            await asyncio.to_thread(wait_until, is_replicated)
+            # When its server is lost
+            if shape == "sentinels":
+                await asyncio.to_thread(group.fail_over)
+            else:
+                holder = cluster.holder("{bothsides:data_processing}:events")
+                await asyncio.to_thread(cluster.fail_over, holder)
+            # Then it begins anew on its own, and hears of what comes
+            told += [await anext(messages), await anext(messages)]
+            await wait_until_async(lambda: _cancelled(scheduler, job.job_id))
+            told += [message async for message in messages]
+    assert [message.WhichOneof("event") for message in told] == [
+        "snapshot",
+        "reset",
+        "snapshot",
+        "state_change",
+        "snapshot",
+    ]
+    assert told[-1].snapshot.state == pb.Job.CANCELLED
+
+
+async def _cancelled(scheduler: Served, job_id: str) -> bool:
+    """Cancel a job, if the store answers."""
+    try:
+        await scheduler.jobs.CancelJob(pb.CancelJobRequest(job_id=job_id))
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.UNAVAILABLE:
+            raise
+        return False
+    return True
 
 
 def test_workers_go_on_when_a_node_of_the_cluster_is_killed(client: redis.Redis, tmp_path: Path) -> None:
