@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import redis
@@ -12,6 +13,7 @@ from common.job.model import ErrorClass, JobError
 from common.job.outcome import Cancelled, Fail, Outcome, Release, Retry, Succeed
 from common.job.priority import ALLOWANCE_MS
 from common.job.states import TRANSITIONS, Action, JobState
+from common.store.events import StateChanged, events_of
 from common.store.jobs import Lease
 from common.store.operation import script
 from support.store import Queue
@@ -121,8 +123,14 @@ def test_a_script_moves_a_job_as_the_table_says(client: redis.Redis, state: JobS
     assert queue.state(job_id) is state
     # when what makes the move happens,
     apply(queue, action, job_id, lease)
-    # then it is where the table says; or where it was, if the table knows no such move.
+    # then it is where the table says; or where it was, if the table knows no such move;
     assert queue.state(job_id) is TRANSITIONS.get((state, action), state)
+    # and each event says from where it came.
+    entries: Any = client.xrange(queue.keys.events)
+    told = [event for _, entry in entries for event in events_of(entry) if event.job_id == job_id]
+    changes = [event for event in told if isinstance(event, StateChanged)]
+    came_from = [frozenset[JobState](), *(frozenset({event.state}) for event in changes)]
+    assert [event.before for event in changes] == came_from[:-1]
 
 
 def test_the_scripts_know_the_same_allowances() -> None:

@@ -13,7 +13,7 @@ from common.job.outcome import Fail, Release, Retry, Succeed
 from common.job.priority import Priority
 from common.job.states import JobState
 from common.store import jobs, queues
-from common.store.events import StateChanged, events_of
+from common.store.events import StateChanged, Updated, events_of
 from common.store.record import HEADER, VERSION
 from common.store.workers import WorkerReport, list_workers, report_worker
 from support.store import Queue
@@ -178,6 +178,7 @@ class TestEvents:
         entry = {b"1": lines.encode(), b"2": b"of a version to come", b"colour": b"red"}
         assert list(events_of(entry)) == [
             StateChanged(JobId("ai-1"), 5, 1, JobState.RUNNING, None),
+            Updated(JobId("ai-1"), 7, 1),
             StateChanged(JobId("ai-2"), 7, 1, JobState.RUNNING, None),
         ]
 

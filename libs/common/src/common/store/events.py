@@ -3,11 +3,14 @@
 An entry packs the events of one script call, one a line, fields apart by tabs; lines hold no tab or
 line feed of their own. The entry's field is the version, "1"; a part's bytes stand in field "data".
 
-    S  id  at  attempt  state  error JSON or nothing  tenant
+    S  id  at  attempt  state  error JSON or nothing  tenant  state before
     P  id  at  attempt  progress JSON  tenant
     R  id  at  attempt  part  media type  tenant
+    U  id  at  attempt  tenant        what may be changed of a job that waits was changed
+    D  id  at  attempt  tenant        the job was removed on request
 
-`at` is empty when it is the line's before; `tenant` when it is the default one.
+`at` is empty when it is the line's before; `tenant` when it is the default one. The state before is a letter,
+as in _BEFORE, "-" of a new job; a line of an older version has none.
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ class StateChanged:
     state: JobState
     error: JobError | None
     tenant: str = DEFAULT_TENANT
+    #: The states that the job may have come from, none if it is new; None if that is not known.
+    before: frozenset[JobState] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +64,46 @@ class PartMade:
     tenant: str = DEFAULT_TENANT
 
 
-Event = StateChanged | Progressed | PartMade
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """A job was changed: its record tells how."""
+
+    job_id: JobId
+    at_ms: int
+    attempt: int
+    tenant: str = DEFAULT_TENANT
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A job was removed on request."""
+
+    job_id: JobId
+    at_ms: int
+    attempt: int
+    tenant: str = DEFAULT_TENANT
+
+
+Event = StateChanged | Progressed | PartMade | Updated | Deleted
+#: By how an event's line spells the state before.
+_BEFORE: Final[Mapping[str, frozenset[JobState]]] = {
+    "-": frozenset(),
+    "H": frozenset({JobState.SCHEDULED}),
+    "P": frozenset({JobState.PENDING}),
+    "R": frozenset({JobState.RUNNING}),
+    "T": frozenset({JobState.RETRYING}),
+    "K": frozenset({JobState.CANCELLING}),
+    "F": frozenset({JobState.FAILED}),
+    "C": frozenset({JobState.CANCELLED}),
+    "X": frozenset({JobState.EXPIRED}),
+}
 
 
 def events_of(entry: Mapping[bytes, bytes]) -> Iterator[Event]:
-    """Read the events of one stream entry. Lines of an unknown kind, from a newer writer, are passed over."""
+    """Read the events of one stream entry. Lines of an unknown kind, from a newer writer, are passed over.
+
+    A change to a state that is not known here is told as an update.
+    """
     last = 0
     for line in entry.get(_VERSION, b"").decode().split("\n"):
         kind, *fields = line.split("\t")
@@ -72,14 +112,21 @@ def events_of(entry: Mapping[bytes, bytes]) -> Iterator[Event]:
         match kind, fields:
             case "S", [job_id, _, attempt, state, error, *rest] if state in JobState.__members__:
                 failure = error_of(error) if error else None
+                before = _BEFORE.get(rest[1]) if len(rest) > 1 else None
                 yield StateChanged(
-                    JobId(job_id), last, int(attempt), JobState(state), failure, _tenant_of(rest)
+                    JobId(job_id), last, int(attempt), JobState(state), failure, _tenant_of(rest), before
                 )
             case "P", [job_id, _, attempt, report, *rest]:
                 yield Progressed(JobId(job_id), last, int(attempt), progress_of(report), _tenant_of(rest))
             case "R", [job_id, _, attempt, name, media_type, *rest]:
                 content = Content(media_type, entry[b"data"])
                 yield PartMade(JobId(job_id), last, int(attempt), name, content, _tenant_of(rest))
+            case "S", [job_id, _, attempt, _, _, *rest]:  # to a state of a newer version
+                yield Updated(JobId(job_id), last, int(attempt), _tenant_of(rest))
+            case "U", [job_id, _, attempt, *rest]:
+                yield Updated(JobId(job_id), last, int(attempt), _tenant_of(rest))
+            case "D", [job_id, _, attempt, *rest]:
+                yield Deleted(JobId(job_id), last, int(attempt), _tenant_of(rest))
             case _:
                 continue
 

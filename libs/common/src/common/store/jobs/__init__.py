@@ -25,6 +25,7 @@ from common.store.jobs.reading import (
     attempts,
     get,
     list_jobs,
+    read_records,
 )
 from common.store.jobs.submitting import (
     EXPECTED_RUN_MS,
@@ -81,6 +82,7 @@ __all__ = [
     "progress",
     "read_checkpoint",
     "read_log",
+    "read_records",
     "renew",
     "retry",
     "submit",

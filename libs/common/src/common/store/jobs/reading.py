@@ -44,6 +44,18 @@ def get(keys: QueueKeys, job_id: str, *, full: bool = False) -> Operation[Snapsh
     return Operation(script("get"), keys.all(), [job_id, "1" if full else ""], read)
 
 
+def read_records(keys: QueueKeys, job_ids: Sequence[str]) -> Operation[list[Job]]:
+    """Read the records of some jobs, in order; those that are no more are left out."""
+
+    def read(reply: list[Any]) -> list[Job]:
+        rows = zip(job_ids, reply[::2], reply[1::2], strict=True)
+        return [
+            job_of(job_id, keys.queue, line.decode(), text_map(run)) for job_id, line, run in rows if line
+        ]
+
+    return Operation(script("records"), keys.all(), list(job_ids), read)
+
+
 def _part(name: bytes, value: bytes) -> Part:
     header, _, data = value.partition(b"\n")
     attempt, at_ms, media_type, *_ = header.decode().split("\t")

@@ -12,10 +12,10 @@ local function cancel_one(id, fields, now, channel)
     redis.call('HSET', run_key(id), 'state', 'CANCELLING', 'updated', ms(now))
     redis.call('SADD', CANCELLING, member)
     redis.call('PUBLISH', channel, member)
-    emit_state(id, fields[H.tenant], now, attempt, 'CANCELLING')
+    emit_state(id, fields[H.tenant], now, attempt, 'RUNNING', 'CANCELLING')
     return 'CANCELLING'
   end
   unqueue(id, fields[H.tenant])
-  finalise(id, fields[H.tenant], 'CANCELLED', now, attempt)
+  finalise(id, fields[H.tenant], state, 'CANCELLED', now, attempt)
   return 'CANCELLED'
 end

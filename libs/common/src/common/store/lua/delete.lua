@@ -22,5 +22,7 @@ local done = PREFIX .. 'done:' .. state
 if redis.call('ZREM', done, id) == 0 then return {0, state} end
 unqueue(id, fields[H.tenant])
 delete_job(id)
-commit(clock(''))
+local now = clock('')
+emit_change('D', id, fields[H.tenant], now, 0)
+commit(now)
 return {1, state}

@@ -23,21 +23,21 @@ end
 
 -- Makes a job final, but for its entry among the final ones, which is written once for the whole call.
 local done = {}
-local function note_done(id, tenant, state, now, attempt, error_json)
+local function note_done(id, tenant, before, state, now, attempt, error_json)
   local entries = done[state] or {}
   done[state] = entries
   entries[#entries + 1] = ms(now)
   entries[#entries + 1] = id
   if LISTED[state] then redis.call('ZADD', index_key(tenant, 's=' .. state), 0, id) end
   count(COUNTED[state])
-  emit_state(id, tenant, now, attempt, state, error_json)
+  emit_state(id, tenant, now, attempt, before, state, error_json)
 end
 
-local function finalise(id, tenant, state, now, attempt, error_json)
+local function finalise(id, tenant, before, state, now, attempt, error_json)
   redis.call('HSET', run_key(id), 'state', state, 'ended', ms(now), 'attempt', attempt)
   redis.call('HDEL', run_key(id), 'run_at')
   if error_json and error_json ~= '' then redis.call('HSET', run_key(id), 'error', error_json) end
-  note_done(id, tenant, state, now, attempt, error_json)
+  note_done(id, tenant, before, state, now, attempt, error_json)
 end
 
 before_commit[#before_commit + 1] = function(now)

@@ -82,7 +82,7 @@ local function finish_one(member, outcome, delay, error_json, media, result, pay
   if outcome ~= 'release' and outcome ~= 'cancelled' then spent = spent == '0' and '1' or ms(tonumber(spent) + 1) end
   if outcome == 'succeed' then
     redis.call('HSET', key, 'state', state, 'finished', attempt .. ' ' .. state, 'spent', spent, 'ended', ms(now))
-    note_done(id, tenant, state, now, attempt)
+    note_done(id, tenant, f[1], state, now, attempt)
     return state
   end
   redis.call('HSET', key, 'state', state, 'finished', attempt .. ' ' .. state, 'spent', spent)
@@ -91,15 +91,15 @@ local function finish_one(member, outcome, delay, error_json, media, result, pay
     error_json = ''
   elseif error_json ~= '' then
     redis.call('HSET', key, 'error', error_json, 'class', string.match(error_json, '"class":"([%w_]+)"') or '',
-      'cause', string.match(error_json, '"reason":"([%w_]+)"') or '')
+      'cause', string.match(error_json, '"reason":"([^"\\]*)"') or '')
   end
   if payload ~= '' then redis.call('SET', job_key(id), header_line(id) .. '\n' .. payload) end
   if state == 'RETRYING' or state == 'PENDING' then
     wait_again(id, key, outcome, state, now + tonumber(delay), attempt, error_json, usage)
-    emit_state(id, tenant, now, attempt, state, error_json)
+    emit_state(id, tenant, now, attempt, f[1], state, error_json)
   else
     redis.call('HSET', key, 'ended', ms(now))
-    note_done(id, tenant, state, now, attempt, error_json)
+    note_done(id, tenant, f[1], state, now, attempt, error_json)
   end
   return state
 end
@@ -114,7 +114,7 @@ local function succeed_plainly(member, tenant, started, usage)
   observe('r', now - tonumber(started))
   if usage ~= '' then redis.call('HSET', key, 'usage', usage) end
   redis.call('HSET', key, 'state', 'SUCCEEDED', 'finished', '1 SUCCEEDED', 'spent', '1', 'ended', ms(now))
-  note_done(id, tenant, 'SUCCEEDED', now, attempt)
+  note_done(id, tenant, 'RUNNING', 'SUCCEEDED', now, attempt)
   return 'SUCCEEDED'
 end
 

@@ -78,9 +78,18 @@ end
 
 local function shown(tenant) return tenant == DEFAULT_TENANT and '' or tenant end
 
-local function emit_state(id, tenant, now, attempt, state, error_json)
+-- How an event names the state that a job comes from. A new one comes from none.
+local LETTERS = {SCHEDULED = 'H', PENDING = 'P', RUNNING = 'R', RETRYING = 'T', CANCELLING = 'K', FAILED = 'F',
+  CANCELLED = 'C', EXPIRED = 'X'}
+
+local function emit_state(id, tenant, now, attempt, before, state, error_json)
   lines[#lines + 1] = 'S\t' .. id .. '\t' .. told(now) .. '\t' .. attempt .. '\t' .. state .. '\t'
-    .. (error_json or '') .. '\t' .. shown(tenant)
+    .. (error_json or '') .. '\t' .. shown(tenant) .. '\t' .. (LETTERS[before] or '-')
+end
+
+-- Tells that a job was changed ('U') or removed ('D') on request.
+local function emit_change(kind, id, tenant, now, attempt)
+  lines[#lines + 1] = kind .. '\t' .. id .. '\t' .. told(now) .. '\t' .. attempt .. '\t' .. shown(tenant)
 end
 
 -- Appends an entry to the event stream; `data` is the bytes of a part, or nil.

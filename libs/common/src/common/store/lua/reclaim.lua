@@ -20,7 +20,7 @@ local function promote(waiting, now, most)
       redis.call('HDEL', run_key(id), 'run_at', 'reason')
       make_ready(id, fields[H.tenant], fields[H.score])
       if waiting == RETRYING then count('repeated') end
-      if f[1] ~= 'PENDING' then emit_state(id, fields[H.tenant], now, f[2] or 0, 'PENDING') end
+      if f[1] ~= 'PENDING' then emit_state(id, fields[H.tenant], now, f[2] or 0, f[1] or 'SCHEDULED', 'PENDING') end
     end
   end
 end
@@ -43,7 +43,7 @@ local function lose(id, fields, now, attempt)
     alone = redis.call('HINCRBY', run_key(id), 'lost_alone', 1)
   end
   if alone >= LOST_ALONE_MAX then
-    finalise(id, tenant, 'FAILED', now, attempt, string.format(LOST, attempt, now))
+    finalise(id, tenant, 'RUNNING', 'FAILED', now, attempt, string.format(LOST, attempt, now))
     redis.call('HSET', run_key(id), 'class', 'WORKER_LOST', 'cause', 'WORKER_LOST')
     return
   end
@@ -57,7 +57,7 @@ local function lose(id, fields, now, attempt)
     redis.call('HSET', run_key(id), 'run_at', ms(due), 'reason', 'SUSPECT')
     redis.call('ZADD', SUSPECTS, ms(due), id)
   end
-  emit_state(id, tenant, now, attempt, 'PENDING')
+  emit_state(id, tenant, now, attempt, 'RUNNING', 'PENDING')
 end
 
 -- Takes back a lease that ran out: its worker is gone, or was silent for too long.
@@ -73,7 +73,7 @@ local function take_back(member, now)
   count('lost')
   if cancelled then
     redis.call('HINCRBY', run_key(id), 'lost', 1)
-    finalise(id, tenant, 'CANCELLED', now, attempt)
+    finalise(id, tenant, 'CANCELLING', 'CANCELLED', now, attempt)
   else
     lose(id, fields, now, attempt)
   end
@@ -89,7 +89,7 @@ local function expire_waiting(id, now)
   local state = f[1] or first_state(fields)
   if state == 'PENDING' or state == 'SCHEDULED' or state == 'RETRYING' then
     unqueue(id, fields[H.tenant])
-    finalise(id, fields[H.tenant], 'EXPIRED', now, f[2] or 0)
+    finalise(id, fields[H.tenant], state, 'EXPIRED', now, f[2] or 0)
   end
 end
 

@@ -44,13 +44,13 @@ end
 fields[H.expire] = ''
 fields[H.score] = ms(now + (ALLOWANCE_MS[fields[H.priority]] or ALLOWANCE_MS.NORMAL))
 set_header(id, fields)
-redis.call('HDEL', key, 'ended', 'spent', 'lost', 'lost_alone', 'alone', 'progress', 'run_at', 'reason', 'class',
-  'cause', 'usage')
+redis.call('HDEL', key, 'ended', 'spent', 'lost', 'lost_alone', 'alone', 'progress', 'run_at', 'reason',
+  'usage')
 redis.call('HSET', key, 'state', 'PENDING', 'ready', ms(now), 'updated', ms(now))
 redis.call('HINCRBY', key, 'revision', 1)
 make_ready(id, tenant, fields[H.score])
 ring(1)
 count('resubmitted')
-emit_state(id, tenant, now, f[2] or 0, 'PENDING')
+emit_state(id, tenant, now, f[2] or 0, state, 'PENDING')
 commit(now)
 return {1, 'PENDING'}

@@ -115,7 +115,7 @@ local function submit_one(id, tenant, priority, latest, run_at, delay, expire, t
   tenants[tenant] = (tenants[tenant] or 0) + (start > now and 0 or 1)
   fresh = fresh + 1
   count('submitted')
-  emit_state(id, tenant, now, 0, start > now and 'SCHEDULED' or 'PENDING')
+  emit_state(id, tenant, now, 0, nil, start > now and 'SCHEDULED' or 'PENDING')
   return 1, id
 end
 

@@ -98,7 +98,7 @@ local function start(id, whole, ran, reply, members, now, worker, alone)
   local f = ran and redis.call('HMGET', key, 'attempt', 'spent', 'lost', 'ready') or FIRST_RUN
   local last = f[1] or '0'
   if expire ~= '' and tonumber(expire) <= now then
-    finalise(id, tenant, 'EXPIRED', now, last)
+    finalise(id, tenant, 'PENDING', 'EXPIRED', now, last)
     return
   end
   local attempt = '1'
@@ -114,7 +114,7 @@ local function start(id, whole, ran, reply, members, now, worker, alone)
   count('started')
   note_leased(tenant, 1)
   observe('w', now - tonumber(f[4] or created))
-  emit_state(id, tenant, now, attempt, 'RUNNING')
+  emit_state(id, tenant, now, attempt, 'PENDING', 'RUNNING')
   local n = #reply
   reply[n + 1], reply[n + 2], reply[n + 3] = id, attempt, f[2] or '0'
   reply[n + 4], reply[n + 5] = alone and '-' .. (f[3] or '0') or f[3] or '0', whole

@@ -64,7 +64,7 @@ if run_at then
     redis.call('HSET', run_key(id), 'ready', ms(now))
     make_ready(id, tenant, fields[H.score])
   end
-  if next_state ~= state then emit_state(id, tenant, now, f[3] or 0, next_state) end
+  if next_state ~= state then emit_state(id, tenant, now, f[3] or 0, state, next_state) end
   state = next_state
 elseif redis.call('ZSCORE', ready_key(tenant), id) then
   redis.call('ZADD', ready_key(tenant), with_run(fields[H.score]), id)
@@ -72,6 +72,7 @@ end
 set_header(id, fields)
 redis.call('HSET', run_key(id), 'updated', ms(now), 'state', state)
 redis.call('HINCRBY', run_key(id), 'revision', 1)
+emit_change('U', id, tenant, now, f[3] or 0)
 ring(1)
 commit(now)
 return {1, state}
