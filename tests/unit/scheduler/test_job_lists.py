@@ -10,7 +10,7 @@ from common.job.model import Job, RetryPolicy
 from common.job.priority import Priority
 from common.job.states import JobState
 from common.store.jobs import Page
-from scheduler.listing import merge, uuid_of
+from scheduler.search import merge, uuid_of
 
 
 def _job(queue: str, uuid: str) -> Job:

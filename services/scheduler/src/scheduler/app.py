@@ -28,6 +28,7 @@ from scheduler.listing import JobList
 from scheduler.paging import PageTokens
 from scheduler.queues import Queues
 from scheduler.readiness import EVERY_S, StoreProbe
+from scheduler.search import JobSearch
 from scheduler.servicers.analysis import AnalysisServicer
 from scheduler.servicers.conversation import ConversationServicer
 from scheduler.servicers.job import JobServicer
@@ -83,7 +84,7 @@ class Scheduler:
         )
         self._watches = Watches(jobs, self._watched, heartbeat_s=heartbeat_s)
         retry = RetryPolicy(max_attempts=settings.jobs.retry_attempts)
-        job_list = JobList(store, namespace, jobs, tokens)
+        job_list = JobList(JobSearch(store, namespace), jobs, tokens)
         # Methods that it does not define yet answer UNIMPLEMENTED.
         job_servicer = JobServicer(  # type: ignore[abstract]
             jobs,

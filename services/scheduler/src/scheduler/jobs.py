@@ -52,17 +52,21 @@ class Jobs:
             raise JobNotFound(job_id)
         return snapshot
 
-    async def get_many(self, job_ids: Sequence[str], tenant: str) -> list[Snapshot]:
-        """Read a few jobs in full at once: in order, but without those that have gone."""
+    async def get_many(self, job_ids: Sequence[str], tenant: str, *, full: bool) -> list[Snapshot]:
+        """Read a few jobs at once, as `get`: in order, but without those that have gone."""
 
         async def read(job_id: str) -> Snapshot | None:
             try:
-                return await self.get(job_id, tenant, full=True)
+                return await self.get(job_id, tenant, full=full)
             except JobNotFound:
                 return None
 
         snapshots = await asyncio.gather(*map(read, job_ids))
         return [snapshot for snapshot in snapshots if snapshot is not None]
+
+    async def records(self, queue: str, job_ids: Sequence[str]) -> list[Job]:
+        """Read records of one queue, of any tenant: in order, but without those that have gone."""
+        return await self._store.run(jobs.read_records(queue_keys(self._namespace, queue), job_ids))
 
     async def cancel(self, job_id: str, tenant: str) -> Job:
         """Stop a job, at once if it waits. Cancelling again is harmless.
@@ -155,3 +159,11 @@ class Jobs:
         if queue is None:
             raise JobNotFound(job_id)
         return queue_keys(self._namespace, queue)
+
+
+def size_of(snapshot: Snapshot) -> int:
+    """Return the size of what makes a job large (bytes)."""
+    contents = [part.content for part in snapshot.parts]
+    if snapshot.result is not None:
+        contents.append(snapshot.result)
+    return len(snapshot.payload) + sum(len(content.data) for content in contents)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 
 from google.protobuf.empty_pb2 import Empty
@@ -18,7 +18,7 @@ from scheduler.amending import Amendment
 from scheduler.explaining import Explanations
 from scheduler.history import History, PageOfJob
 from scheduler.jobs import Jobs
-from scheduler.listing import JobList, PageRequest
+from scheduler.listing import Extent, JobList, PageRequest
 from scheduler.servicers.context import Context
 from scheduler.submission import Submission
 from scheduler.watch.watch import Watches
@@ -97,9 +97,9 @@ class JobServicer(pb.JobServiceServicer):
         if full:
             full_page = await self._list.full_page(caller.tenant, wanted)
             shown = [snapshot_to_pb(snapshot, full=True) for snapshot in full_page.snapshots]
-            return pb.ListJobsResponse(jobs=shown, next_page_token=full_page.next_page_token)
+            return _listed(shown, full_page.extent)
         page = await self._list.page(caller.tenant, wanted)
-        return pb.ListJobsResponse(jobs=map(job_to_pb, page.jobs), next_page_token=page.next_page_token)
+        return _listed(map(job_to_pb, page.jobs), page.extent)
 
     async def WatchJob(
         self, request: pb.WatchJobRequest, context: Context
@@ -171,6 +171,15 @@ def _viewer(view: pb.JobView.ValueType) -> tuple[Caller, bool]:
 
 def _origin() -> Origin:
     return Origin(current_caller().tenant, current_trace_id() or "", inject())
+
+
+def _listed(shown: Iterable[pb.Job], extent: Extent) -> pb.ListJobsResponse:
+    return pb.ListJobsResponse(
+        jobs=shown,
+        next_page_token=extent.next_page_token,
+        scanned_count=extent.scanned,
+        scan_limited=extent.limited,
+    )
 
 
 def _add_item(response: pb.CreateJobsResponse, outcome: Job | JobsError) -> None:

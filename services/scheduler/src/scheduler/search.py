@@ -1,0 +1,148 @@
+"""Finding jobs: one list over all queues, newest id first, a bounded look at a time.
+
+The UUID at the end of an id sorts by time whatever the queue, so a look ends at a UUID, and the next
+begins below it in every queue. Jobs that are added meanwhile are newer, and move nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from common.job.ids import new_job_id
+from common.job.model import Job
+from common.job.types import GENERIC
+from common.store import jobs, queues
+from common.store.jobs import Condition, Page
+from common.store.keys import queue_keys
+from common.store.operation import AsyncRunner
+from common.store.record import INDEX_SEPARATOR, index_name
+from scheduler.filters import Filter
+
+#: Jobs of one queue that one script looks at: more would hold the server up.
+LOOK: Final = 2_000
+#: Scripts of one search that are under way at once.
+LOOKS_AT_ONCE: Final = 16
+#: States whose jobs the store keeps apart.
+_LISTED: Final = frozenset(
+    {"FAILED", "CANCELLED", "EXPIRED", "SCHEDULED", "RETRYING", "RUNNING", "CANCELLING"}
+)
+#: Fields that the store keeps an index of each value of, see common.store.record.index_names.
+_INDEXED: Final = frozenset({"type", "conversation", "batch"})
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one look over the queues found."""
+
+    #: Newest first.
+    jobs: list[Job]
+    #: The UUID to go on below; "" if there is nothing left.
+    below: str
+    #: Jobs that were looked at.
+    scanned: int
+
+
+class JobSearch:
+    """Finds the jobs of one namespace."""
+
+    def __init__(self, store: AsyncRunner, namespace: str) -> None:
+        self._store = store
+        self._namespace = namespace
+
+    async def look(self, tenant: str, wanted: Filter, *, below: str, want: int) -> Found:
+        """Look once at each queue: up to `want` jobs with a UUID below `below` ("": from the newest).
+
+        Fewer, or none, do not mean that there are no more: see Found.below.
+
+        Raises:
+            StoreUnavailable: The store does not answer.
+        """
+        looks = [
+            (name, part) for name in await self._queues(wanted) for part in parts_of(wanted.within(name))
+        ]
+        slots = asyncio.Semaphore(LOOKS_AT_ONCE)
+
+        async def look(name: str, part: Filter) -> Page:
+            async with slots:
+                return await self._look(name, tenant, part, below, want)
+
+        pages = await asyncio.gather(*(look(name, part) for name, part in looks))
+        found, below = merge(pages, want)
+        return Found(found, below, sum(page.scanned for page in pages))
+
+    async def walk(self, tenant: str, wanted: Filter, *, want: int) -> AsyncIterator[Found]:
+        """Look again and again until nothing is left, for up to `want` jobs each time."""
+        below = ""
+        while True:
+            found = await self.look(tenant, wanted, below=below, want=want)
+            yield found
+            below = found.below
+            if not below:
+                return
+
+    async def _queues(self, wanted: Filter) -> list[str]:
+        known = await self._store.run(queues.list_queues(self._namespace))
+        return [name for name in known if wanted.allows(name)]
+
+    async def _look(self, queue: str, tenant: str, wanted: Filter, below: str, want: int) -> Page:
+        operation = jobs.list_jobs(
+            queue_keys(self._namespace, queue),
+            tenant=tenant,
+            program=wanted.program(),
+            indexes=indexes_of(wanted),
+            after=f"{_code_of(queue)}-{below}" if below else "",
+            want=want,
+            look=LOOK,
+        )
+        return await self._store.run(operation)
+
+
+def parts_of(wanted: Filter) -> list[Filter]:
+    """Return filters that share out the jobs that meet `wanted`, if an index serves each; else itself."""
+    choices = wanted.choices()
+    if choices and all(choice.value in _LISTED for choice in choices):
+        return [wanted.and_also(choice) for choice in choices]
+    return [wanted]
+
+
+def indexes_of(wanted: Filter) -> list[str]:
+    """Return the names of the store's indexes that hold every match; the store takes the smallest."""
+    return [name for condition in wanted.demands() if (name := _index_of(condition))]
+
+
+def _index_of(condition: Condition) -> str:
+    if INDEX_SEPARATOR in condition.value:
+        return ""
+    if condition.field == "state":
+        return index_name("s", condition.value)
+    if condition.field == "type" and condition.value in {"", GENERIC}:
+        return ""  # most jobs of a queue that has them
+    return index_name(condition.field, condition.value) if condition.field in _INDEXED else ""
+
+
+def merge(pages: Sequence[Page], want: int) -> tuple[list[Job], str]:
+    """Merge pages of several queues: the newest `want` jobs, and the UUID to go on below ("": none are left).
+
+    Nothing is taken from below the point up to which a queue was looked at: older jobs of the others
+    have to wait until that queue has been looked at as far.
+    """
+    horizon = max((uuid_of(page.after) for page in pages if page.after), default="")
+    newest = sorted(
+        (job for page in pages for job in page.jobs), key=lambda job: uuid_of(job.job_id), reverse=True
+    )
+    known = [job for job in newest if uuid_of(job.job_id) >= horizon]
+    taken = known[:want]
+    return taken, uuid_of(taken[-1].job_id) if len(known) > want else horizon
+
+
+def uuid_of(job_id: str) -> str:
+    """Return the part of an id that sorts by time."""
+    return job_id.rpartition("-")[2]
+
+
+def _code_of(queue: str) -> str:
+    """Return what ids of a queue begin with."""
+    return new_job_id(queue).rpartition("-")[0]
