@@ -72,15 +72,16 @@ class Served:
 
 @asynccontextmanager
 async def serving(
-    store: str | Mapping[str, str], *, auth: bool = False, **options: Any
+    store: str | Mapping[str, str], *, auth: bool = False, shutdown_ms: int = 0, **options: Any
 ) -> AsyncIterator[Served]:
     """Serve on a free port. `options` are those of Scheduler; with `auth`, callers need a token.
 
     Args:
         store: The URL of a server, or the variables that name a store.
+        shutdown_ms: Calls that go on for longer at the end are cut off.
     """
     variables = {"REDIS_URL": store} if isinstance(store, str) else dict(store)
-    variables |= {"SCHEDULER_ADDR": "127.0.0.1:0", "SCHEDULER_SHUTDOWN_MS": "0"}
+    variables |= {"SCHEDULER_ADDR": "127.0.0.1:0", "SCHEDULER_SHUTDOWN_MS": str(shutdown_ms)}
     if auth:
         variables["AUTH_JWT_SECRET"] = SECRET
     scheduler = Scheduler(SchedulerSettings.from_environment(variables), **options)

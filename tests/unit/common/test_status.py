@@ -139,6 +139,7 @@ def test_a_resume_token_is_never_cut() -> None:
     token = "t" * METADATA_BYTES
 
     assert detail(status_of(WatchTooSlow(token)), details.ErrorInfo).metadata["resume_token"] == token
+    assert not detail(status_of(WatchTooSlow(token + "t")), details.ErrorInfo).metadata
 
 
 def test_violations_that_do_not_fit_are_counted() -> None:

@@ -317,8 +317,12 @@ class Draining(JobsError):
     status = "UNAVAILABLE"
     reason = "DRAINING"
 
-    def __init__(self) -> None:
-        super().__init__("this replica is shutting down: try again, another will answer", retry_after_ms=0)
+    def __init__(self, resume_token: str = "") -> None:
+        super().__init__(
+            "this replica is shutting down: try again, another will answer",
+            metadata={"resume_token": resume_token} if resume_token else None,
+            retry_after_ms=0,
+        )
 
 
 class Unauthenticated(JobsError):

@@ -32,13 +32,18 @@ from scheduler.search import JobSearch
 from scheduler.servicers.analysis import AnalysisServicer
 from scheduler.servicers.conversation import ConversationServicer
 from scheduler.servicers.job import JobServicer
+from scheduler.servicers.many import Many
 from scheduler.servicers.queue import QueueServicer
 from scheduler.submission import Submission
+from scheduler.watch.facts import Facts
 from scheduler.watch.feed import EventFeed
+from scheduler.watch.feeds import Feeds, Watched
+from scheduler.watch.inbox import MAX_EVENTS
+from scheduler.watch.opening import JobsWatches
 from scheduler.watch.reader import EventReader
 from scheduler.watch.stream import EventStream
 from scheduler.watch.subscription import MAX_WAITING, Subscription
-from scheduler.watch.watch import HEARTBEAT_S, Watched, Watches
+from scheduler.watch.watch import HEARTBEAT_S, Watches
 
 JOB_SERVICE: Final = "bothsides.jobs.v1.JobService"
 QUEUE_SERVICE: Final = "bothsides.jobs.v1.QueueService"
@@ -55,7 +60,8 @@ class Scheduler:
             that is not there can be refused at once.
         interceptors: Put around every call.
         heartbeat_s: A watch that has been silent for longer says that it is alive.
-        max_waiting: Messages that may wait for one watcher.
+        max_waiting: Messages that may wait for one watcher of one job.
+        max_events: Events that may wait for one watcher of many jobs.
         probe_s: Between two looks whether the store answers.
     """
 
@@ -67,6 +73,7 @@ class Scheduler:
         interceptors: Sequence[grpc.aio.ServerInterceptor] = (),
         heartbeat_s: float = HEARTBEAT_S,
         max_waiting: int = MAX_WAITING,
+        max_events: int = MAX_EVENTS,
         probe_s: float = EVERY_S,
     ) -> None:
         self._settings = settings
@@ -82,18 +89,34 @@ class Scheduler:
         submission = Submission(
             store, namespace, jobs, conversations=conversations if own_conversations else None
         )
-        self._watches = Watches(jobs, self._watched, heartbeat_s=heartbeat_s)
+        self._facts = Facts(jobs.records)
+        self._feeds = Feeds(store, namespace, self._watched)
+        watches = Watches(jobs, self._feeds, heartbeat_s=heartbeat_s)
+        search = JobSearch(store, namespace)
+        jobs_watches = JobsWatches(
+            jobs,
+            search,
+            self._feeds,
+            self._facts,
+            self._deployment,
+            heartbeat_s=heartbeat_s,
+            max_events=max_events,
+        )
+        many = Many(
+            jobs_watches,
+        )
         retry = RetryPolicy(max_attempts=settings.jobs.retry_attempts)
-        job_list = JobList(JobSearch(store, namespace), jobs, tokens)
+        job_list = JobList(search, jobs, tokens)
         # Methods that it does not define yet answer UNIMPLEMENTED.
         job_servicer = JobServicer(  # type: ignore[abstract]
             jobs,
             submission,
             job_list,
-            self._watches,
+            watches,
             Explanations(store, namespace, jobs),
             History(store, jobs, tokens),
             retry,
+            many,
         )
         self._server = Server.build(
             settings.server,
@@ -136,13 +159,13 @@ class Scheduler:
             self._probing.cancel()
             await asyncio.wait({self._probing})
         await self._report(False)
-        self._watches.close()
+        self._feeds.close()
         await self._server.stop(self._settings.shutdown_ms / 1_000)
         await self._client.aclose()
 
     def _watched(self, keys: QueueKeys) -> Watched:
         connect = partial(EventReader.open, self._client, keys)
-        feed = EventFeed(connect, self._deployment, subscription=self._subscription)
+        feed = EventFeed(connect, self._deployment, self._facts, subscription=self._subscription)
         return Watched(EventStream(self._client, keys), feed)
 
     def _subscription(self, job_id: JobId) -> Subscription:

@@ -43,10 +43,12 @@ class StoreProbe:
         self._answered: bool | None = None
 
     async def run(self) -> None:
-        """Look until cancelled."""
-        while True:
+        """Look until cancelled, even if the store's client swallowed the cancellation, as it can."""
+        me = asyncio.current_task()
+        while me is not None and not me.cancelling():
             await self.look()
-            await asyncio.sleep(self._every_s)
+            if not me.cancelling():
+                await asyncio.sleep(self._every_s)
 
     async def look(self) -> None:
         """Look once."""

@@ -27,8 +27,10 @@ DOMAIN: Final = "jobs.bothsides"
 DETAILS_KEY: Final = "grpc-status-details-bin"
 #: Longest text of any kind. The message is sent twice, once percent-encoded.
 TEXT_BYTES: Final = 400
-#: Longest value of the metadata: room for a resume token, which is of no use in part.
+#: Longest value of the metadata: room for most resume tokens.
 METADATA_BYTES: Final = 1_500
+#: Of no use in part: one that is longer, of a watch of very many queues, is left to the last message to tell.
+_WHOLE: Final = "resume_token"
 #: Field violations are added until they take more than this. In base64 and with all the rest below 8 KiB.
 VIOLATIONS_BYTES: Final = 1_200
 
@@ -37,7 +39,11 @@ def status_of(error: JobsError) -> status_pb2.Status:
     """Return what a call that failed with `error` ends with."""
     message = _shortened(error.message)
     status = status_pb2.Status(code=code_of(error).value[0], message=message)
-    metadata = {key: _shortened(value, METADATA_BYTES) for key, value in error.metadata.items()}
+    metadata = {
+        key: _shortened(value, METADATA_BYTES)
+        for key, value in error.metadata.items()
+        if key != _WHOLE or len(value) <= METADATA_BYTES
+    }
     details: list[Message] = [
         error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)
     ]

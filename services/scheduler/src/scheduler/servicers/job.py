@@ -8,7 +8,7 @@ from contextlib import aclosing
 from google.protobuf.empty_pb2 import Empty
 
 from bothsides.jobs import v1 as pb
-from common.auth.caller import Caller, Role, current_caller
+from common.auth.caller import current_caller
 from common.errors import JobNotFound, JobsError
 from common.job.model import Job, JobRequest, RetryPolicy
 from common.rpc.status import status_of
@@ -19,7 +19,8 @@ from scheduler.explaining import Explanations
 from scheduler.history import History, PageOfJob
 from scheduler.jobs import Jobs
 from scheduler.listing import Extent, JobList, PageRequest
-from scheduler.servicers.context import Context
+from scheduler.servicers.context import Context, viewer
+from scheduler.servicers.many import Many, ManyJobsServicer
 from scheduler.submission import Submission
 from scheduler.watch.watch import Watches
 from scheduler.wire.amendments import amendment_from_pb, fields_from_pb
@@ -31,7 +32,7 @@ from scheduler.wire.specs import message_with, other_work
 from scheduler.wire.updates import update_to_pb
 
 
-class JobServicer(pb.JobServiceServicer):
+class JobServicer(ManyJobsServicer):
     """Serves jobs to the caller's tenant."""
 
     def __init__(
@@ -43,7 +44,9 @@ class JobServicer(pb.JobServiceServicer):
         explanations: Explanations,
         history: History,
         default_retry: RetryPolicy,
+        many: Many,
     ) -> None:
+        super().__init__(many)
         self._jobs = jobs
         self._submission = submission
         self._list = job_list
@@ -87,12 +90,12 @@ class JobServicer(pb.JobServiceServicer):
             return error
 
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.Job:
-        caller, full = _viewer(request.view)
+        caller, full = viewer(request.view)
         snapshot = await self._jobs.get(request.job_id, caller.tenant, full=full)
         return snapshot_to_pb(snapshot, full=full)
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
-        caller, full = _viewer(request.view)
+        caller, full = viewer(request.view)
         wanted = PageRequest(request.filter, request.page_size, request.page_token)
         if full:
             full_page = await self._list.full_page(caller.tenant, wanted)
@@ -104,7 +107,7 @@ class JobServicer(pb.JobServiceServicer):
     async def WatchJob(
         self, request: pb.WatchJobRequest, context: Context
     ) -> AsyncIterator[pb.WatchJobResponse]:
-        caller, full = _viewer(request.view)
+        caller, full = viewer(request.view)
         updates = self._watches.watch(
             request.job_id, caller.tenant, resume_token=request.resume_token, full=full
         )
@@ -154,19 +157,6 @@ class JobServicer(pb.JobServiceServicer):
         asked = PageOfJob(request.job_id, request.page_size, request.page_token)
         page, next_page_token = await self._history.logs(current_caller().tenant, asked)
         return pb.ListJobLogsResponse(entries=map(line_to_pb, page), next_page_token=next_page_token)
-
-
-def _viewer(view: pb.JobView.ValueType) -> tuple[Caller, bool]:
-    """Return the caller, and whether everything is to be shown.
-
-    Raises:
-        PermissionDenied: The FULL view is asked for without the role for payloads.
-    """
-    caller = current_caller()
-    full = view == pb.JOB_VIEW_FULL
-    if full:
-        caller.require(Role.PAYLOAD_READER)
-    return caller, full
 
 
 def _origin() -> Origin:

@@ -1,4 +1,4 @@
-"""The feed of one queue: reads its event stream once, and offers each event to those who watch its job.
+"""The feed of one queue: reads its event stream once, and offers each event to whom it concerns.
 
 It reads only while someone watches. When the store was away and its history is not whole, every watcher
 is told that there is a gap.
@@ -15,9 +15,12 @@ from typing import Final
 from common.errors import Draining, JobsError, StoreUnavailable
 from common.job.ids import JobId
 from scheduler.deployment import Deployment
-from scheduler.watch.position import Position
+from scheduler.watch.batch import Batch, UnreadableEntry
+from scheduler.watch.facts import Facts
+from scheduler.watch.inbox import Lane
+from scheduler.watch.position import ORIGIN
 from scheduler.watch.reader import EventReader
-from scheduler.watch.stream import READ_ENTRIES, Entry, UnreadableEntry, placed_events
+from scheduler.watch.stream import READ_ENTRIES
 from scheduler.watch.subscription import Subscription
 
 #: How long one read blocks: below the client's socket timeout, or silence would look like a failure.
@@ -33,6 +36,7 @@ class EventFeed:
 
     Args:
         connect: Opens a reader of the queue.
+        facts: Learns of what changes jobs.
         subscription: Makes a subscription; a test may bound it tighter.
     """
 
@@ -40,18 +44,22 @@ class EventFeed:
         self,
         connect: Callable[[], Awaitable[EventReader]],
         deployment: Deployment,
+        facts: Facts,
         *,
         subscription: Callable[[JobId], Subscription] = Subscription,
     ) -> None:
         self._connect = connect
         self._deployment = deployment
+        self._facts = facts
         self._subscription = subscription
-        self._watched: dict[JobId, set[Subscription]] = {}
+        self._watched: dict[str, set[Subscription]] = {}
+        #: Of watches of many jobs, each of which is offered everything.
+        self._lanes: set[Lane] = set()
         self._starting = asyncio.Lock()
         self._reading: asyncio.Task[None] | None = None
         self._closed = False
         #: After the last entry that was offered; of no meaning while no one watches.
-        self.position = Position.of("0-0")
+        self.position = ORIGIN
         #: The epoch in which positions are meant.
         self.epoch = ""
 
@@ -65,15 +73,34 @@ class EventFeed:
         """
         subscription = self._subscription(job_id)
         async with self._starting:
-            if self._closed:
-                raise Draining
-            if self._reading is None:
-                self._reading = asyncio.create_task(self._read(await self._connected(self._to_end)))
+            await self._start()
             self._watched.setdefault(job_id, set()).add(subscription)
         try:
             yield subscription
         finally:
-            self._forget(subscription)
+            watchers = self._watched[job_id]
+            watchers.remove(subscription)
+            if not watchers:
+                del self._watched[job_id]
+            self._stop_if_idle()
+
+    @asynccontextmanager
+    async def follow(self, lane: Lane) -> AsyncIterator[None]:
+        """Offer every event of the queue to a lane; otherwise as `subscribe`."""
+        async with self._starting:
+            await self._start()
+            self._lanes.add(lane)
+        try:
+            yield
+        finally:
+            self._lanes.remove(lane)
+            self._stop_if_idle()
+
+    async def _start(self) -> None:
+        if self._closed:
+            raise Draining
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read(await self._connected(self._to_end)))
 
     def close(self) -> None:
         """End all subscriptions; their watches resume on another replica."""
@@ -81,12 +108,8 @@ class EventFeed:
         self._end(Draining())
         self._stop()
 
-    def _forget(self, subscription: Subscription) -> None:
-        watchers = self._watched[subscription.job_id]
-        watchers.remove(subscription)
-        if not watchers:
-            del self._watched[subscription.job_id]
-        if not self._watched:
+    def _stop_if_idle(self) -> None:
+        if not self._watched and not self._lanes:
             self._stop()
 
     def _stop(self) -> None:
@@ -138,26 +161,30 @@ class EventFeed:
             await reader.close()
 
     async def _step(self, reader: EventReader) -> None:
-        entries = await reader.wait(self.position, WAIT_MS)
+        batches = await reader.wait(self.position, WAIT_MS)
         if not self._is_reader():
             return
-        if len(entries) >= READ_ENTRIES and not await reader.holds(self.position):
+        if len(batches) >= READ_ENTRIES and not await reader.holds(self.position):
             await self._jump(reader)  # so far behind that the stream may have been trimmed in between
             return
-        for entry in entries:
-            self._offer(entry)
-            self.position = Position.of(entry[0].decode())
+        for batch in batches:
+            self.position = batch.position
+            self._offer(batch)
 
-    def _offer(self, entry: Entry) -> None:
+    def _offer(self, batch: Batch) -> None:
         try:
-            events = placed_events(entry)
+            if self._lanes:
+                for event in batch.read():
+                    self._facts.note(event)
+                for lane in self._lanes:
+                    lane.offer(batch)
+            if self._watched and not self._watched.keys().isdisjoint(batch.job_ids()):
+                for placed in batch.placed():
+                    for subscription in self._watched.get(placed.event.job_id, ()):
+                        subscription.offer(placed)
         except UnreadableEntry as error:
             _log.error("entry %s of the event stream is passed over: it does not follow the format", error)
             self._skip()
-            return
-        for placed in events:
-            for subscription in self._watched.get(placed.event.job_id, ()):
-                subscription.offer(placed)
 
     async def _to_end(self, reader: EventReader) -> None:
         """Begin at the end of the stream."""
@@ -178,7 +205,11 @@ class EventFeed:
     def _skip(self) -> None:
         for subscription in self._subscriptions():
             subscription.skip()
+        for lane in self._lanes:
+            lane.skip(self.position, self.epoch)
 
     def _end(self, error: JobsError) -> None:
         for subscription in self._subscriptions():
             subscription.close(error)
+        for lane in self._lanes:
+            lane.close(error)

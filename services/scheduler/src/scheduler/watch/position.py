@@ -40,6 +40,10 @@ class Position:
         return f"{self.milliseconds}-{self.sequence}"
 
 
+#: Before the first event of a stream.
+ORIGIN: Final = Position.of("0-0")
+
+
 @dataclass(frozen=True, slots=True)
 class Placed:
     """An event and its place."""

@@ -12,8 +12,9 @@ from typing import Any, Final, Self
 from common.store.keys import QueueKeys
 from common.store.operation import AsyncClient
 from common.store.pinned import Pinned
-from scheduler.watch.position import Position
-from scheduler.watch.stream import READ_ENTRIES, Entry
+from scheduler.watch.batch import Batch, Entry
+from scheduler.watch.position import ORIGIN, Position
+from scheduler.watch.stream import READ_ENTRIES
 
 #: Shown by CLIENT LIST.
 CONNECTION_NAME: Final = "bothsides-scheduler-feed"
@@ -54,19 +55,29 @@ class EventReader:
     async def end(self) -> Position:
         """Return the position after the last entry."""
         last = await self._connection.command("XREVRANGE", self._key, "+", "-", "COUNT", 1)
-        return Position.of(last[0][0].decode() if last else "0-0")
+        return Position.of(last[0][0].decode()) if last else ORIGIN
 
-    async def wait(self, after: Position, wait_ms: int) -> list[Entry]:
+    async def wait(self, after: Position, wait_ms: int) -> list[Batch]:
         """Return entries after a position, up to READ_ENTRIES; none if none came within `wait_ms`."""
         reply = await self._connection.command(
             "XREAD", "COUNT", READ_ENTRIES, "BLOCK", wait_ms, "STREAMS", self._key, after.entry_id
         )
-        return [_entry(raw) for raw in reply[0][1]] if reply else []
+        return [Batch(_entry(raw)) for raw in reply[0][1]] if reply else []
 
     async def holds(self, position: Position) -> bool:
         """Whether everything after a position can still be read."""
+        if position == ORIGIN:
+            return await self._is_whole()
         entry_id = position.entry_id
         return bool(await self._connection.command("XRANGE", self._key, entry_id, entry_id))
+
+    async def _is_whole(self) -> bool:
+        """Whether the stream holds all that was ever added to it."""
+        if not await self._connection.command("EXISTS", self._key):
+            return True
+        flat = await self._connection.command("XINFO", "STREAM", self._key)
+        facts = dict(zip(flat[::2], flat[1::2], strict=True))
+        return bool(facts[b"length"] == facts[b"entries-added"])
 
     async def close(self) -> None:
         """Let go of the connection. Repeatable."""

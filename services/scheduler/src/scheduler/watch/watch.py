@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import time
 from asyncio import timeout
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Final
 
-from common.errors import Draining, WatchTooSlow
+from common.errors import Draining, JobNotFound, WatchTooSlow
 from common.job.ids import JobId
-from common.store.events import Event, PartMade, StateChanged
+from common.store.events import Deleted, Event, PartMade, StateChanged, Updated
 from common.store.jobs import Snapshot
-from common.store.keys import QueueKeys
 from scheduler.jobs import Jobs
-from scheduler.watch.feed import EventFeed
-from scheduler.watch.position import Placed, Position
-from scheduler.watch.stream import EventStream, PositionLost
+from scheduler.watch.feeds import Feeds, Watched
+from scheduler.watch.position import ORIGIN, Placed, Position
+from scheduler.watch.stream import PositionLost
 from scheduler.watch.subscription import FellBehind, Gap, Subscription
 from scheduler.watch.token import ResumeToken, decode
 
@@ -47,29 +46,13 @@ class Update:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """One queue: its stream, and the feed that reads it."""
-
-    stream: EventStream
-    feed: EventFeed
-
-
 class Watches:
-    """Opens watches, all on one feed a queue.
+    """Opens watches of single jobs."""
 
-    Args:
-        watched: Makes what reads a queue; called once a queue.
-    """
-
-    def __init__(
-        self, jobs: Jobs, watched: Callable[[QueueKeys], Watched], *, heartbeat_s: float = HEARTBEAT_S
-    ) -> None:
+    def __init__(self, jobs: Jobs, feeds: Feeds, *, heartbeat_s: float = HEARTBEAT_S) -> None:
         self._jobs = jobs
-        self._make = watched
+        self._feeds = feeds
         self._heartbeat_s = heartbeat_s
-        self._queues: dict[str, Watched] = {}
-        self._closed = False
 
     async def watch(
         self, job_id: str, tenant: str, *, resume_token: str, full: bool
@@ -86,26 +69,15 @@ class Watches:
             WatchTooSlow: The updates were not taken fast enough; its token loses nothing.
             Draining: This replica shuts down; another goes on with the last token.
         """
-        if self._closed:
-            raise Draining
+        if self._feeds.closed:
+            raise Draining(resume_token)
         since = decode(resume_token, job_id) if resume_token else None
         await self._jobs.get(job_id, tenant)  # before a feed is started for a queue that may not exist
-        queue = self._queue(self._jobs.keys_of(job_id))
+        queue = self._feeds.of(self._jobs.keys_of(job_id).queue)
         async with queue.feed.subscribe(JobId(job_id)) as subscription:
             watch = _Watch(self._jobs, queue, subscription, tenant, full, self._heartbeat_s)
             async for update in watch.updates(since):
                 yield update
-
-    def close(self) -> None:
-        """End all watches."""
-        self._closed = True
-        for queue in self._queues.values():
-            queue.feed.close()
-
-    def _queue(self, keys: QueueKeys) -> Watched:
-        if keys.queue not in self._queues:
-            self._queues[keys.queue] = self._make(keys)
-        return self._queues[keys.queue]
 
 
 class _Watch:
@@ -127,7 +99,7 @@ class _Watch:
         self._full = full
         self._heartbeat_s = heartbeat_s
         #: After the last event that was told, or is part of a snapshot that was.
-        self._position = Position.of("0-0")
+        self._position = ORIGIN
 
     async def updates(self, since: ResumeToken | None) -> AsyncGenerator[Update, None]:
         """Yield what was missed since a token, or a snapshot; then what happens, to the end."""
@@ -178,6 +150,8 @@ class _Watch:
                 continue
             except FellBehind:
                 raise WatchTooSlow(self._token()) from None
+            except Draining:
+                raise Draining(self._token()) from None
             match item:
                 case Gap():
                     for update in self._anew(await self._snapshot()):
@@ -190,6 +164,13 @@ class _Watch:
         """Tell of an event; and if it was the job's end, of the job as it is then."""
         self._position = placed.position
         event = placed.event
+        if isinstance(event, Deleted):
+            raise JobNotFound(event.job_id)
+        if isinstance(event, Updated):
+            snapshot = await self._snapshot()
+            if not snapshot.job.state.is_final:  # else its end is told next
+                yield self._update(snapshot, event.at_ms)
+            return
         if self._full or not isinstance(event, PartMade):
             yield self._update(event, event.at_ms)
         if isinstance(event, StateChanged) and event.state.is_final:

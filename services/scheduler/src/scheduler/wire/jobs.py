@@ -16,8 +16,8 @@ from scheduler.wire.results import part_to_pb, result_to_pb
 from scheduler.wire.specs import fill_spec
 from scheduler.wire.times import duration_to_pb, instant_to_pb, set_instant
 
-_TYPES: Final = dict(pb.Job.Type.items())
-_STATES: Final = {state: pb.Job.State.Value(state.value) for state in JobState}
+TYPES: Final = dict(pb.Job.Type.items())
+STATES: Final = {state: pb.Job.State.Value(state.value) for state in JobState}
 _PRIORITIES: Final = {priority: pb.Job.Priority.Value(priority.value) for priority in Priority}
 #: In these a known time has to come first.
 _WAITING: Final = frozenset({JobState.SCHEDULED, JobState.RETRYING})
@@ -52,8 +52,8 @@ def fill_job(message: pb.Job, job: Job, payload: bytes = b"") -> None:
     if job.labels:
         message.labels.update(job.labels)
     message.retry_policy.CopyFrom(_policy_to_pb(job.retry))
-    message.state = _STATES[job.state]
-    message.type = _TYPES.get(job.job_type, pb.Job.TYPE_UNSPECIFIED)
+    message.state = STATES[job.state]
+    message.type = TYPES.get(job.job_type, pb.Job.TYPE_UNSPECIFIED)
     message.queue = job.queue
     message.tenant = job.tenant
     message.attempt_count = job.spent
