@@ -19,9 +19,11 @@ from common.store.clients import async_redis_client
 from common.store.documents import ANALYSES, CONVERSATIONS
 from common.store.keys import QueueKeys
 from common.store.operation import AsyncRunner
+from scheduler.bulk import Bulk
 from scheduler.deployment import Deployment
 from scheduler.documents import Documents
 from scheduler.explaining import Explanations
+from scheduler.failures import FailureGroups
 from scheduler.history import History
 from scheduler.jobs import Jobs
 from scheduler.listing import JobList
@@ -104,11 +106,12 @@ class Scheduler:
         )
         many = Many(
             jobs_watches,
+            FailureGroups(search, tokens),
+            Bulk(store, jobs, search, lambda: self._feeds.closed),
         )
         retry = RetryPolicy(max_attempts=settings.jobs.retry_attempts)
         job_list = JobList(search, jobs, tokens)
-        # Methods that it does not define yet answer UNIMPLEMENTED.
-        job_servicer = JobServicer(  # type: ignore[abstract]
+        job_servicer = JobServicer(
             jobs,
             submission,
             job_list,
