@@ -125,6 +125,7 @@ class Server:
         base = {"bind": LOOPBACK, "port": str(self.port), "dir": f'"{self.folder}"'}
         if not self._sentinel:
             base |= {"appendonly": "yes", "save": '""', "maxmemory-policy": "noeviction"}
+            base |= {"repl-diskless-sync-delay": "0"}  # a primary waits 5 s for more replicas else
         for name, value in {**base, **self._settings}.items():
             for each in [value] if isinstance(value, str) else value:
                 yield f"{name} {each}"
