@@ -26,7 +26,7 @@ _QUEUE = "ai_analysis"
 #: Jobs in one call of a script.
 _BATCHES = {"submit": 50, "fetch": 128, "finish": 128}
 #: What clients send; commandstats counts what scripts call as well.
-_SENT = ("evalsha", "eval", "blpop", "publish", "smembers", "sadd", "ping")
+_SENT = ("evalsha", "eval", "blpop", "ping")
 
 
 def memory(server: EmbeddedServer, rounds: int, scale: float) -> Section:
