@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,10 +26,12 @@ SERVICES: Final = ("scheduler", "worker", "monitor")
 #: What each service runs.
 SCRIPTS: Final = {
     "scheduler": "submit cancel retry update delete configure get list explain attempts logs declare "
-    "declared keep kept missing stats",
+    "declared keep kept missing records stats",
     "worker": "fetch finish renew progress log checkpoint restore report declare submit outbox outbox_done "
     "kept keep_of_job stats sweep",
 }
+#: Read by the monitor; and what only tests run.
+OTHERS: Final = "declared reports stats flush"
 #: What every service sends beside scripts, and what each does.
 EACH: Final = "auth client|setinfo client|setname eval evalsha exists hello info ping select"
 BESIDE: Final = {
@@ -79,6 +82,14 @@ def place_of(own: Server, user: str) -> Place:
 def test_a_user_may_send_what_its_scripts_hold_and_nothing_else(service: str) -> None:
     expected = commands_of(SCRIPTS[service]) | set(EACH.split()) | set(BESIDE[service].split())
     assert granted(service) == expected
+
+
+def test_every_script_is_some_services() -> None:
+    """So that none is forgotten when users are given what they need."""
+    folder = resources.files("common.store").joinpath("lua")
+    names = {path.name.removesuffix(".lua") for path in folder.iterdir() if path.name.endswith(".lua")}
+    whole = {name for name in names if script(name).source.startswith("#!")}
+    assert whole == set(" ".join([*SCRIPTS.values(), OTHERS]).split())
 
 
 def test_the_monitors_user_can_only_read() -> None:
