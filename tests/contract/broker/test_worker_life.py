@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import dramatiq
 import pytest
 import redis
 from dramatiq.broker import MessageProxy
-from dramatiq.middleware import Middleware
+from dramatiq.message import Message
+from dramatiq.middleware import Middleware, Retries
 
 from common.broker import JobBroker
 from common.job.states import JobState
@@ -152,6 +154,31 @@ def test_middleware_may_be_added_after_actors_and_in_the_middle_of_a_run(broker:
     assert declared == ["work", "painted"]
     assert processed == ["work"]
     assert painted.options["colour"] == "green"
+
+
+@pytest.mark.parametrize("stock", [False, True])
+def test_middleware_hears_of_each_retry_as_of_a_message(client: redis.Redis, stock: bool) -> None:
+    """Dramatiq's Prometheus middleware counts retries so."""
+    heard: list[tuple[str, int | None]] = []
+
+    class Hears(Middleware):
+        def before_enqueue(self, broker: object, message: Message[Any], delay: int | None) -> None:
+            heard.append(("before", message.options.get("retries")))
+
+        def after_enqueue(self, broker: object, message: Message[Any], delay: int | None) -> None:
+            heard.append(("after", message.options.get("retries")))
+
+    broker = JobBroker(client, namespace="contract", middleware=[Retries()] if stock else None)
+    broker.add_middleware(Hears())
+
+    @dramatiq.actor(broker=broker, max_retries=1, min_backoff=0)
+    def fail() -> None:
+        raise RuntimeError
+
+    with working(broker):
+        fail.send()
+        broker.join("default", timeout=JOIN_MS)
+    assert heard == [("before", None), ("after", None), ("before", 1), ("after", 1)]
 
 
 def test_hooks_that_raise_do_not_harm_the_job(broker: JobBroker) -> None:

@@ -267,8 +267,10 @@ class JobBroker(Broker):
                 refused.
         """
         if isinstance(message, JobMessage) and not message.ended:
+            self.emit_before("enqueue", message._message, delay)
             error = error_of(message.exception, message.job.attempt)
             message.job.outcome = Retry(error, delay or 0, payload=message.encode())
+            self.emit_after("enqueue", message._message, delay)
             return message._message
         if isinstance(message, JobMessage):
             message = message._message

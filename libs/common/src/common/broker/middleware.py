@@ -132,6 +132,10 @@ class JobRetries(Middleware):
         options = {**broker.get_actor(message.actor_name).options, **message.options}
         outcome = decide(message, exception, options)
         message.job.outcome = outcome
+        if isinstance(outcome, Retry):
+            # So that who counts or follows messages hears of this one, as from Dramatiq's Retries.
+            broker.emit_before("enqueue", message._message, outcome.delay_ms)
+            broker.emit_after("enqueue", message._message, outcome.delay_ms)
         if isinstance(outcome, Fail):
             message.fail()
             exhausted = options.get("on_retry_exhausted")
