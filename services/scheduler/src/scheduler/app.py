@@ -37,6 +37,7 @@ from scheduler.servicers.job import JobServicer
 from scheduler.servicers.many import Many
 from scheduler.servicers.queue import QueueServicer
 from scheduler.submission import Submission
+from scheduler.sweeper import Sweeper
 from scheduler.watch.facts import Facts
 from scheduler.watch.feed import EventFeed
 from scheduler.watch.feeds import Feeds, Watched
@@ -142,7 +143,8 @@ class Scheduler:
             interceptors=interceptors,
         )
         self._probe = StoreProbe(self._client, namespace, self._report, every_s=probe_s)
-        self._probing: asyncio.Task[None] | None = None
+        self._sweeper = Sweeper(self._client, store, namespace)
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     async def start(self) -> int:
         """Listen, and return the port. A store that is away does not keep it from starting.
@@ -153,14 +155,16 @@ class Scheduler:
         await check_servers_async(self._client)
         port = await self._server.start()
         await self._probe.look()
-        self._probing = asyncio.create_task(self._probe.run())
+        self._tasks = (asyncio.create_task(self._probe.run()), asyncio.create_task(self._sweeper.run()))
         return port
 
     async def stop(self) -> None:
         """Say NOT_SERVING, end the watches, let calls in progress finish, and let go of the store."""
-        if self._probing is not None:
-            self._probing.cancel()
-            await asyncio.wait({self._probing})
+        self._sweeper.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         await self._report(False)
         self._feeds.close()
         await self._server.stop(self._settings.shutdown_ms / 1_000)

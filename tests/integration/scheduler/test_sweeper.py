@@ -1,0 +1,63 @@
+"""What time alone brings about happens, also where no worker fetches and nothing ends."""
+
+from __future__ import annotations
+
+import redis
+
+from common.job.outcome import Succeed
+from common.job.states import JobState
+from common.store.operation import AsyncRunner
+from scheduler.sweeper import SHED_JOBS, Sweeper, is_short
+from support.store import Queue
+
+
+def sweeper_of(aclient: redis.asyncio.Redis) -> Sweeper:
+    return Sweeper(aclient, AsyncRunner(aclient), "test")
+
+
+async def test_a_waiting_job_expires_without_a_worker(client: redis.Redis, valkey: str) -> None:
+    queue = Queue(client)
+    client.sadd("{test}:queues", queue.name)
+    job_id = queue.submit(expire_ms=1)
+    async with redis.asyncio.Redis.from_url(valkey, protocol=2) as aclient:
+        await sweeper_of(aclient).sweep()
+    assert queue.state(job_id) is JobState.EXPIRED
+
+
+async def test_a_lease_that_ran_out_is_taken_back_without_a_worker(client: redis.Redis, valkey: str) -> None:
+    queue = Queue(client, now_ms=1_000)
+    client.sadd("{test}:queues", queue.name)
+    job_id = queue.submit()
+    queue.fetch()
+    async with redis.asyncio.Redis.from_url(valkey, protocol=2) as aclient:
+        await sweeper_of(aclient).sweep()
+    job = queue.job(job_id)
+    assert (job.state, job.lost) == (JobState.PENDING, 1)
+
+
+async def test_a_store_that_is_nearly_full_gives_up_the_oldest_successes(
+    client: redis.Redis, valkey: str
+) -> None:
+    queue = Queue(client)
+    client.sadd("{test}:queues", queue.name)
+    queue.submit_all([queue.request() for _ in range(130)])
+    for lease in queue.fetch(130):
+        queue.finish(lease, Succeed())
+    used = client.info("memory")["used_memory"]
+    try:
+        client.config_set("maxmemory", int(used * 1.05))
+        async with redis.asyncio.Redis.from_url(valkey, protocol=2) as aclient:
+            sweeper = sweeper_of(aclient)
+            await sweeper._look_at_memory()
+            # The queue's clock is ahead of the server's, so what ended then is not yet old.
+            assert await sweeper.sweep() == 30
+    finally:
+        client.config_set("maxmemory", 0)
+    assert client.zcard(f"{queue.keys.prefix}done:SUCCEEDED") == 100
+    assert SHED_JOBS > 30
+
+
+def test_a_server_without_a_limit_is_never_short() -> None:
+    assert not is_short(10, 0)
+    assert is_short(9, 10)
+    assert not is_short(8, 10)
