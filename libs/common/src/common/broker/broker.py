@@ -20,12 +20,12 @@ from dramatiq.broker import Broker, Consumer
 from dramatiq.common import iter_queue
 from dramatiq.errors import ConnectionClosed, QueueNotFound
 from dramatiq.message import Message
-from dramatiq.middleware import AgeLimit, Callbacks, CurrentMessage, Middleware, MiddlewareError, Pipelines
+from dramatiq.middleware import AgeLimit, Callbacks, CurrentMessage, Middleware, MiddlewareError
 
 from common.broker.cancels import CancelListener
 from common.broker.committer import Committer
 from common.broker.consumer import STUCK_AFTER_S, FetchCursor, JobConsumer
-from common.broker.follow_ups import FollowUps
+from common.broker.follow_ups import FollowUps, JobPipelines
 from common.broker.hooks import Hooks
 from common.broker.joining import join
 from common.broker.leases import LeaseKeeper
@@ -102,7 +102,7 @@ class JobBroker(Broker):
             middleware = [
                 AgeLimit(),
                 Callbacks(),
-                Pipelines(),
+                JobPipelines(),
                 CurrentMessage(),
                 AsyncActors(timeout_ms),
                 JobRetries(),
@@ -220,18 +220,21 @@ class JobBroker(Broker):
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
         """As emit_before, in reverse order; nothing raised there goes further."""
-        if signal in _ENDINGS and isinstance(args[0], JobMessage):
-            with self.follow_ups.of(args[0].job):
-                self._emit_after(signal, *args, **kwargs)
-        else:
-            self._emit_after(signal, *args, **kwargs)
-
-    def _emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
-        for hook in reversed(self._hooks.named(f"after_{signal}")):
-            try:
-                hook(self, *args, **kwargs)
-            except Exception:
-                self.logger.critical("Unexpected failure in after_%s of %r.", signal, hook, exc_info=True)
+        hooks = self._hooks.named(f"after_{signal}")
+        if not hooks:
+            return
+        ending = signal in _ENDINGS and isinstance(args[0], JobMessage)
+        if ending:
+            self.follow_ups.begin(args[0].job)
+        try:
+            for hook in reversed(hooks):
+                try:
+                    hook(self, *args, **kwargs)
+                except Exception:
+                    self.logger.critical("Unexpected failure in after_%s of %r.", signal, hook, exc_info=True)
+        finally:
+            if ending:
+                self.follow_ups.end()
 
     # -- declaring -------------------------------------------------------------------------------
 

@@ -58,7 +58,8 @@ class _Checkpoint:
     keys: QueueKeys
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: one is made for each job, and a frozen one takes three times as long to make.
+@dataclass(slots=True)
 class _End:
     job: RunningJob
     keys: QueueKeys

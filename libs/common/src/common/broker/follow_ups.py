@@ -8,8 +8,10 @@ submitted from there (outbox.py): with the outcome or not at all.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
+
+from dramatiq.broker import Broker, MessageProxy
+from dramatiq.middleware import Pipelines
 
 from common.broker.running import RunningJob
 
@@ -25,11 +27,25 @@ class FollowUps:
         """The job whose hooks run on this thread."""
         return getattr(self._thread, "job", None)
 
-    @contextmanager
-    def of(self, job: RunningJob) -> Iterator[None]:
-        """Take what this thread sends as following from `job`."""
+    def begin(self, job: RunningJob) -> None:
+        """Take what this thread sends from now on as following from `job`."""
         self._thread.job = job
-        try:
-            yield
-        finally:
-            self._thread.job = None
+
+    def end(self) -> None:
+        """Take what this thread sends as coming from nowhere."""
+        self._thread.job = None
+
+
+class JobPipelines(Pipelines):
+    """Dramatiq's own, which looks up what it needs for messages of a pipeline only: most are of none."""
+
+    def after_process_message(
+        self,
+        broker: Broker,
+        message: MessageProxy,
+        *,
+        result: Any = None,
+        exception: BaseException | None = None,
+    ) -> None:
+        if "pipe_target" in message.options:
+            super().after_process_message(broker, message, result=result, exception=exception)  # type: ignore[no-untyped-call]

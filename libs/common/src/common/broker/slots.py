@@ -30,7 +30,9 @@ class Slots:
         self._closed = False
         #: The queue whose consumer waits until no thread is used, to run one job alone; None: no one does.
         self._alone: str | None = None
+        #: Consumers that wait, by queue and in all.
         self._waiting: Counter[str] = Counter()
+        self._waiters = 0
         self._changed = threading.Condition()
 
     @property
@@ -49,9 +51,14 @@ class Slots:
         jobs are fetched many at a time.
         """
         with self._changed:
-            self._waiting[queue] += 1
-            came = self._changed.wait_for(lambda: self._worth_taking(queue), timeout_s)
-            self._waiting[queue] -= 1
+            if not self._worth_taking(queue):
+                self._waiting[queue] += 1
+                self._waiters += 1
+                came = self._changed.wait_for(lambda: self._worth_taking(queue), timeout_s)
+                self._waiters -= 1
+                self._waiting[queue] -= 1
+            else:
+                came = True
             if not came:
                 return 0
             taken = min(self._free(queue), AHEAD_MAX)
@@ -66,6 +73,8 @@ class Slots:
         with self._changed:
             self._used[queue] -= count
             self._all_used -= count
+            if not self._waiters:
+                return
             if self._alone is not None or any(
                 waiting and self._worth_taking(name) for name, waiting in self._waiting.items()
             ):
@@ -96,7 +105,9 @@ class Slots:
     def take_all(self, queue: str, timeout_s: float) -> bool:
         """Take every slot, as soon as none is used; False if that did not come in time."""
         with self._changed:
+            self._waiters += 1
             free = self._changed.wait_for(lambda: self._all_used == 0 or self._closed, timeout_s)
+            self._waiters -= 1
             if not free or self._closed:
                 return False
             self._alone = None

@@ -17,7 +17,8 @@ from common.store.operation import Argument, Operation, script
 from common.store.record import VERSION, error_json, progress_json, retry_of, usage_json
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, as is Ending: one is made for each job, and a frozen one takes three times as long to make.
+@dataclass(slots=True)
 class Lease:
     """One attempt of a job, held by this worker until it is finished or the lease runs out."""
 
@@ -159,7 +160,7 @@ def progress(
     return Operation(script("progress"), keys.all(), arguments, int)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ending:
     """How one attempt ended, as it is committed."""
 
