@@ -160,6 +160,56 @@ async def test_a_watcher_that_is_dropped_often_is_told_the_same(
     assert dropped == [expected] * 3
 
 
+async def test_a_watcher_that_is_dropped_50_times_while_200_jobs_run_is_told_the_same(
+    valkey: str, client: redis.Redis
+) -> None:
+    worker = BareWorker(client)
+    async with serving(valkey) as one, serving(valkey) as other:
+        # Given a long job, a watcher of it that stays, and one that drops after each message or two
+        job = await one.create()
+        lease = worker.fetch()
+        steady = aiter(one.watch(job.job_id))
+        token = (await anext(steady)).resume_token
+        drops = 0
+
+        async def watch_in_pieces(token: str) -> list[pb.WatchJobResponse]:
+            nonlocal drops
+            told: list[pb.WatchJobResponse] = []
+            while not (told and told[-1].HasField("snapshot")):
+                replica = (one, other)[drops % 2]
+                left = 1 + drops % 2 if drops < 50 else -1
+                call = replica.watch(job.job_id, resume_token=token)
+                async for message in call:
+                    told.append(message)
+                    token = message.resume_token
+                    left -= 1
+                    if left == 0:
+                        break
+                drops += left == 0
+                call.cancel()
+            return told
+
+        pieces = asyncio.create_task(watch_in_pieces(token))
+
+        # When 200 others run meanwhile
+        for i in range(200):
+            await one.create()
+            neighbour = worker.fetch()
+            worker.report(lease, i / 200, f"step {i}")
+            worker.keep(neighbour, "theirs")
+            if i % 2:
+                worker.keep(lease, f"p{i}")
+            worker.succeed(neighbour)
+        worker.succeed(lease, Content("application/json", b"42"))
+        expected = _changes([message async for message in steady])
+        told = _changes(await pieces)
+
+    # Then both were told the same changes and parts in the same order
+    assert drops == 50
+    assert expected == [*(f"part p{i}" for i in range(1, 200, 2)), "SUCCEEDED 1", "snapshot SUCCEEDED"]
+    assert told == expected
+
+
 async def test_a_token_after_the_last_change_brings_the_last_snapshot(
     scheduler: Served, worker: BareWorker
 ) -> None:
