@@ -168,6 +168,11 @@ class JobsWatch:
     async def _tell(self, batches: Sequence[tuple[Course, Batch]]) -> AsyncIterator[Packet]:
         """Tell of some batches, and stand behind them."""
         lines = await self._teller.lines(batches)
+        plain = self._teller.plainly(lines) if 0 < len(lines) <= 2 * PACK_EVENTS else None
+        if plain is not None:
+            _stand(batches)
+            yield self._packet(plain)
+            return
         told: list[Told] = []
         size_bytes = 0
         async for line, said, line_bytes in self._teller.told(lines):

@@ -65,8 +65,12 @@ class Teller:
         lines: list[Line] = []
         unread: defaultdict[str, set[str]] = defaultdict(set)
         for course, batch in batches:
+            is_open = course.judge.is_open
             for number, event in course.fresh(batch):
                 if event.tenant != self._tenant or (isinstance(event, PartMade) and not self._full):
+                    continue
+                if is_open and isinstance(event, StateChanged):  # nearly all, in a watch of a queue
+                    lines.append(Line(course, batch, number, event, Verdict.TELL))
                     continue
                 verdict = self._verdict(course, event, None)
                 if verdict is Verdict.READ:
@@ -80,6 +84,12 @@ class Teller:
         if unread:
             await self._decide(lines, unread)
         return [line for line in _newest(lines) if line.verdict is not Verdict.PASS]
+
+    def plainly(self, lines: Sequence[Line]) -> list[Told] | None:
+        """Return what the lines tell; None if a job has to be read for that, or they may be large."""
+        if self._full or any(isinstance(line.event, Updated) for line in lines):
+            return None
+        return [_plain(line) for line in lines]
 
     async def told(self, lines: Sequence[Line]) -> AsyncIterator[tuple[Line, list[Told], int]]:
         """Yield each line with what it tells and about how many bytes that is."""

@@ -10,7 +10,7 @@ from scheduler.watch.packet import Kind, Packet, Removed, Told
 from scheduler.watch.watch import Beat, Update, WasReset
 from scheduler.wire.jobs import STATES, error_to_pb, progress_to_pb, snapshot_to_pb
 from scheduler.wire.results import part_to_pb
-from scheduler.wire.times import instant_to_pb
+from scheduler.wire.times import instant_to_pb, set_instant
 
 
 def update_to_pb(update: Update, *, full: bool) -> pb.WatchJobResponse:
@@ -32,11 +32,10 @@ def update_to_pb(update: Update, *, full: bool) -> pb.WatchJobResponse:
 
 
 def packet_to_pb(packet: Packet, *, full: bool) -> pb.WatchJobsResponse:
-    message = pb.WatchJobsResponse(
-        events=[_event_to_pb(told, full) for told in packet.told],
-        resume_token=packet.resume_token,
-        event_time=instant_to_pb(packet.at_ms),
-    )
+    message = pb.WatchJobsResponse(resume_token=packet.resume_token)
+    set_instant(message.event_time, packet.at_ms)
+    for told in packet.told:
+        _fill_event(message.events.add(), told, full)
     match packet.kind:
         case Kind.RESET:
             message.reset.SetInParent()
@@ -47,41 +46,38 @@ def packet_to_pb(packet: Packet, *, full: bool) -> pb.WatchJobsResponse:
     return message
 
 
-def _event_to_pb(told: Told, full: bool) -> pb.WatchJobsResponse.Event:
+def _fill_event(event: pb.WatchJobsResponse.Event, told: Told, full: bool) -> None:
+    """Fill in an empty event. Filling in place spares copying each: there are tens of thousands a second."""
+    if isinstance(told, StateChanged):
+        event.job_id = told.job_id
+        _fill_state_change(event.state_change, told)
+        set_instant(event.event_time, told.at_ms)
+        return
+    if isinstance(told, Snapshot):
+        event.job_id = told.job.job_id
+        event.snapshot.CopyFrom(snapshot_to_pb(told, full=full))
+        set_instant(event.event_time, told.job.updated_ms)
+        return
+    event.job_id = told.job_id
+    set_instant(event.event_time, told.at_ms)
     match told:
-        case StateChanged():
-            return pb.WatchJobsResponse.Event(
-                job_id=told.job_id,
-                state_change=state_change_to_pb(told),
-                event_time=instant_to_pb(told.at_ms),
-            )
         case Progressed():
-            return pb.WatchJobsResponse.Event(
-                job_id=told.job_id,
-                progress=progress_to_pb(told.progress),
-                event_time=instant_to_pb(told.at_ms),
-            )
+            event.progress.CopyFrom(progress_to_pb(told.progress))
         case PartMade():
             part = Part(told.name, told.attempt, told.at_ms, told.content)
-            return pb.WatchJobsResponse.Event(
-                job_id=told.job_id, partial_result=part_to_pb(part), event_time=instant_to_pb(told.at_ms)
-            )
-        case Snapshot():
-            return pb.WatchJobsResponse.Event(
-                job_id=told.job.job_id,
-                snapshot=snapshot_to_pb(told, full=full),
-                event_time=instant_to_pb(told.job.updated_ms),
-            )
+            event.partial_result.CopyFrom(part_to_pb(part))
         case Removed():
-            return pb.WatchJobsResponse.Event(
-                job_id=told.job_id,
-                removed=pb.WatchJobsResponse.Removed(),
-                event_time=instant_to_pb(told.at_ms),
-            )
+            event.removed.SetInParent()
 
 
 def state_change_to_pb(change: StateChanged) -> pb.WatchJobResponse.StateChange:
-    message = pb.WatchJobResponse.StateChange(state=STATES[change.state], attempt=change.attempt)
+    message = pb.WatchJobResponse.StateChange()
+    _fill_state_change(message, change)
+    return message
+
+
+def _fill_state_change(message: pb.WatchJobResponse.StateChange, change: StateChanged) -> None:
+    message.state = STATES[change.state]
+    message.attempt = change.attempt
     if change.error is not None:
         message.error.CopyFrom(error_to_pb(change.error))
-    return message
