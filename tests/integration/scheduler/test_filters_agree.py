@@ -28,6 +28,8 @@ COMPARISONS: Final = (
     "actor != work",
     "conversation_id:*",
     "conversation_id = c1",
+    'conversation_id = ""',
+    'batch_id = ""',
     "unique_key = u1",
     "unique_key:*",
     "create_time > 2020-01-01T00:00:00Z",

@@ -13,12 +13,11 @@ from typing import Final
 
 from common.job.ids import new_job_id
 from common.job.model import Job
-from common.job.types import GENERIC
 from common.store import jobs, queues
 from common.store.jobs import Condition, Page
 from common.store.keys import queue_keys
 from common.store.operation import AsyncRunner
-from common.store.record import INDEX_SEPARATOR, index_name
+from common.store.record import INDEX_SEPARATOR, LABEL, index_name
 from scheduler.filters import Filter
 
 #: Jobs of one queue that one script looks at: more would hold the server up.
@@ -114,13 +113,13 @@ def indexes_of(wanted: Filter) -> list[str]:
 
 
 def _index_of(condition: Condition) -> str:
-    if INDEX_SEPARATOR in condition.value:
-        return ""
+    if not condition.value or INDEX_SEPARATOR in condition.value:
+        return ""  # what is not set is in no index
     if condition.field == "state":
         return index_name("s", condition.value)
-    if condition.field == "type" and condition.value in {"", GENERIC}:
-        return ""  # most jobs of a queue that has them
-    return index_name(condition.field, condition.value) if condition.field in _INDEXED else ""
+    # Of labels the store knows which the queue has declared.
+    is_indexed = condition.field in _INDEXED or condition.field.startswith(LABEL)
+    return index_name(condition.field, condition.value) if is_indexed else ""
 
 
 def merge(pages: Sequence[Page], want: int) -> tuple[list[Job], str]:

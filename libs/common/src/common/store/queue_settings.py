@@ -2,7 +2,8 @@
 
 Fields of the hash, all text: paused ("1"), resume_at, draining ("1"), concurrency, worker_concurrency,
 window ("count/ms"), depth, labels (apart by commas), retry_share, retry_least, ramp ("from|length|slots"),
-revision, and tenant:NAME ("weight|concurrency|count/ms") for each tenant with limits of its own. `limited`
+revision, indexed:KEY (since when a label of `labels` has an index, ms), and tenant:NAME
+("weight|concurrency|count/ms") for each tenant with limits of its own. `limited`
 says that there are such; passed_over and passed_over_at are what the last fetch wrote of ready jobs that it
 could not start.
 """

@@ -25,8 +25,17 @@ if #ARGV > 2 then
       redis.call('HDEL', CONFIG, ARGV[at])
     end
   end
+  -- Since when each declared label has an index of all that is submitted.
+  local declared = {}
+  for key in string.gmatch(redis.call('HGET', CONFIG, 'labels') or '', '[^,]+') do
+    declared['indexed:' .. key] = true
+    redis.call('HSETNX', CONFIG, 'indexed:' .. key, ms(now))
+  end
   local limited = false
-  for _, field in ipairs(redis.call('HKEYS', CONFIG)) do limited = limited or string.sub(field, 1, 7) == 'tenant:' end
+  for _, field in ipairs(redis.call('HKEYS', CONFIG)) do
+    limited = limited or string.sub(field, 1, 7) == 'tenant:'
+    if string.sub(field, 1, 8) == 'indexed:' and not declared[field] then redis.call('HDEL', CONFIG, field) end
+  end
   if limited then redis.call('HSET', CONFIG, 'limited', '1') else redis.call('HDEL', CONFIG, 'limited') end
   redis.call('HINCRBY', CONFIG, 'revision', 1)
   -- What a limit held may start now: the next fetch looks anew.

@@ -15,22 +15,25 @@
 -- @include queue
 -- @include record
 -- @include matching
+-- @include label_index
 
 local tenant, after, want, look = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 
 -- States whose jobs stand in a structure of the queue. If that is small it is read whole, and put in order.
 local PLACES = {SCHEDULED = SCHEDULED, RETRYING = RETRYING, RUNNING = LEASES, CANCELLING = LEASES}
 
--- Of all that hold every match, the smallest.
-local best, size, whole = jobs_key(tenant), redis.call('ZCARD', jobs_key(tenant)), false
+-- Of all that hold every match, the smallest; and above which id it does, if not from the beginning.
+local best, size, whole, floor = jobs_key(tenant), redis.call('ZCARD', jobs_key(tenant)), false, nil
 for name in string.gmatch(ARGV[5], '[^\31]+') do
   local state = string.match(name, '^s=(%u+)$')
   local place = PLACES[state]
   local key = place or (state == 'PENDING' and PREFIX .. 'ready:' .. tenant) or index_key(tenant, name)
   -- What is PENDING may also be snoozed or suspect; what SUCCEEDED has no index.
-  local serves = state ~= 'SUCCEEDED' and state ~= 'PENDING'
+  local above = label_floor(name, tenant)
+  local serves = state ~= 'SUCCEEDED' and state ~= 'PENDING' and above ~= false
+    and (not above or after == '' or after > above)
   local card = serves and redis.call('ZCARD', key) or math.huge
-  if card < size and (not place or card <= look) then best, size, whole = key, card, place ~= nil end
+  if card < size and (not place or card <= look) then best, size, whole, floor = key, card, place ~= nil, above end
 end
 
 local ids
@@ -42,7 +45,13 @@ if whole then
   end
   table.sort(ids, function(a, b) return a > b end)
 else
-  ids = redis.call('ZRANGE', best, after == '' and '+' or '(' .. after, '-', 'BYLEX', 'REV', 'LIMIT', 0, look)
+  ids = redis.call('ZRANGE', best, after == '' and '+' or '(' .. after, floor and '[' .. floor or '-', 'BYLEX', 'REV', 'LIMIT', 0, look)
+end
+-- Where to go on after all of these: below the floor the other jobs are looked at one by one.
+local function rest()
+  if #ids == look then return ids[#ids] end
+  local below = floor and redis.call('ZRANGE', jobs_key(tenant), '(' .. floor, '-', 'BYLEX', 'REV', 'LIMIT', 0, 1)[1]
+  return below and floor or ''
 end
 local reply = {'', #ids}
 for place, id in ipairs(ids) do
@@ -55,9 +64,9 @@ for place, id in ipairs(ids) do
     end
   end
   if #reply >= 2 + 3 * want then
-    reply[1], reply[2] = (place < #ids or #ids == look) and id or '', place
+    reply[1], reply[2] = place < #ids and id or rest(), place
     return reply
   end
 end
-if #ids == look then reply[1] = ids[#ids] end
+reply[1] = rest()
 return reply
