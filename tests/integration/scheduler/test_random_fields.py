@@ -39,7 +39,9 @@ async def test_a_job_with_one_random_field_is_stored_as_it_reads_or_refused(
             assert all(path.startswith(f"job.{name}") for path in refusal_in(outcome).fields)
         else:
             read = await scheduler.jobs.GetJob(pb.GetJobRequest(job_id=outcome.job_id))
-            assert read == outcome
+            # Its state may have moved: a job whose expire time has passed expires at once.
+            assert _only(read, name) == _only(outcome, name)
+            assert read.spec == outcome.spec
 
 
 def _only(job: pb.Job, name: str) -> pb.Job:
