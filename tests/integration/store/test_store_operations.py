@@ -238,6 +238,20 @@ class TestFinish:
         assert queue.job(first.job_id).spent == 1
         assert queue.state(last.job_id) is JobState.SUCCEEDED
 
+    def test_a_job_whose_keys_are_damaged_costs_no_other_its_end(self, client: redis.Redis) -> None:
+        queue = Queue(client)
+        queue.submit_all([queue.request() for _ in range(3)])
+        leases = queue.fetch(3)
+        client.set(f"{queue.keys.prefix}result:{leases[1].job_id}", "no hash")
+        result = Succeed(Content("text/plain", b"fine"))
+        batch = [(lease.member, result) for lease in leases]
+        states = queue.run(jobs.finish(queue.keys, batch, now_ms=queue.now_ms))
+        assert states == [JobState.SUCCEEDED, None, JobState.SUCCEEDED]
+        # The damaged one runs again once its lease has run out.
+        queue.now_ms += queue.lease_ms
+        [again] = queue.fetch(3)
+        assert (again.job_id, again.attempt) == (leases[1].job_id, 2)
+
     def test_a_retry_waits_for_its_time_and_keeps_the_error(self, client: redis.Redis) -> None:
         queue = Queue(client)
         job_id = queue.submit()

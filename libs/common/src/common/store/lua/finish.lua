@@ -118,13 +118,22 @@ local function succeed_plainly(member, tenant, started, usage)
   return 'SUCCEEDED'
 end
 
+-- One job whose keys were damaged must not cost the others their ends: its lease stays, and runs out.
+local function attempt_to(place, finish, ...)
+  local done_well, answer = pcall(finish, ...)
+  if done_well then return answer end
+  redis.log(redis.LOG_WARNING, 'the end of ' .. members[place] .. ' could not be written')
+  redis.call('ZADD', LEASES, scores[place], members[place])
+  return 'STALE'
+end
+
 for place = 1, #members do
   if place <= plain then
     local at = 4 * place - 1
-    reply[place] = succeed_plainly(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
+    reply[place] = attempt_to(place, succeed_plainly, ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
   else
     local at = others + 9 * (place - plain - 1)
-    reply[place] = finish_one(unpack(ARGV, at, at + 8))
+    reply[place] = attempt_to(place, finish_one, unpack(ARGV, at, at + 8))
   end
 end
 local limits = redis.call('HMGET', CONFIG, 'concurrency', 'ramp')
