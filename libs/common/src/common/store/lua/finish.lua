@@ -69,7 +69,6 @@ local function finish_one(member, outcome, delay, error_json, media, result, pay
   -- A record that is gone or damaged must not stop the batch: its leases are removed already.
   if not NEXT[f[1]] then return 'STALE' end
   local tenant, state = f[3] or DEFAULT_TENANT, NEXT[f[1]][outcome]
-  note_leased(tenant, -1)
   observe('r', now - tonumber(f[4]))
   if outbox ~= '' then redis.call('XADD', OUTBOX, '*', 'job', member, 'put', outbox) end
   if media ~= '' then redis.call('HSET', PREFIX .. 'result:' .. id, 'media', media, 'data', result) end
@@ -83,6 +82,7 @@ local function finish_one(member, outcome, delay, error_json, media, result, pay
   if outcome == 'succeed' then
     redis.call('HSET', key, 'state', state, 'finished', attempt .. ' ' .. state, 'spent', spent, 'ended', ms(now))
     note_done(id, tenant, f[1], state, now, attempt)
+    note_leased(tenant, -1)
     return state
   end
   redis.call('HSET', key, 'state', state, 'finished', attempt .. ' ' .. state, 'spent', spent)
@@ -101,6 +101,7 @@ local function finish_one(member, outcome, delay, error_json, media, result, pay
     redis.call('HSET', key, 'ended', ms(now))
     note_done(id, tenant, f[1], state, now, attempt, error_json)
   end
+  note_leased(tenant, -1)
   return state
 end
 
@@ -110,11 +111,11 @@ local function succeed_plainly(member, tenant, started, usage)
   held[member] = nil
   local id, attempt = string.match(member, '^(.*)/(%d+)$')
   local key = run_key(id)
-  note_leased(tenant, -1)
   observe('r', now - tonumber(started))
   if usage ~= '' then redis.call('HSET', key, 'usage', usage) end
   redis.call('HSET', key, 'state', 'SUCCEEDED', 'finished', '1 SUCCEEDED', 'spent', '1', 'ended', ms(now))
   note_done(id, tenant, 'RUNNING', 'SUCCEEDED', now, attempt)
+  note_leased(tenant, -1)
   return 'SUCCEEDED'
 end
 
