@@ -21,7 +21,7 @@ from typer.testing import CliRunner, Result
 from bothsides.jobs import v1 as pb
 from bothsides_client.analyze import run_analyze
 from bothsides_client.cli.app import build_app
-from bothsides_client.cli.session import DimensionName, Format, Priority
+from bothsides_client.cli.session import DimensionName, Duplicates, Format, Priority
 from bothsides_client.client import Client
 from bothsides_client.transcripts import FORMATS
 from support.in_memory_platform import NOW, Platform, PlatformServer
@@ -407,14 +407,14 @@ class TestMonitoring:
         platform.workers = [
             pb.Worker(worker_id="w1", host="here", pid=7, slot_count=8, running=2, queues=["exports"])
         ]
-        shown = run("queues", "list").stdout
+        shown = run("queues", "stats").stdout
         for words in ("exports", "75 s", "7 ms", "–"):
             assert words in shown
-        assert json_lines(run("queues", "list", "--json").stdout)[0]["pending"] == "3"
+        assert json_lines(run("queues", "stats", "--json").stdout)[0]["pending"] == "3"
         assert "2/8" in run("workers", "list").stdout
         assert json_lines(run("workers", "list", "--json").stdout)[0]["pid"] == 7
         platform.queues, platform.workers = [], []
-        assert "no queues" in run("queues", "list").stdout
+        assert "no queues" in run("queues", "stats").stdout
         assert "bothsides up" in run("workers", "list").stdout
 
 
@@ -460,10 +460,15 @@ def test_every_command_takes_json_and_has_help(run: Run) -> None:
     commands = {
         "analyze": [],
         "health": [],
-        "queues": ["list"],
+        "submit": [],
+        "failures": ["retry"],
+        "queues": ["list", "get", "stats", "pause", "resume", "drain", "set"],
         "workers": ["list"],
         "analyses": ["get", "list"],
-        "jobs": ["get", "list", "watch", "cancel", "retry"],
+        "jobs": [
+            *("get", "list", "watch", "explain", "attempts", "logs"),
+            *("cancel", "retry", "update", "delete"),
+        ],
         "conversations": ["put", "get", "list"],
     }
     for command, subcommands in commands.items():
@@ -473,10 +478,45 @@ def test_every_command_takes_json_and_has_help(run: Run) -> None:
             assert "--json" in ended.stdout, words
 
 
+def test_a_fault_of_the_command_itself_is_words_and_no_traceback() -> None:
+    """A frame of a traceback may hold a transcript; who reports the fault may ask for it all the same."""
+    app = build_app()
+
+    @app.command("break")
+    def break_() -> None:
+        raise ZeroDivisionError("a confession")
+
+    ended = CliRunner().invoke(app, ["break"])
+    assert (ended.exit_code, ended.stdout) == (70, "")
+    assert "ZeroDivisionError" in ended.stderr
+    assert "confession" not in ended.stderr
+    shown = CliRunner(env={"BOTHSIDES_TRACEBACK": "1"}).invoke(app, ["break"])
+    assert isinstance(shown.exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--scheduler", "nowhere"), "must be host:port"),
+        (("--scheduler", "a:1,b:2"), "several addresses must be numbers"),
+        (("--ca-file", "none.pem"), "CA file none.pem cannot be read"),
+        (("--cert-file", "none.pem"), "give both files"),
+        (("--token-file", "none.txt"), "none.txt cannot be read"),
+        (("--token", "a", "--token-file", "b"), "not both"),
+    ],
+)
+def test_options_that_cannot_be_used_are_exit_2_and_named(options: tuple[str, ...], words: str) -> None:
+    ended = CliRunner().invoke(build_app(), [*options, "jobs", "list"])
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert words in " ".join(ended.stderr.replace("│", " ").split())
+
+
 def test_the_choices_are_those_of_the_contract() -> None:
     assert {f"DIMENSION_{each.name}" for each in DimensionName} == set(pb.Dimension.keys()) - {
         "DIMENSION_UNSPECIFIED"
     }
+    policies = set(pb.CreateJobRequest.DuplicatePolicy.keys()) - {"DUPLICATE_POLICY_UNSPECIFIED"}
+    assert {each.name for each in Duplicates} == policies
     assert {each.name for each in Priority} == set(pb.Job.Priority.keys()) - {"PRIORITY_UNSPECIFIED"}
     assert tuple(each.value for each in Format) == FORMATS
 

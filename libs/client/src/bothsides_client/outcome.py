@@ -24,6 +24,8 @@ EXIT_JOB_FAILED: Final = 1
 EXIT_USAGE: Final = 2
 #: Nobody answers.
 EXIT_UNAVAILABLE: Final = 3
+#: A fault of the command itself (EX_SOFTWARE of sysexits.h).
+EXIT_FAULT: Final = 70
 #: Interrupted: 128 + SIGINT.
 EXIT_INTERRUPTED: Final = 130
 

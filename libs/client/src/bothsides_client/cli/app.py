@@ -1,11 +1,12 @@
 """Put the command line together: global options, the commands, and those of other packages.
 
-Every error of the library ends here, on standard error, with an exit code: 0 done, 1 a job failed or the
-server refused, 2 bad usage or input, 3 nobody answers, 130 interrupted.
+Every error ends here, in words on standard error, with an exit code of `outcome`; a traceback never does, for
+its frames may hold what is private.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -13,14 +14,29 @@ from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from bothsides_client.addresses import DEFAULT_MONITOR_ADDR, DEFAULT_SCHEDULER_ADDR
-from bothsides_client.cli import analyses, analyze, conversations, jobs, monitoring
-from bothsides_client.cli.session import Session, TlsOptions, err
+from bothsides_client.cli import (
+    analyses,
+    analyze,
+    completion,
+    conversations,
+    failures,
+    job_actions,
+    monitoring,
+    queues,
+    submit,
+)
+from bothsides_client.cli.session import err, session_from
 from bothsides_client.errors import BothSidesError
 
+#: What the command is called, however it was started; completion depends on it.
+PROGRAM: Final = "bothsides"
 #: Other packages add commands under it: name = "module:function".
 PLUGIN_GROUP: Final = "bothsides.commands"
+#: Set to show where a fault of the program itself is.
+TRACEBACK: Final = "BOTHSIDES_TRACEBACK"
 
 
 class Commands(TyperGroup):
@@ -28,7 +44,7 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that the arguments name."""
-        from bothsides_client.outcome import EXIT_INTERRUPTED, exit_code, print_error
+        from bothsides_client.outcome import EXIT_FAULT, EXIT_INTERRUPTED, exit_code, print_error
 
         try:
             return super().invoke(ctx)
@@ -37,6 +53,18 @@ class Commands(TyperGroup):
             raise typer.Exit(exit_code(error)) from error
         except KeyboardInterrupt as interrupt:
             raise typer.Exit(EXIT_INTERRUPTED) from interrupt
+        except (TyperException, typer.Exit, typer.Abort, BrokenPipeError):
+            raise  # each has an end of its own
+        except Exception as error:
+            if os.environ.get(TRACEBACK):
+                raise
+            err().print(
+                f"error: bothsides itself failed, with {type(error).__name__}\n"
+                f"hint: report it; {TRACEBACK}=1 shows where, and may show private data",
+                markup=False,
+                soft_wrap=True,
+            )
+            raise typer.Exit(EXIT_FAULT) from error
 
 
 def options(
@@ -87,9 +115,7 @@ def options(
     """Submit jobs, watch and explain them, and look after the queues."""
     if token and token_file:
         raise typer.BadParameter("give the token or its file, not both", param_hint="--token-file")
-    wanted = tls or ca_file or cert_file or key_file
-    security = TlsOptions(ca_file, cert_file, key_file, server_name) if wanted else None
-    context.obj = Session(scheduler, monitor, token or token_file, security, as_json)
+    context.obj = session_from(context.params)
 
 
 def build_app() -> typer.Typer:
@@ -102,12 +128,15 @@ def build_app() -> typer.Typer:
     )
     app.callback()(options)
     app.command("analyze")(analyze.analyze)
-    app.add_typer(jobs.app, name="jobs")
+    app.command("submit")(submit.submit)
+    app.add_typer(job_actions.app, name="jobs")
+    app.add_typer(failures.app, name="failures")
+    app.add_typer(queues.app, name="queues")
     app.add_typer(conversations.app, name="conversations")
     app.add_typer(analyses.app, name="analyses")
     app.command("health")(monitoring.health)
-    app.add_typer(monitoring.queues, name="queues")
     app.add_typer(monitoring.workers, name="workers")
+    app.command("completion")(completion.completion)
     for plugin in sorted(entry_points(group=PLUGIN_GROUP), key=lambda each: each.name):
         try:
             command = plugin.load()
@@ -123,4 +152,4 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a report in a narrow locale is better than none
-    build_app()()
+    build_app()(prog_name=PROGRAM)

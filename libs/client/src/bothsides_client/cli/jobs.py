@@ -1,4 +1,4 @@
-"""`bothsides jobs`: get, list, watch, cancel, retry."""
+"""`bothsides jobs`: get, list, watch, explain, attempts, logs. What changes jobs is in `job_actions`."""
 
 from __future__ import annotations
 
@@ -8,12 +8,22 @@ from typing import Annotated
 
 import typer
 
-from bothsides_client.cli.session import Json, err, out, session_of
+from bothsides_client.cli.complete import job_ids
+from bothsides_client.cli.session import Json, Session, out, session_of
 
 app = typer.Typer(no_args_is_help=True, help="Look at jobs, and act on them.")
 
 JobId = Annotated[
-    str, typer.Argument(metavar="JOB_ID", help="The job's id, as `analyze` or `jobs list` shows it.")
+    str,
+    typer.Argument(
+        metavar="JOB_ID",
+        help="The job's id, as `analyze` or `jobs list` shows it.",
+        autocompletion=job_ids,
+        show_default=False,
+    ),
+]
+Filter = Annotated[
+    str, typer.Option("--filter", help="Such as 'state = FAILED AND queue = \"ai_analysis\"' (AIP-160).")
 ]
 
 
@@ -40,9 +50,7 @@ def get(
 @app.command("list")
 def list_(
     context: typer.Context,
-    filter: Annotated[  # noqa: A002 - the option's name
-        str, typer.Option(help="Such as 'state = FAILED AND queue = \"ai_analysis\"' (AIP-160).")
-    ] = "",
+    filter: Filter = "",  # noqa: A002 - the option's name
     limit: Annotated[int, typer.Option(min=1, help="Show at most so many.")] = 50,
     full: Annotated[bool, typer.Option("--full", help="With arguments and results (for --json).")] = False,
     as_json: Json = False,
@@ -56,16 +64,85 @@ def list_(
         session.show_all(islice(found, limit), show_jobs)
 
 
+@app.command("explain")
+def explain(context: typer.Context, job_id: JobId, as_json: Json = False) -> None:
+    """Say why a job has not started: what is in the way, in order, and what clears when."""
+    from bothsides_client.cli.render_history import show_explanation
+
+    session = session_of(context, as_json)
+    with session.client() as client:
+        session.show(client.explain_job(job_id), show_explanation)
+
+
+@app.command("attempts")
+def attempts(
+    context: typer.Context,
+    job_id: JobId,
+    limit: Annotated[int, typer.Option(min=1, help="Show at most so many.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List a job's attempts, the latest first: where each ran, how it ended, what it used."""
+    from bothsides_client.cli.render_history import show_attempts
+
+    session = session_of(context, as_json)
+    with session.client() as client:
+        found = client.list_attempts(job_id, page_size=min(limit, 500))
+        session.show_all(islice(found, limit), show_attempts)
+
+
+@app.command("logs")
+def logs(
+    context: typer.Context,
+    job_id: JobId,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job is final.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print what the code of a job wrote about its work."""
+    from bothsides_client.cli.follow_log import follow_log
+    from bothsides_client.cli.render_history import show_log
+
+    session = session_of(context, as_json)
+    with session.client() as client:
+        entries = follow_log(client, job_id) if follow else client.list_job_logs(job_id, page_size=500)
+        session.show_all(entries, show_log)
+
+
 @app.command("watch")
 def watch(
     context: typer.Context,
-    job_id: JobId,
+    job_id: Annotated[
+        str | None,
+        typer.Argument(metavar="[JOB_ID]", help="One job, to its end.", autocompletion=job_ids),
+    ] = None,
+    filter: Annotated[  # noqa: A002 - the option's name
+        str | None, typer.Option("--filter", help="All jobs that match, until interrupted; '' for all.")
+    ] = None,
+    snapshot: Annotated[
+        bool, typer.Option("--snapshot", help="With --filter: begin with the jobs that match now.")
+    ] = False,
+    full: Annotated[bool, typer.Option("--full", help="With --filter: payloads too, in --json.")] = False,
     resume_token: Annotated[
         str | None, typer.Option(help="Go on behind the message that carried this token.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Follow a job to its end. With --json every message of the watch is a line."""
+    """Follow a job to its end, or all that match. With --json every message of the watch is a line."""
+    session = session_of(context, as_json)
+    if (job_id is None) == (filter is None):
+        raise typer.BadParameter("name one job, or give --filter")
+    if job_id is not None:
+        raise typer.Exit(watch_one(session, job_id, resume_token))
+    from bothsides_client.cli.render_history import show_events
+
+    with session.client() as client:
+        for message in client.watch_jobs(
+            filter or "", full=full, include_snapshot=snapshot, resume_token=resume_token
+        ):
+            session.show(message, show_events)
+
+
+def watch_one(session: Session, job_id: str, resume_token: str | None) -> int:
+    """Follow the job to its end; return the exit code."""
     from bothsides.jobs import v1 as pb
     from bothsides_client.analyze import known_conversation
     from bothsides_client.cli.render import show_job
@@ -73,7 +150,7 @@ def watch(
     from bothsides_client.progress import display_for
     from bothsides_client.wire import json_line, print_raw
 
-    session, console, last = session_of(context, as_json), out(), pb.Job()
+    console, last = out(), pb.Job()
     with session.client() as client:
         messages = client.watch_job(job_id, full=True, resume_token=resume_token)
         if session.json:
@@ -86,26 +163,4 @@ def watch(
                     last = message.snapshot if message.HasField("snapshot") else last
                     display.show(message)
             show_job(last, console, known_conversation(client, last.conversation_id))
-    raise typer.Exit(EXIT_OK if last.state == pb.Job.SUCCEEDED else EXIT_JOB_FAILED)
-
-
-@app.command("cancel")
-def cancel(context: typer.Context, job_id: JobId, as_json: Json = False) -> None:
-    """Stop a job: at once if it waits, as soon as its worker can if it runs."""
-    from bothsides_client.cli.render import show_state
-
-    session = session_of(context, as_json)
-    with session.client() as client:
-        session.show(client.cancel_job(job_id), show_state)
-
-
-@app.command("retry")
-def retry(context: typer.Context, job_id: JobId, as_json: Json = False) -> None:
-    """Start a failed, cancelled or expired job anew."""
-    from bothsides_client.cli.render import show_state
-
-    session = session_of(context, as_json)
-    with session.client() as client:
-        session.show(client.retry_job(job_id), show_state)
-    if not session.json:
-        err().print(f"Follow it with: bothsides jobs watch {job_id}", soft_wrap=True, markup=False)
+    return EXIT_OK if last.state == pb.Job.SUCCEEDED else EXIT_JOB_FAILED

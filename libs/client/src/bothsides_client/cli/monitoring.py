@@ -1,4 +1,4 @@
-"""`bothsides health`, `queues` and `workers`: what the monitor knows."""
+"""`bothsides health` and `workers`: what the monitor knows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import typer
 
 from bothsides_client.cli.session import Json, session_of
 
-queues = typer.Typer(no_args_is_help=True, help="Look at the queues.")
 workers = typer.Typer(no_args_is_help=True, help="Look at the workers.")
 
 
@@ -32,20 +31,6 @@ def health(
     session.show(now, show_health)
     if now.status not in (pb.Health.HEALTHY, pb.Health.DEGRADED):
         raise typer.Exit(EXIT_JOB_FAILED)
-
-
-@queues.command("list")
-def list_queues(
-    context: typer.Context,
-    queue: Annotated[str, typer.Option(help="Only this queue.")] = "",
-    as_json: Json = False,
-) -> None:
-    """List the queues with their statistics."""
-    from bothsides_client.cli.render import show_queues
-
-    session = session_of(context, as_json)
-    with session.client() as client:
-        session.show_all(client.queue_stats(queue), show_queues)
 
 
 @workers.command("list")

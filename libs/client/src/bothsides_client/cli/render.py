@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC
-from typing import Final
 
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from bothsides.jobs import v1 as pb
+from bothsides_client.cli.tables import (
+    moment,
+    new_table,
+    print_pairs,
+    print_table,
+    span,
+    styled,
+    usage,
+    when,
+)
 from bothsides_client.report import render_report, report_view
 from bothsides_client.report.wording import MISSING, printable
 from bothsides_client.wire import as_json
-
-#: Columns of a table that is not printed to a terminal.
-PIPE_WIDTH: Final = 200
-_STYLES: Final = {
-    "SUCCEEDED": "green",
-    "HEALTHY": "green",
-    "RUNNING": "cyan",
-    "DEGRADED": "yellow",
-    "RETRYING": "yellow",
-    "UNKNOWN": "yellow",
-    "FAILED": "red",
-    "UNHEALTHY": "red",
-    "EXPIRED": "red",
-}
 
 
 def show_job(job: pb.Job, console: Console, conversation: pb.Conversation | None = None) -> None:
@@ -42,6 +33,9 @@ def show_job(job: pb.Job, console: Console, conversation: pb.Conversation | None
         ("Priority", pb.Job.Priority.Name(job.priority)),
         ("Conversation", job.conversation_id),
         ("Actor", job.actor),
+        ("Unique key", job.unique_key),
+        ("Batch", job.batch_id),
+        ("Waits for", pb.Blocker.Kind.Name(job.wait_reason) if job.wait_reason else ""),
         ("Progress", _progress(job)),
         ("Attempts", str(job.attempt_count)),
         ("Lost workers", str(job.lost_count) if job.lost_count else ""),
@@ -49,6 +43,8 @@ def show_job(job: pb.Job, console: Console, conversation: pb.Conversation | None
         ("Started", moment(job.start_time) if job.HasField("start_time") else ""),
         ("Next attempt", moment(job.next_attempt_time) if job.HasField("next_attempt_time") else ""),
         ("Ended", moment(job.end_time) if job.HasField("end_time") else ""),
+        ("Used", usage(job.usage) if job.HasField("usage") else ""),
+        ("Spec revision", str(job.spec_revision) if job.spec_revision > 1 else ""),
         ("Labels", ", ".join(f"{key}={value}" for key, value in sorted(job.labels.items()))),
         ("Worker", job.worker),
         ("Trace", job.trace_id),
@@ -58,7 +54,7 @@ def show_job(job: pb.Job, console: Console, conversation: pb.Conversation | None
         rows.append(("Last error", f"{pb.JobError.ErrorClass.Name(error.error_class)} {error.reason}"))
         rows.append(("", error.message))
         rows.append(("To do", error.suggestion))
-    _print_pairs([(label, text) for label, text in rows if text], console)
+    print_pairs([(label, text) for label, text in rows if text], console)
     match job.result.WhichOneof("kind"):
         case "analysis":
             render_report(report_view(job.result.analysis, conversation), console)
@@ -74,16 +70,16 @@ def show_state(job: pb.Job, console: Console) -> None:
 
 def show_jobs(jobs: Iterable[pb.Job], console: Console) -> None:
     """Print a table of jobs."""
-    table = _table("Job", "State", "Done", "Created", "About")
+    rows = new_table("Job", "State", "Done", "Created", "About")
     for job in jobs:
-        table.add_row(
+        rows.add_row(
             job.job_id,
             styled(pb.Job.State.Name(job.state)),
             _progress(job).partition(" ")[0],
-            _when(job.create_time),
+            when(job.create_time),
             printable(job.conversation_id or job.actor),
         )
-    _print_table(table, "no jobs", console)
+    print_table(rows, "no jobs", console)
 
 
 def show_conversation(conversation: pb.Conversation, console: Console) -> None:
@@ -115,24 +111,24 @@ def show_stored(conversation: pb.Conversation, console: Console) -> None:
 
 def show_conversations(conversations: Iterable[pb.Conversation], console: Console) -> None:
     """Print a table of conversations."""
-    table = _table("Conversation", "Turns", "Words", "Updated", "Title")
+    rows = new_table("Conversation", "Turns", "Words", "Updated", "Title")
     for each in conversations:
-        table.add_row(
+        rows.add_row(
             each.conversation_id,
             f"{each.turn_count:,}",
             f"{each.word_count:,}",
-            _when(each.update_time),
+            when(each.update_time),
             printable(each.title),
         )
-    _print_table(table, "no conversations", console)
+    print_table(rows, "no conversations", console)
 
 
 def show_analyses(analyses: Iterable[pb.Analysis], console: Console) -> None:
     """Print a table of kept analyses."""
-    table = _table("Conversation", "Updated", "Job")
+    rows = new_table("Conversation", "Updated", "Job")
     for each in analyses:
-        table.add_row(each.conversation_id, _when(each.update_time), each.job_id)
-    _print_table(table, "no analyses", console)
+        rows.add_row(each.conversation_id, when(each.update_time), each.job_id)
+    print_table(rows, "no analyses", console)
 
 
 def show_health(health: pb.Health, console: Console) -> None:
@@ -150,94 +146,43 @@ def show_health(health: pb.Health, console: Console) -> None:
             console.print(Text(f"    {issue.recommendation}", style="dim"))
 
 
-def show_queues(queues: Iterable[pb.QueueStats], console: Console) -> None:
-    """Print a table of queues; counts are of the last hour."""
-    table = _table(
+def show_queue_stats(queues: Iterable[pb.QueueStats], console: Console) -> None:
+    """Print a table of the queues' statistics; counts are of the last hour."""
+    rows = new_table(
         "Queue", "Waiting", "Running", "Done/h", "Failed/h", "Oldest", "Wait p95", "Run p95", "Slots"
     )
     for each in queues:
-        table.add_row(
+        rows.add_row(
             each.queue + (" (paused)" if each.paused else ""),
             f"{each.scheduled + each.pending + each.retrying:,}",
             f"{each.running:,}",
             f"{each.last_hour.succeeded:,}",
             f"{each.last_hour.failed:,}",
-            _span(each.oldest_pending_age) if each.HasField("oldest_pending_age") else MISSING,
-            _span(each.wait.p95) if each.wait.HasField("p95") else MISSING,
-            _span(each.run.p95) if each.run.HasField("p95") else MISSING,
+            span(each.oldest_pending_age) if each.HasField("oldest_pending_age") else MISSING,
+            span(each.wait.p95) if each.wait.HasField("p95") else MISSING,
+            span(each.run.p95) if each.run.HasField("p95") else MISSING,
             str(each.slot_count),
         )
-    _print_table(table, "no queues: none was declared yet by a worker", console)
+    print_table(rows, "no queues: none was declared yet by a worker", console)
 
 
 def show_workers(workers: Iterable[pb.Worker], console: Console) -> None:
     """Print a table of workers."""
-    table = _table("Worker", "Host", "Pid", "Running", "Queues", "Started", "Heard")
+    rows = new_table("Worker", "Host", "Pid", "Running", "Queues", "Started", "Heard")
     for each in workers:
-        table.add_row(
+        rows.add_row(
             each.worker_id,
             each.host,
             str(each.pid),
             f"{each.running}/{each.slot_count}",
             ", ".join(each.queues),
-            _when(each.start_time),
-            _when(each.heartbeat_time),
+            when(each.start_time),
+            when(each.heartbeat_time),
         )
-    _print_table(table, "no workers: start one with `bothsides up`, or `python -m analysis_worker`", console)
-
-
-def moment(timestamp: Timestamp) -> str:
-    """Return the moment in local time, to the second."""
-    return f"{timestamp.ToDatetime().replace(tzinfo=UTC).astimezone():%Y-%m-%d %H:%M:%S}"
-
-
-def styled(constant: str) -> Text:
-    """Return a state or status in its colour."""
-    return Text(constant, style=_STYLES.get(constant, ""))
+    print_table(rows, "no workers: start one with `bothsides up`, or `python -m analysis_worker`", console)
 
 
 def _progress(job: pb.Job) -> str:
     """Return such as "25% Reading the transcript"; "" unless an attempt is running."""
     running = job.state in (pb.Job.RUNNING, pb.Job.CANCELLING) and job.HasField("progress")
     return f"{job.progress.fraction:.0%} {job.progress.stage}" if running else ""
-
-
-def _when(timestamp: Timestamp) -> str:
-    """Return the moment in local time, without the year, for tables."""
-    return moment(timestamp)[5:]
-
-
-def _span(span: Duration) -> str:
-    """Return a time in one unit, so that it fits a column: "7 ms", "75 s", "90 min", "30 h"."""
-    seconds = span.ToMilliseconds() / 1000
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 120:
-        return f"{seconds:.3g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
-
-
-def _table(*columns: str) -> Table:
-    """Return an empty table; the first column, by which things are named, is never broken."""
-    table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")
-    for index, column in enumerate(columns):
-        table.add_column(column, no_wrap=index == 0, overflow="fold")
-    return table
-
-
-def _print_table(table: Table, nothing: str, console: Console) -> None:
-    if not table.row_count:
-        console.print(Text(nothing, style="dim"))
-    elif console.is_terminal:
-        console.print(table)
-    else:  # what reads a pipe or a file has no width
-        console.print(table, width=PIPE_WIDTH, crop=False)
-
-
-def _print_pairs(rows: list[tuple[str, str]], console: Console) -> None:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for label, text in rows:
-        grid.add_row(label, styled(text) if label == "State" else Text(printable(text)))
-    console.print(grid)

@@ -5,11 +5,12 @@ Imports nothing heavy at the top, so that `--help` is quick; gRPC comes with the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -33,6 +34,15 @@ class Priority(StrEnum):
     NORMAL = "normal"
     LOW = "low"
     BACKGROUND = "background"
+
+
+class Duplicates(StrEnum):
+    """Names of CreateJobRequest.DuplicatePolicy."""
+
+    RUN = "run"
+    USE_EXISTING = "use-existing"
+    REJECT = "reject"
+    REPLACE = "replace"
 
 
 class DimensionName(StrEnum):
@@ -76,7 +86,7 @@ class Session:
     tls: TlsOptions | None
     json: bool
 
-    def client(self) -> Client:
+    def client(self, timeout_s: float = 10.0) -> Client:
         """Return a client of the services; it connects with its first call."""
         from bothsides_client.client import Client
         from bothsides_client.security import Tls
@@ -84,7 +94,7 @@ class Session:
         tls = None
         if self.tls is not None:
             tls = Tls(self.tls.ca_file, self.tls.certificate_file, self.tls.key_file, self.tls.server_name)
-        return Client(self.scheduler_addr, self.monitor_addr, token=self.token, tls=tls)
+        return Client(self.scheduler_addr, self.monitor_addr, token=self.token, tls=tls, timeout_s=timeout_s)
 
     def show(self, message: MessageType, render: Callable[[MessageType, Console], None]) -> None:
         """Print one message as JSON, or as `render` does."""
@@ -95,6 +105,12 @@ class Session:
             print_raw(console, json_line(message))
         else:
             render(message, console)
+
+    def say(self, facts: Mapping[str, Any], words: str) -> None:
+        """Print facts that are no message as a line of JSON, or the words for people."""
+        from bothsides_client.wire import print_raw
+
+        print_raw(out(), json.dumps(facts, separators=(",", ":")) if self.json else words)
 
     def show_all(
         self, messages: Iterable[MessageType], render: Callable[[Iterable[MessageType], Console], None]
@@ -108,6 +124,26 @@ class Session:
             return
         for message in messages:
             print_raw(console, json_line(message))
+
+
+def session_from(options: Mapping[str, Any]) -> Session:
+    """Return the session that the global options make."""
+    files = {
+        name: Path(options[name]) if options.get(name) else None
+        for name in ("token_file", "ca_file", "cert_file", "key_file")
+    }
+    security = None
+    if options.get("tls") or files["ca_file"] or files["cert_file"] or files["key_file"]:
+        security = TlsOptions(
+            files["ca_file"], files["cert_file"], files["key_file"], options.get("server_name")
+        )
+    return Session(
+        scheduler_addr=options["scheduler"],
+        monitor_addr=options["monitor"],
+        token=options.get("token") or files["token_file"],
+        tls=security,
+        json=bool(options.get("as_json")),
+    )
 
 
 def session_of(context: typer.Context, as_json: bool) -> Session:

@@ -1,0 +1,80 @@
+"""What options say in short is read as meant, or refused with an example."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import typer
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bothsides.jobs import v1 as pb
+from bothsides_client.cli.values import duration, instant, or_none, pairs, share, whole, window
+from bothsides_client.failures import filter_of, fingerprint, quoted
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("5m", 300), ("1h30m", 5400), ("250ms", 0.25), ("1.5h", 5400), ("2d", 172_800), ("0s", 0)],
+)
+def test_a_time_is_read(text: str, seconds: float) -> None:
+    assert duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "-5m", "5 m", "5m!", "1e3s", "9999999d"])
+def test_what_is_no_time_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        duration(text)
+
+
+def test_a_moment_is_read() -> None:
+    now = datetime(2030, 1, 31, 8, tzinfo=UTC)
+    assert instant("+1h30m", lambda: now) == now + timedelta(minutes=90)
+    assert instant("2030-01-31T08:00Z") == now
+    assert instant("2030-01-31T09:00+01:00") == now
+    assert instant("2030-01-31T08:00").tzinfo is not None
+
+
+@pytest.mark.parametrize("text", ["", "soon", "+", "+5", "2030-13-01"])
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter):
+        instant(text)
+
+
+def test_windows_shares_numbers_and_labels_are_read() -> None:
+    assert window("10/60s") == (10, timedelta(seconds=60))
+    assert share("20%/10") == (0.2, 10)
+    assert (or_none("none", whole), or_none("7", whole)) == (None, 7)
+    assert pairs(["a=1", "b=x=y", "c="]) == {"a": "1", "b": "x=y", "c": ""}
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    for read in (duration, instant, window, share, whole, lambda each: pairs([each])):
+        with suppress(typer.BadParameter):
+            read(text)
+
+
+def group(*, reason: str, actor: str, queue: str) -> pb.FailureGroup:
+    return pb.FailureGroup(
+        error_class=pb.JobError.BUG, type=pb.Job.GENERIC, job_count=1, reason=reason, actor=actor, queue=queue
+    )
+
+
+def test_a_fingerprint_stays_as_jobs_come_and_go_and_differs_between_groups() -> None:
+    first = group(reason="KeyError", actor="resize", queue="images")
+    later = group(reason="KeyError", actor="resize", queue="images")
+    later.job_count, later.message = 70, "another"
+    assert fingerprint(first) == fingerprint(later)
+    other = group(reason="KeyError", actor="crop", queue="images")
+    assert len({fingerprint(first), fingerprint(other)}) == 2
+
+
+def test_a_group_is_found_again_by_its_filter() -> None:
+    assert filter_of(group(reason='Odd"Error', actor="resize", queue="images")) == (
+        'state = FAILED AND queue = "images" AND type = GENERIC AND actor = "resize" '
+        'AND last_error.error_class = BUG AND last_error.reason = "Odd\\"Error"'
+    )
+    assert quoted("a\\b") == '"a\\\\b"'
