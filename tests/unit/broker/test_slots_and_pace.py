@@ -25,7 +25,7 @@ def test_nothing_is_leased_ahead_before_jobs_are_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("run_s", "ahead"), [(0.00001, AHEAD_MAX), (0.001, 200), (0.02, 10), (0.06, 0), (5.0, 0)]
+    ("run_s", "ahead"), [(0.00001, AHEAD_MAX), (0.001, 200), (0.004, 50), (0.02, 0), (5.0, 0)]
 )
 def test_about_fifty_milliseconds_of_work_are_leased_ahead(run_s: float, ahead: int) -> None:
     pace = Pace()

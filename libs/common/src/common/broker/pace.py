@@ -1,7 +1,7 @@
 """How long the jobs of a queue take, and so how many may be leased ahead of a free thread.
 
 A worker that fetches one job at a time spends more on fetching than a job of a millisecond takes. For
-queues of such jobs it leases about 50 ms of work ahead; for longer jobs, nothing.
+queues of such jobs it leases about 50 ms of work ahead; for longer jobs, which others may wait for, nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from typing import Final
 
 #: Work that may be leased ahead (s).
 AHEAD_S: Final = 0.05
+#: Only of jobs that take less than this on average (s): a fetch costs longer ones next to nothing.
+SHORT_S: Final = 0.005
 #: The most jobs leased ahead, and in one fetch: keeps the server's longest script under about 3 ms.
 AHEAD_MAX: Final = 256
 #: The processor time of jobs that take less than this on average (s) is not measured.
@@ -42,6 +44,6 @@ class Pace:
 
     def ahead(self, threads: int) -> int:
         """Return how many jobs may be leased ahead of `threads` busy threads."""
-        if self._seen < _KNOWN_AFTER or self._mean_s >= AHEAD_S:
+        if self._seen < _KNOWN_AFTER or self._mean_s >= SHORT_S:
             return 0
         return min(AHEAD_MAX, int(threads * AHEAD_S / max(self._mean_s, 1e-6)))
