@@ -23,6 +23,7 @@
 -- @include retry_budget
 -- @include reclaim
 -- @include gates
+-- @include turns
 -- @include take
 -- @include lease
 
