@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,12 +12,12 @@ from support.scheduler import serving
 
 
 @contextmanager
-def scheduler_in_background(url: str, **options: Any) -> Iterator[str]:
-    """Serve on a free port until left; yield the address. `options` are those of `serving`."""
+def scheduler_in_background(store: str | Mapping[str, str], **options: Any) -> Iterator[str]:
+    """Serve on a free port until left; yield the address. Takes what `serving` takes."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    served = serving(url, **options)
+    served = serving(store, **options)
     try:
         running = asyncio.run_coroutine_threadsafe(served.__aenter__(), loop).result(30)
         try:

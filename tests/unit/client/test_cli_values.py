@@ -10,9 +10,7 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bothsides.jobs import v1 as pb
 from bothsides_client.cli.values import duration, instant, or_none, pairs, share, whole, window
-from bothsides_client.failures import filter_of, fingerprint, quoted
 
 
 @pytest.mark.parametrize(
@@ -55,26 +53,3 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     for read in (duration, instant, window, share, whole, lambda each: pairs([each])):
         with suppress(typer.BadParameter):
             read(text)
-
-
-def group(*, reason: str, actor: str, queue: str) -> pb.FailureGroup:
-    return pb.FailureGroup(
-        error_class=pb.JobError.BUG, type=pb.Job.GENERIC, job_count=1, reason=reason, actor=actor, queue=queue
-    )
-
-
-def test_a_fingerprint_stays_as_jobs_come_and_go_and_differs_between_groups() -> None:
-    first = group(reason="KeyError", actor="resize", queue="images")
-    later = group(reason="KeyError", actor="resize", queue="images")
-    later.job_count, later.message = 70, "another"
-    assert fingerprint(first) == fingerprint(later)
-    other = group(reason="KeyError", actor="crop", queue="images")
-    assert len({fingerprint(first), fingerprint(other)}) == 2
-
-
-def test_a_group_is_found_again_by_its_filter() -> None:
-    assert filter_of(group(reason='Odd"Error', actor="resize", queue="images")) == (
-        'state = FAILED AND queue = "images" AND type = GENERIC AND actor = "resize" '
-        'AND last_error.error_class = BUG AND last_error.reason = "Odd\\"Error"'
-    )
-    assert quoted("a\\b") == '"a\\\\b"'

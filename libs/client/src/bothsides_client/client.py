@@ -10,9 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 
 from bothsides_client.call import Bulk, Call, Pages, Stream, Wait, Watch
 from bothsides_client.calls import bulk, conversations, jobs, monitoring, queues, watches
@@ -55,6 +56,16 @@ class Client(Connection[grpc.Channel]):
             return grpc.insecure_channel(target, options=options)
         return grpc.secure_channel(target, credentials, options=options)
 
+    def _begin(self, service: str, method: str, request: Message, timeout_s: float | None) -> Any:
+        """Make a call: a unary one answers, a streaming one begins."""
+        make = self._method(service, method)
+        try:
+            return make(request, timeout=timeout_s, metadata=self._metadata())
+        except ValueError:  # of a channel that another thread has just closed
+            if self._closed:
+                raise self._is_closed() from None
+            raise
+
     def _call(self, call: Call[R]) -> R:
         attempts = Attempts(
             repeatable=is_repeatable(call.service, call.method),
@@ -63,9 +74,8 @@ class Client(Connection[grpc.Channel]):
             now_s=self.now_s,
         )
         while True:
-            make = self._method(call.service, call.method)
             try:
-                answer = make(call.request, timeout=attempts.left_s(), metadata=self._metadata())
+                answer = self._begin(call.service, call.method, call.request, attempts.left_s())
             except grpc.RpcError as error:
                 failed = error_from_call(error, peer=self._peers[call.service])
                 failed.__cause__ = error
@@ -89,8 +99,7 @@ class Client(Connection[grpc.Channel]):
             timeout_s=timeout_s,
         )
         while True:
-            make = self._method(watch.service, watch.method)
-            stream = make(following.request(), timeout=following.left_s(), metadata=self._metadata())
+            stream = self._begin(watch.service, watch.method, following.request(), following.left_s())
             try:
                 for message in stream:
                     for seen in following.take(message):
@@ -107,8 +116,7 @@ class Client(Connection[grpc.Channel]):
             self.sleep(following.pause_s(ending))
 
     def _stream(self, stream: Stream[M]) -> Iterator[M]:
-        make = self._method(stream.service, stream.method)
-        answers = make(stream.request, metadata=self._metadata())
+        answers = self._begin(stream.service, stream.method, stream.request, None)
         try:
             for message in answers:
                 yield stream.read(message)

@@ -98,8 +98,11 @@ class Connection(ABC, Generic[Channel]):
             Cancelled: The client is closed.
         """
         if self._closed:
-            raise Cancelled(Failure("CANCELLED", "", "the client is closed"))
+            raise self._is_closed()
         return getattr(self._stubs[service], method)
+
+    def _is_closed(self) -> Cancelled:
+        return Cancelled(Failure("CANCELLED", "", "the client is closed"))
 
     def _metadata(self) -> Metadata:
         """Return what goes with the next call."""

@@ -53,10 +53,8 @@ def fingerprints(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
     """Return the groups of failures whose fingerprints begin so, with what went wrong."""
 
     def offered(client: Client) -> list[tuple[str, str]]:
-        from bothsides_client.failures import fingerprint
-
         groups = islice(client.list_failure_groups(), OFFERED)
-        named = [(fingerprint(group), f"{group.job_count} {group.reason}") for group in groups]
+        named = [(group.fingerprint, f"{group.job_count} {group.reason}") for group in groups]
         return [each for each in named if each[0].startswith(incomplete)]
 
     return _offer(ctx, offered)

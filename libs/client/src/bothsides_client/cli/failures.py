@@ -31,17 +31,11 @@ def failures(
     if context.invoked_subcommand is not None:
         return
     from bothsides_client.cli.render_history import show_failures
-    from bothsides_client.failures import filter_of, fingerprint
-    from bothsides_client.wire import as_json as plain
 
     session = session_of(context, as_json)
     with session.client() as client:
-        groups = islice(client.list_failure_groups(filter, page_size=min(limit, 500)), limit)
-        if not session.json:
-            session.show_all(groups, show_failures)
-            return
-        for group in groups:
-            session.say({"fingerprint": fingerprint(group), "filter": filter_of(group), **plain(group)}, "")
+        groups = client.list_failure_groups(filter, page_size=min(limit, 500))
+        session.show_all(islice(groups, limit), show_failures)
 
 
 @app.command("retry")
@@ -62,20 +56,16 @@ def retry(
     as_json: Json = False,
 ) -> None:
     """Start all jobs of a group anew, after a look and a yes."""
-    from bothsides_client.failures import filter_of
-
     session = session_of(context, as_json)
     with session.client() as client:
-        found = filter_of(_find(client, group))
+        found = _find(client, group).filter
         call = client.bulk_retry_jobs
         change_many(session, call, found, "retry", dry_run=dry_run, most=most, pace=pace, yes=yes)
 
 
 def _find(client: Client, beginning: str) -> pb.FailureGroup:
-    from bothsides_client.failures import fingerprint
-
     groups = client.list_failure_groups(page_size=500)
-    found = [each for each in islice(groups, 5_000) if fingerprint(each).startswith(beginning)]
+    found = [each for each in islice(groups, 5_000) if each.fingerprint.startswith(beginning)]
     match found:
         case [group] if beginning:
             return group

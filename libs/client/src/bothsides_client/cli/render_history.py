@@ -9,7 +9,6 @@ from rich.text import Text
 
 from bothsides.jobs import v1 as pb
 from bothsides_client.cli.tables import moment, new_table, print_table, span_s, styled, usage, when
-from bothsides_client.failures import fingerprint
 from bothsides_client.partial import partial_line
 from bothsides_client.report.wording import MISSING, count, printable
 
@@ -95,7 +94,7 @@ def show_failures(groups: Iterable[pb.FailureGroup], console: Console) -> None:
     rows = new_table("Group", "Jobs", "Class", "Reason", "Actor", "Queue", "Last", "Message")
     for group in groups:
         rows.add_row(
-            fingerprint(group),
+            group.fingerprint,
             f"{group.job_count:,}",
             pb.JobError.ErrorClass.Name(group.error_class),
             printable(group.reason),
