@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from google.protobuf.json_format import MessageToDict
 from typer.testing import Result
 
 from bothsides.jobs import v1 as pb
+from bothsides_client.cli.follow_log import follow_log
 from bothsides_client.client import Client
 from common.job.log import line_of
 from common.store.jobs import NewLine, append_log
@@ -196,6 +198,25 @@ class TestLooking:
         followed = lines(command("jobs", "logs", submitted, "--follow", "--json"))
         assert [line["message"] for line in followed] == ["opened", "opened", "closed"]
         assert {line["severity"] for line in followed} == {"INFO"}
+
+    def test_a_followed_log_tells_each_line_once_equal_ones_too(
+        self, submitted: str, worker: BareWorker, caller: Client
+    ) -> None:
+        """Between two looks the job writes; the look after its end is the last."""
+        lease = worker.fetch()
+        written = iter(["a", "b b", "a b", ""])
+        numbers = itertools.count(1)
+
+        def write(_: float) -> None:
+            for text in (words := next(written)).split():
+                number = next(numbers)
+                line = line_of("INFO", text, {}, at_ms=1)  # equal lines differ in nothing
+                worker.run(append_log(worker.keys, [NewLine(lease.member, number, line)]))
+            if not words:
+                worker.succeed(lease)
+
+        told = [entry.message for entry in follow_log(caller, submitted, sleep=write)]
+        assert told == ["a", "b", "b", "a", "b"]
 
     @pytest.mark.parametrize("verb", ["get", "explain", "attempts", "logs", "watch", "cancel", "retry"])
     def test_a_missing_job_is_exit_1_and_one_line(self, command: Command, verb: str) -> None:

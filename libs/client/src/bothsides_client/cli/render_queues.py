@@ -9,7 +9,7 @@ from rich.text import Text
 
 from bothsides.jobs import v1 as pb
 from bothsides_client.cli.tables import moment, new_table, print_pairs, print_table, span, styled
-from bothsides_client.report.wording import MISSING
+from bothsides_client.report.wording import MISSING, count
 
 
 def show_queues(queues: Iterable[pb.Queue], console: Console) -> None:
@@ -84,7 +84,7 @@ def _limits(queue: pb.Queue) -> list[str]:
     if queue.HasField("max_depth"):
         limits.append(f"{queue.max_depth:,} waiting")
     if queue.tenant_limits:
-        limits.append(f"{len(queue.tenant_limits):,} tenants")
+        limits.append(count(len(queue.tenant_limits), "tenant", "tenants"))
     return limits
 
 
