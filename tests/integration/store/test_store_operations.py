@@ -244,9 +244,11 @@ class TestFinish:
         leases = queue.fetch(3)
         client.set(f"{queue.keys.prefix}result:{leases[1].job_id}", "no hash")
         result = Succeed(Content("text/plain", b"fine"))
-        batch = [(lease.member, result) for lease in leases]
+        batch = [jobs.Ending(lease.member, result, outbox=b"[]") for lease in leases]
         states = queue.run(jobs.finish(queue.keys, batch, now_ms=queue.now_ms))
         assert states == [JobState.SUCCEEDED, None, JobState.SUCCEEDED]
+        # What an end causes is noted only with the end.
+        assert client.xlen(queue.keys.outbox) == 2
         # The damaged one runs again once its lease has run out.
         queue.now_ms += queue.lease_ms
         [again] = queue.fetch(3)

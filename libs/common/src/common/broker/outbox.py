@@ -62,15 +62,20 @@ class OutboxRelay:
         while not self._closed:
             self._poked.wait(LOOK_EVERY_S)
             self._poked.clear()
-            with self._lock:
-                watched = list(self._queues)
-            for queue in watched:
-                try:
-                    self._relay(queue)
-                except JobsError as error:
-                    _log.debug("the outbox of %s waits: %s", queue, error.reason)
-                except Exception:
-                    _log.exception("the outbox of %s could not be relayed", queue)
+            self._relay_all()
+        # What was written while the last look was under way.
+        self._relay_all()
+
+    def _relay_all(self) -> None:
+        with self._lock:
+            watched = list(self._queues)
+        for queue in watched:
+            try:
+                self._relay(queue)
+            except JobsError as error:
+                _log.debug("the outbox of %s waits: %s", queue, error.reason)
+            except Exception:
+                _log.exception("the outbox of %s could not be relayed", queue)
 
     def _relay(self, queue: str) -> None:
         keys = queue_keys(self._namespace, queue)

@@ -57,6 +57,11 @@ local function wait_again(id, key, outcome, state, due, attempt, error_json, usa
   if state == 'RETRYING' then count('retried') end
 end
 
+-- Notes what the end of an attempt causes elsewhere; last, when all else of it is written.
+local function cause(member, outbox)
+  if outbox ~= '' then redis.call('XADD', OUTBOX, '*', 'job', member, 'put', outbox) end
+end
+
 local function finish_one(member, outcome, delay, error_json, media, result, payload, usage, outbox)
   local id, attempt = string.match(member, '^(.*)/(%d+)$')
   local key = run_key(id)
@@ -66,11 +71,10 @@ local function finish_one(member, outcome, delay, error_json, media, result, pay
     return last == attempt and answer or 'STALE'
   end
   held[member] = nil -- a member that stands twice in one batch ends once
-  -- A record that is gone or damaged must not stop the batch: its leases are removed already.
+  -- A record that is gone or damaged must not stop the batch.
   if not NEXT[f[1]] then return 'STALE' end
   local tenant, state = f[3] or DEFAULT_TENANT, NEXT[f[1]][outcome]
   observe('r', now - tonumber(f[4]))
-  if outbox ~= '' then redis.call('XADD', OUTBOX, '*', 'job', member, 'put', outbox) end
   if media ~= '' then redis.call('HSET', PREFIX .. 'result:' .. id, 'media', media, 'data', result) end
   if usage ~= '' then redis.call('HSET', key, 'usage', usage) end
   if f[6] and state == 'SUCCEEDED' then
@@ -83,6 +87,7 @@ local function finish_one(member, outcome, delay, error_json, media, result, pay
     redis.call('HSET', key, 'state', state, 'finished', attempt .. ' ' .. state, 'spent', spent, 'ended', ms(now))
     note_done(id, tenant, f[1], state, now, attempt)
     note_leased(tenant, -1)
+    cause(member, outbox)
     return state
   end
   redis.call('HSET', key, 'state', state, 'finished', attempt .. ' ' .. state, 'spent', spent)
@@ -102,6 +107,7 @@ local function finish_one(member, outcome, delay, error_json, media, result, pay
     note_done(id, tenant, f[1], state, now, attempt, error_json)
   end
   note_leased(tenant, -1)
+  cause(member, outbox)
   return state
 end
 
