@@ -152,6 +152,30 @@ def test_what_is_not_safe_to_repeat_is_not_repeated(channel: Any, caller: Client
     assert clock.slept == []
 
 
+def test_a_call_that_a_stopping_server_cancelled_is_made_again(
+    channel: Any, caller: Client, clock: Clock
+) -> None:
+    """gRPC answers so to what has arrived but was not begun, on behalf of a server that stops."""
+    calling = Calling(lambda: caller.create_job(pb.Job()))
+    _, first, call = channel.take_unary_unary(CREATE)
+    call.terminate(None, (), grpc.StatusCode.CANCELLED, "CANCELLED")
+    second = accept(channel, CREATE)
+    assert calling.result().job_id == "a-1"
+    assert first == second
+    assert clock.slept == [0.5]
+
+
+def test_a_cancelled_call_that_is_not_safe_to_repeat_is_raised(
+    channel: Any, caller: Client, clock: Clock
+) -> None:
+    calling = Calling(lambda: caller.retry_job("a-1"))
+    _, _, call = channel.take_unary_unary(RETRY)
+    call.terminate(None, (), grpc.StatusCode.CANCELLED, "CANCELLED")
+    with pytest.raises(Cancelled):
+        calling.result()
+    assert clock.slept == []
+
+
 def test_a_closed_client_says_so(caller: Client) -> None:
     caller.close()
     with pytest.raises(Cancelled, match="the client is closed"):

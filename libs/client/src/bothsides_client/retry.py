@@ -1,7 +1,8 @@
 """When to repeat a call that failed: decisions only, no waiting and no calling.
 
-gRPC itself repeats what nobody took (`channel`). Above it, `Attempts` repeats a call whose error names the
-time to try again (google.rpc.RetryInfo), such as that of a full queue, while the call's own time lasts.
+gRPC itself repeats what nobody took (`channel`). Above it, `Attempts` repeats, while the call's own time
+lasts, a call whose error names the time to try again (google.rpc.RetryInfo), such as that of a full queue,
+and one that a stopping server cancelled.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bothsides_client.errors import RequestFailed
+from bothsides_client.errors import Cancelled, RequestFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +52,23 @@ class Attempts:
     def pause_s(self, error: RequestFailed) -> float:
         """Return how long to wait before the next attempt.
 
-        Never less than the server named, and a little more, so that not all callers come back at once.
+        Never less than the server named, and a little more, so that not all callers come back at once. A call
+        that was cancelled without a reason had reached a server that stopped before it began: nobody else
+        cancels a call that answers once.
 
         Raises:
             RequestFailed: `error`, as there is to be no other attempt.
         """
-        if not self._repeatable or error.retry_after_s is None:
+        if not self._repeatable:
+            raise error
+        if error.retry_after_s is None and not _stopped_server(error):
             raise error
         self._failures += 1
-        pause_s = error.retry_after_s + self._reconnect.pause_s(self._failures)
+        pause_s = (error.retry_after_s or 0.0) + self._reconnect.pause_s(self._failures)
         if pause_s >= self.left_s():
             raise error
         return pause_s
+
+
+def _stopped_server(error: RequestFailed) -> bool:
+    return isinstance(error, Cancelled) and not error.reason
