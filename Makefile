@@ -9,14 +9,17 @@ unexport PYTHONPATH PYTHONHOME
 PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := common bothsides_client bothsides_stack scheduler analysis_worker monitor
-BENCHMARKS := $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py))
+BENCHMARKS := $(filter-out evaluate,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
 BENCH_TARGETS := $(subst _,-,$(addprefix bench-,$(BENCHMARKS)))
 
 # Tests must not meet the caller's servers, keys or settings: each variable of these families is taken away.
 FAMILIES := REDIS|OPENAI|BOTHSIDES|OTEL|AUTH|JOB|WORKER|SCHEDULER|MONITOR|CONVERSATION|NAMESPACE|STORE|TLS|LOG|DRAMATIQ|dramatiq|PYTEST
 WITHOUT_SETTINGS := env $$(env | sed -nE 's/^(($(FAMILIES))(_[A-Za-z0-9_]*)?)=.*/-u \1/p')
 
-.PHONY: help setup test test-topology model-check chaos fuzz test-all lint format demo up lock protos clean bench-peers $(BENCH_TARGETS)
+# Numbers must not hang on the kernel that a processor gets, nor two threads on who is first.
+eval claims-model: export OPENBLAS_NUM_THREADS = 1
+
+.PHONY: help setup test test-topology model-check chaos fuzz test-all eval claims-model lint format demo up lock protos clean bench-peers $(BENCH_TARGETS)
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -47,11 +50,18 @@ chaos: setup ## Kill, freeze and cut off for long, print the figures, hold them 
 fuzz: setup ## Send random calls to every method for long (CALLS=20000)
 	@$(WITHOUT_SETTINGS) RANDOM_CALLS=$(or $(CALLS),20000) $(BIN)/pytest --import-mode=importlib -n 2 tests/integration/rpc/test_random_calls.py
 
+eval: setup ## Measure the analysis on annotated debates, beside its floors (DATA=dir ARGS="claims")
+	@test -n "$(DATA)" || { echo 'eval needs a directory of annotated data: make eval DATA=dir' >&2; exit 2; }
+	@$(BIN)/python benchmarks/evaluate.py "$(DATA)" $(ARGS)
+
+claims-model: setup ## Fit the claim model to the labelled sentences (ARGS=--check to cross-validate only)
+	@$(BIN)/python tools/claims_model.py $(ARGS)
+
 lint: setup ## Check style, types, import rules, the lock and the contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(addprefix -p ,$(PACKAGES))
-	$(BIN)/mypy tests tools benchmarks/measure $(addprefix benchmarks/,$(addsuffix .py,$(BENCHMARKS)))
+	$(BIN)/mypy tests tools benchmarks/measure benchmarks/evaluation benchmarks/evaluate.py $(addprefix benchmarks/,$(addsuffix .py,$(BENCHMARKS)))
 	$(BIN)/lint-imports
 	$(BIN)/python tools/lock.py --check
 	$(BIN)/python tools/contract.py

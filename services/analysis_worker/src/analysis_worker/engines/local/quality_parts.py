@@ -20,7 +20,6 @@ from analysis_worker.domain.result import (
     Rating,
     RelationKind,
 )
-from analysis_worker.engines.local.claims import FEWEST_CONTENT_WORDS
 from analysis_worker.engines.local.document import Sentence, SpokenTurn
 from analysis_worker.engines.local.lexicon import Cue
 from analysis_worker.engines.local.words import is_number
@@ -29,6 +28,8 @@ from analysis_worker.engines.local.words import is_number
 CONFIDENCE_CEILING: Final = 0.4
 _FEWEST_CLAIMS: Final = 5
 _FEWEST_SENTENCES: Final = 10
+#: A sentence with fewer stems of content holds no proposition.
+_FEWEST_CONTENT_WORDS: Final = 3
 _FEWEST_REPLIES: Final = 3
 _MAX_EVIDENCE: Final = 2
 
@@ -60,7 +61,7 @@ def parts_of(
         sentence
         for turn in turns
         for sentence in turn.sentences
-        if len(sentence.content) >= FEWEST_CONTENT_WORDS
+        if len(sentence.content) >= _FEWEST_CONTENT_WORDS
     ]
     return (
         _cogency(own, sentences, arguments),

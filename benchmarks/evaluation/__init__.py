@@ -1,0 +1,1 @@
+"""How good the analysis is, on debates and sets that others annotated."""
