@@ -10,7 +10,7 @@ from importlinter import Contract, ContractCheck, fields, output
 
 
 class StandardLibraryOnly(Contract):
-    """Pure packages import the standard library and their own modules, nothing else.
+    """Pure packages import the standard library and one another, nothing else.
 
     Options:
         pure_modules: The packages, each with all that is in it.
@@ -23,14 +23,15 @@ class StandardLibraryOnly(Contract):
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
         """Collect every other import as `importer:line imports imported`."""
         broken: list[str] = []
+        inside: set[str] = set()
         for package in cast(list[str], self.pure_modules):
-            inside = {package} | graph.find_descendants(package)
-            for importer in sorted(inside):
-                for imported in sorted(graph.find_modules_directly_imported_by(importer)):
-                    if imported in inside or imported.partition(".")[0] in sys.stdlib_module_names:
-                        continue
-                    details = graph.get_import_details(importer=importer, imported=imported)
-                    broken += [f"{importer}:{detail['line_number']} imports {imported}" for detail in details]
+            inside |= {package} | graph.find_descendants(package)
+        for importer in sorted(inside):
+            for imported in sorted(graph.find_modules_directly_imported_by(importer)):
+                if imported in inside or imported.partition(".")[0] in sys.stdlib_module_names:
+                    continue
+                details = graph.get_import_details(importer=importer, imported=imported)
+                broken += [f"{importer}:{detail['line_number']} imports {imported}" for detail in details]
         return ContractCheck(kept=not broken, metadata={"broken": broken})
 
     def render_broken_contract(self, check: ContractCheck) -> None:

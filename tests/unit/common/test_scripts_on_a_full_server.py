@@ -9,7 +9,17 @@ import pytest
 from common.store.operation import script
 
 #: New work, and what can be done without. A script that is not here and writes says allow-oom.
-REFUSED = {"submit", "retry", "update", "keep", "progress", "checkpoint", "log"}
+REFUSED = {
+    "submit",
+    "retry",
+    "update",
+    "keep",
+    "progress",
+    "checkpoint",
+    "log",
+    "provider_reserve",
+    "budget_reserve",
+}
 
 
 def scripts() -> dict[str, str]:

@@ -40,6 +40,27 @@
 {NS}:deployment        hash    seal (key of page tokens), epoch (what resume tokens are good for)
 {NS:workers}:seen      zset    worker ids by their last report (ms)
 {NS:workers}:worker:ID string  the report; expires
+{NS:provider:NAME/MODEL}:state    hash    clock, buckets, circuit and counts of a model, see lua/provider*.lua
+{NS:provider:NAME/MODEL}:limits   hash    what an operator allows by the minute, and in flight
+{NS:provider:NAME/MODEL}:line     zset    tokens of calls that wait, by virtual start time
+{NS:provider:NAME/MODEL}:waiting  hash    token -> tenant, share, until when it is waited for, amounts
+{NS:provider:NAME/MODEL}:leases   zset    tokens of calls under way by lease expiry (ms)
+{NS:provider:NAME/MODEL}:calls    hash    token -> answer id, tenant, when granted, amounts and sums
+{NS:provider:NAME/MODEL}:claims   hash    answer id -> token of the call that will bring it
+{NS:provider:NAME/MODEL}:shares   hash    tenant -> virtual finish time
+{NS:provider:NAME/MODEL}:answers  zset    answer ids by expiry (ms)
+{NS:provider:NAME/MODEL}:sizes    hash    answer id -> bytes
+{NS:provider:NAME/MODEL}:answer:ID    hash    body (compressed, perhaps encrypted), job, usage, cost; expires
+{NS:provider:NAME/MODEL}:doubt:ID     string  its call was under way when its caller died; expires
+{NS:budget:TENANT}:limits  hash    scope (total, day, batch, batch:ID) -> "limit|policy"; revision
+{NS:budget:TENANT}:leases  zset    tokens of reservations by expiry (ms)
+{NS:budget:TENANT}:calls   hash    token -> reserved amount, day, batch
+{NS:budget:TENANT}:total   hash    spent, held, and counts of calls, tokens, savings and waste
+{NS:budget:TENANT}:day:N   hash    the same of day N since 1970; expires
+{NS:budget:TENANT}:batch:ID    hash    the same of a batch; expires
+{NS:budget:TENANT}:lapsed:TOKEN    string  what a reservation counted for when its caller died; expires
+{NS:budget:TENANT}:told:TOKEN  string  its use was counted already; expires
+{NS}:models            set     "NAME/MODEL" of all that were ever called
 {NS:KIND:TENANT}:index     zset    ids of kept documents by update time (ms)
 {NS:KIND:TENANT}:item:ID   hash    body and its description, see documents.py
 {NS:KIND:TENANT}:synced    string  as that of a queue
@@ -132,6 +153,59 @@ class QueueKeys:
 def queue_keys(namespace: str, queue: str) -> QueueKeys:
     """Return the keys of a queue; the same object each time."""
     return QueueKeys(namespace, queue)
+
+
+#: Keys that a model of a provider has once, in the order in which lua/provider.lua names them.
+_OF_MODEL: Final = (
+    "state",
+    "limits",
+    "line",
+    "waiting",
+    "leases",
+    "calls",
+    "claims",
+    "shares",
+    "answers",
+    "sizes",
+)
+
+
+@dataclass(frozen=True)
+class ProviderKeys:
+    """The keys of one model at one provider."""
+
+    namespace: str
+    provider: str
+    model: str
+
+    @cached_property
+    def prefix(self) -> str:
+        return f"{{{self.namespace}:provider:{self.provider}/{self.model}}}:"
+
+    def all(self) -> tuple[str, ...]:
+        """Return KEYS for every script of a model, in the order that lua/provider.lua names them."""
+        return self._all
+
+    @cached_property
+    def _all(self) -> tuple[str, ...]:
+        prefix = self.prefix
+        return (*(prefix + name for name in _OF_MODEL), prefix)
+
+
+@cache
+def provider_keys(namespace: str, provider: str, model: str) -> ProviderKeys:
+    """Return the keys of a model; the same object each time."""
+    return ProviderKeys(namespace, provider, model)
+
+
+def budget(namespace: str, tenant: str) -> tuple[str, ...]:
+    """Return KEYS for every script of a tenant's budgets, in the order that lua/budget.lua names them."""
+    prefix = f"{{{namespace}:budget:{tenant}}}:"
+    return prefix + "limits", prefix + "leases", prefix + "calls", prefix
+
+
+def models(namespace: str) -> str:
+    return f"{{{namespace}}}:models"
 
 
 def queues(namespace: str) -> str:

@@ -1,0 +1,1 @@
+"""What is known of paid providers of language models: models, prices, limits, failures. Pure."""

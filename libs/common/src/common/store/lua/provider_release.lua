@@ -1,0 +1,54 @@
+#!lua flags=allow-oom
+-- End a call that brought no answer: it was not sent, was refused, or failed.
+--
+-- Input:
+--   KEYS      those of ProviderKeys.all()
+--   --
+--   ARGV[1]   now (ms), or '' for the server's clock
+--   ARGV[2]   token; of a call that still waits, it leaves the line
+--   ARGV[3]   error class; '' if it was never sent, 'STOPPED' if its caller was told to stop
+--   ARGV[4]   '1' if failures of this kind speak against the provider
+--   ARGV[5]   how long the provider asked to wait (ms), or ''
+--   ARGV[6]   when it will answer again, in ms from now, or ''
+--   ARGV[7]   fingerprint of the key that it was sent with
+--   ARGV[8…]  limit, remaining and period (ms) of requests, then of tokens; '' where not told
+--
+-- Output: 1, or 0 if the call was not under way any more
+-- @include provider
+-- @include provider_circuit
+-- @include provider_told
+
+-- Pauses after refusals that name no time: doubled each time, up to the most.
+local PAUSE_MS, PAUSE_MAX_MS = 1000, 60000
+
+load_state()
+local now = clock(ARGV[1])
+local token, class = ARGV[2], ARGV[3]
+local left = leave(token, true)
+fill(now)
+local granted_at, parts = end_call(now, token, class == '' and {0, 0, 0, 0} or nil, {unpack(ARGV, 8, 13)})
+if granted_at then
+  if class == '' then
+    for place, dimension in ipairs(DIMENSIONS) do
+      put('sum:' .. dimension, num('sum:' .. dimension, 0) - tonumber(parts[2 + 2 * place]))
+    end
+    put('granted', num('granted', 0) - 1)
+  elseif class == 'RATE_LIMITED' then
+    local pauses = num('pauses', 0) + 1
+    put('pauses', pauses)
+    put('refused', num('refused', 0) + 1)
+    local pause = tonumber(ARGV[5]) or math.min(PAUSE_MAX_MS, PAUSE_MS * 2 ^ math.min(10, pauses - 1))
+    put('pause_until', math.max(num('pause_until', 0), now + pause))
+    fly_less(now)
+  elseif ARGV[4] == '1' then
+    put('failed', num('failed', 0) + 1)
+    fly_less(now)
+    circuit_went_wrong(now, token, granted_at, class, tonumber(ARGV[6]) or tonumber(ARGV[5]), ARGV[7])
+  elseif class ~= 'STOPPED' then
+    -- It answered, if only to say no: nothing is wrong with the provider.
+    circuit_went_well(token)
+  end
+end
+save_buckets(now)
+save_state()
+return (granted_at or left) and 1 or 0

@@ -1,0 +1,41 @@
+-- What a reply says of the provider's limits, and what a call that has ended held.
+
+-- Believes the provider: the limit and what remained of it when the call came in. Since then it was refilled,
+-- from the latest moment at which the call can have come in, and the calls that were granted later are on their way.
+local function believe(now, dimension, limit, remaining, period, granted_at, sum_at)
+  put('limit:' .. dimension, limit)
+  put('period:' .. dimension, period)
+  local most, each, told = limit_of(dimension)
+  local rate = most / each
+  local capacity = most - rate * math.min(ARRIVAL_MS, each / 2)
+  local seen = math.min(capacity, remaining + limit / period * math.max(0, now - granted_at - ARRIVAL_MS))
+    - (num('sum:' .. dimension, 0) - sum_at)
+  local held = buckets[dimension]
+  local level = told and seen or math.min(seen, held and held[3] or capacity)
+  buckets[dimension] = {rate, capacity, level, told}
+end
+
+-- Ends a call: its lease, its claim, and its place in the books. `used` are the amounts that it took, nil for what
+-- was reserved; `headers` are limit, remaining and period of requests and of tokens, '' where they were not told.
+-- Returns when it was granted (ms), or nil if its lease had lapsed.
+local function end_call(now, token, used, headers)
+  local call = redis.call('HGET', CALLS, token)
+  if not call then return nil end
+  local parts = split(call)
+  local granted_at = tonumber(parts[3])
+  for place, dimension in ipairs(DIMENSIONS) do
+    local amount, sum = tonumber(parts[2 + 2 * place]), tonumber(parts[3 + 2 * place])
+    local told = place <= 2 and headers[place * 3 - 2] ~= ''
+    if told then
+      believe(now, dimension, tonumber(headers[place * 3 - 2]), tonumber(headers[place * 3 - 1]),
+        tonumber(headers[place * 3]), granted_at, sum)
+    elseif used and buckets[dimension] then
+      local bucket = buckets[dimension]
+      bucket[3] = math.min(bucket[2], bucket[3] + amount - used[place])
+    end
+  end
+  redis.call('ZREM', LEASES, token)
+  redis.call('HDEL', CALLS, token)
+  if redis.call('HGET', CLAIMS, parts[1]) == token then redis.call('HDEL', CLAIMS, parts[1]) end
+  return granted_at, parts
+end
