@@ -1,0 +1,1 @@
+"""Paid calls: what engines ask for, and what stands around each call."""

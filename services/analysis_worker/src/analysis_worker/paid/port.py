@@ -1,0 +1,107 @@
+"""What an engine may ask of paid calls, and what it gets: an answer, a typed failure, or word of a wait.
+
+The engine knows how to send a request; whether, when and how often it is sent is decided behind this port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request that is about to be paid for."""
+
+    tenant: str
+    #: "openai", or the host of OPENAI_BASE_URL.
+    provider: str
+    model: str
+    #: Hex digest of the exact request body, placeholders in it, never the originals.
+    request_sha256: str
+    #: 0, 1, ... for deliberate repetitions of the same request.
+    sample: int
+    #: An estimate that is never too low.
+    input_tokens: int
+    #: The most that may come back: max_completion_tokens.
+    output_tokens: int
+    #: What is reserved against output tokens per minute.
+    expected_output_tokens: int
+    job_id: str
+    attempt: int
+    batch_id: str = ""
+    #: An answer that another job has paid for will not do.
+    force_refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the provider counted."""
+
+    input_tokens: int
+    #: Of the input.
+    cached_input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came over the wire."""
+
+    #: The answer as JSON; kept as it is.
+    body: bytes
+    usage: Usage
+    #: Only x-ratelimit-* and retry-after*.
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A reply, of now or of before."""
+
+    body: bytes
+    usage: Usage
+    #: From the ledger, or from an identical call that was in flight.
+    reused: bool
+    #: 0 if reused (millionths of a dollar).
+    cost_micro_usd: int
+    saved_micro_usd: int
+
+
+class CallHeld(Exception):
+    """The call may not be made before a time; its job is to be snoozed until then, no attempt spent."""
+
+    def __init__(self, reason: str, until_ms: int) -> None:
+        super().__init__(f"held: {reason}")
+        #: A constant in UPPER_SNAKE_CASE.
+        self.reason = reason
+        self.until_ms = until_ms
+
+
+class BudgetSpent(Exception):
+    """A budget has no room for the call, and its policy is to refuse."""
+
+    def __init__(self, scope: str, limit_micro_usd: int, spent_micro_usd: int) -> None:
+        super().__init__(f"the {scope} budget of {limit_micro_usd} is spent: {spent_micro_usd}")
+        self.scope = scope
+        self.limit_micro_usd = limit_micro_usd
+        self.spent_micro_usd = spent_micro_usd
+
+
+class CheaperModelWanted(BudgetSpent):
+    """A budget has no room for this model; its policy is to ask a cheaper one, or the local engine."""
+
+
+class PaidCalls(Protocol):
+    """Where paid calls are made."""
+
+    async def ask(self, call: Call, send: Callable[[], Awaitable[Reply]]) -> Answer:
+        """Return the answer to a call, by `send` only if nobody has it yet.
+
+        Raises:
+            ProviderFailure: The call failed; of common.provider.errors.
+            CallHeld: It may not be made yet.
+            BudgetSpent: It may not be made at all; or CheaperModelWanted.
+        """
+        ...
