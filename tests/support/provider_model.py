@@ -28,6 +28,7 @@ RAMP_SHARE_MS = 5_000
 LOOK_MS = 60_000
 QUOTA_MS = 300_000
 GRACE_MS = 3_000
+BOOK_MAX_MS = 60_000
 REASONS = ("REQUEST_LIMIT", "TOKEN_LIMIT", "INPUT_TOKEN_LIMIT", "OUTPUT_TOKEN_LIMIT")
 Amounts = tuple[float, float, float, float]
 
@@ -104,6 +105,7 @@ class ModelProvider:
     latency: float | None = None
     pause_ms: float = 0
     pauses: int = 0
+    booked_ms: float = 0
     circuit: Circuit = field(default_factory=Circuit)
     now_ms: int = 0
 
@@ -156,7 +158,8 @@ class ModelProvider:
         wait_ms, reason = self._wait(amounts, [amounts_of(each.asked) for each in ahead], buckets)
         if wait_ms > longest_ms:
             self._leave(asked.token)
-            return Held(reason, self.now_ms + wait_ms)
+            away_ms = wait_ms if reason == "RATE_LIMITED" else self._book(amounts, wait_ms, buckets)
+            return Held(reason, self.now_ms + away_ms)
         if mine is None:
             self.shares[asked.tenant] = begins + share
         if wait_ms > 0:
@@ -193,6 +196,14 @@ class ModelProvider:
         if longest <= 0:
             return 0, ""
         return math.ceil(longest), next(reason for wait, reason in waits if wait == longest)
+
+    def _book(self, amounts: Amounts, wait_ms: int, buckets: dict[int, Bucket]) -> int:
+        each = (1_000 if self.latency is None else self.latency) / self.may_fly()
+        each = max([each, *(amounts[place] / bucket.rate for place, bucket in buckets.items())])
+        booked = max(self.booked_ms, self.now_ms + wait_ms)
+        most = self.now_ms + max(wait_ms, BOOK_MAX_MS)
+        self.booked_ms = min(most, booked + each)
+        return math.ceil(min(most, booked) - self.now_ms)
 
     def may_fly(self) -> int:
         most = min(FLIGHT_MAX, self.limits.in_flight or FLIGHT_MAX)
@@ -347,6 +358,9 @@ class ModelProvider:
         since = max(0, self.now_ms - call.granted_ms - ARRIVAL_MS)
         seen = min(capacity, quota.remaining + quota.limit / quota.period_ms * since)
         seen -= self.sums[place] - call.sums[place]
+        for other in self.flying.values():
+            if other.granted_ms > self.now_ms - ARRIVAL_MS and other.sums[place] < call.sums[place]:
+                seen -= amounts_of(other.asked)[place]
         level = seen if told else min(seen, held.level if held else capacity)
         buckets[place] = Bucket(rate, capacity, level)
 

@@ -37,6 +37,10 @@ LOOK_FIRST_MS: Final = 50
 LOOK_MOST_MS: Final = 500
 #: A job whose call could not be asked for, as the store was away, looks again after this (ms).
 STORE_AWAY_MS: Final = 2_000
+#: Times that: what several waits of one call may take in all.
+PATIENCE: Final = 3
+#: What passes before a job hears that its call is held (ms): its slot takes no other job meanwhile.
+HOLD_PAUSE_MS: Final = 2_000
 #: While others hold what is left of a budget (ms).
 ROOM_LOOK_MS: Final = 250
 _log = logging.getLogger(__name__)
@@ -146,12 +150,14 @@ class PaidGate:
         try:
             while True:
                 reserve = calls.reserve(
-                    keys, asked, longest_ms=patience.left_ms, lease_ms=self._settings.lease_ms
+                    keys, asked, longest_ms=patience.longest_ms, lease_ms=self._settings.lease_ms
                 )
                 match await self._store.run(reserve):
                     case Recorded() | Granted() as turn:
                         return turn
                     case Held(reason, until_ms):
+                        # Slowly, so that a worker does not run through its whole queue to hold each job.
+                        await asyncio.sleep(min(HOLD_PAUSE_MS, self._settings.longest_wait_ms) / 1000)
                         raise CallHeld(reason, until_ms)
                     case InFlight():
                         await self._arrival(asked.answer_id, look_ms)
@@ -245,18 +251,19 @@ class PaidGate:
 
 
 class Patience:
-    """How long one call has waited, and how long it may."""
+    """How long one call has waited, and how long it may.
+
+    Who has stood in line nearly to its end is not sent away because the end comes a little later than was
+    foreseen: any wait may be as long as the longest, all of them together a few times that.
+    """
 
     def __init__(self, longest_ms: int) -> None:
-        self._ends_s = time.monotonic() + longest_ms / 1000
-
-    @property
-    def left_ms(self) -> int:
-        return max(0, int((self._ends_s - time.monotonic()) * 1000))
+        self.longest_ms = longest_ms
+        self._ends_s = time.monotonic() + longest_ms * PATIENCE / 1000
 
     async def wait(self, reason: str, wait_ms: int) -> None:
-        """Wait; raises CallHeld instead if it takes longer than is left."""
-        if wait_ms > self.left_ms:
+        """Wait; raises CallHeld instead if that is too long."""
+        if wait_ms > self.longest_ms or time.monotonic() + wait_ms / 1000 > self._ends_s:
             raise CallHeld(reason, _now_ms() + wait_ms)
         await asyncio.sleep(wait_ms / 1000)
 

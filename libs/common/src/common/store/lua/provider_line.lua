@@ -2,6 +2,9 @@
 -- in tokens by weight. A waiting call is "tenant|share|until|amounts…"; who does not look again until then has gone.
 -- Those ahead that are looked at; of more, the mean of these is taken.
 local AHEAD_MAX = 50
+-- Calls that are held come back one after the other, as fast as the limits let them; nobody is told to come later
+-- than this, as some that were held will never come.
+local BOOK_MAX_MS = 60000
 local LOOK_LEAST_MS, LOOK_MOST_MS, LOOK_STEP_MS, GRACE_MS = 20, 1000, 10, 3000
 
 -- What waits ahead of a place in line: how many calls, and their amounts by dimension.
@@ -47,6 +50,18 @@ local function wait_for(now, amounts, count, sums)
   return math.ceil(wait), reason
 end
 
+-- How long a call is to stay away that would wait too long: until those held before it have had their turn (ms).
+local function book(now, amounts, wait)
+  local each = num('latency', 1000) / may_fly()
+  for place, dimension in ipairs(DIMENSIONS) do
+    if buckets[dimension] then each = math.max(each, amounts[place] / buckets[dimension][1]) end
+  end
+  local booked = math.max(num('booked', 0), now + wait)
+  local most = now + math.max(wait, BOOK_MAX_MS)
+  put('booked', math.min(most, booked + each))
+  return math.ceil(math.min(most, booked) - now)
+end
+
 -- Returns GRANTED; or WAIT or HELD, the reason, and for how long (ms). Who is granted has left the line.
 local function take_turn(now, token, tenant, share, amounts, longest)
   local vtime = num('vtime', 0)
@@ -57,7 +72,8 @@ local function take_turn(now, token, tenant, share, amounts, longest)
   local wait, reason = wait_for(now, amounts, count, sums)
   if wait > longest then
     leave(token, true)
-    return 'HELD', reason, wait
+    -- A pause is the same for all; what comes after it is told then.
+    return 'HELD', reason, reason == 'RATE_LIMITED' and wait or book(now, amounts, wait)
   end
   if not score then redis.call('HSET', SHARES, tenant, exact(begins + share)) end
   if wait > 0 then
