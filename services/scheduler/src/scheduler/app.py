@@ -28,6 +28,7 @@ from scheduler.history import History
 from scheduler.jobs import Jobs
 from scheduler.listing import JobList
 from scheduler.paging import PageTokens
+from scheduler.providers import Providers
 from scheduler.queues import Queues
 from scheduler.readiness import EVERY_S, StoreProbe
 from scheduler.search import JobSearch
@@ -129,7 +130,7 @@ class Scheduler:
                 Service(
                     QUEUE_SERVICE,
                     pb.add_QueueServiceServicer_to_server,
-                    QueueServicer(Queues(store, namespace, tokens)),
+                    QueueServicer(Queues(store, namespace, tokens), Providers(store, namespace)),
                 ),
                 Service(
                     CONVERSATION_SERVICE,

@@ -6,16 +6,19 @@ from functools import partial
 
 from bothsides.jobs import v1 as pb
 from common.auth.caller import Role, current_caller
+from scheduler.providers import Providers
 from scheduler.queues import QueueReport, Queues
 from scheduler.servicers.context import Context
+from scheduler.servicers.provider import ProviderMethods
 from scheduler.wire.queues import changes_from_pb, queue_name_of, queue_to_pb
 from scheduler.wire.times import duration_from_pb, instant_from_pb
 
 
-class QueueServicer(pb.QueueServiceServicer):
+class QueueServicer(ProviderMethods, pb.QueueServiceServicer):
     """Shows the queues, which all tenants share, and changes what limits them."""
 
-    def __init__(self, queues: Queues) -> None:
+    def __init__(self, queues: Queues, providers: Providers) -> None:
+        super().__init__(providers)
         self._queues = queues
 
     async def GetQueue(self, request: pb.GetQueueRequest, context: Context) -> pb.Queue:
