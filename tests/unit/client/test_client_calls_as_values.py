@@ -11,18 +11,20 @@ import pytest
 from bothsides.jobs import v1 as pb
 from bothsides_client.async_client import AsyncClient
 from bothsides_client.call import Bulk, Call, Pages, Stream, Wait, Watch
-from bothsides_client.calls import bulk, conversations, jobs, monitoring, queues, watches
+from bothsides_client.calls import bulk, conversations, jobs, monitoring, providers, queues, watches
 from bothsides_client.calls.bulk import BULK_LIMIT, BULK_LIMIT_BYTES
 from bothsides_client.client import Client
 from bothsides_client.errors import Failure, Unavailable
 from support.replies import method
 
-MODULES = (bulk, conversations, jobs, monitoring, queues, watches)
+MODULES = (bulk, conversations, jobs, monitoring, providers, queues, watches)
 #: An argument for each parameter without a default, by its annotation.
 EXAMPLES: dict[str, Any] = {
     "str": "a",
     "pb.Job": pb.Job(job_id="a"),
     "pb.Queue": pb.Queue(name="a"),
+    "pb.ProviderLimits": pb.ProviderLimits(provider="a", model="b"),
+    "pb.TenantBudgets": pb.TenantBudgets(tenant="a"),
     "pb.Conversation": pb.Conversation(conversation_id="a"),
     "Iterable[pb.Job]": [pb.Job()],
 }

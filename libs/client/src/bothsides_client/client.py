@@ -16,7 +16,7 @@ import grpc
 from google.protobuf.message import Message
 
 from bothsides_client.call import Bulk, Call, Pages, Stream, Wait, Watch
-from bothsides_client.calls import bulk, conversations, jobs, monitoring, queues, watches
+from bothsides_client.calls import bulk, conversations, jobs, monitoring, providers, queues, watches
 from bothsides_client.channel import is_repeatable
 from bothsides_client.connection import Connection, Options, method
 from bothsides_client.errors import RequestFailed
@@ -169,6 +169,14 @@ class Client(Connection[grpc.Channel]):
     pause_queue = method(_call, queues.pause_queue)
     resume_queue = method(_call, queues.resume_queue)
     drain_queue = method(_call, queues.drain_queue)
+
+    list_provider_limits = method(_call, providers.list_provider_limits)
+    get_provider_limits = method(_call, providers.get_provider_limits)
+    update_provider_limits = method(_call, providers.update_provider_limits)
+    list_circuits = method(_call, providers.list_circuits)
+    reset_circuit = method(_call, providers.reset_circuit)
+    get_budgets = method(_call, providers.get_budgets)
+    update_budgets = method(_call, providers.update_budgets)
 
     put_conversation = method(_call, conversations.put_conversation)
     get_conversation = method(_call, conversations.get_conversation)

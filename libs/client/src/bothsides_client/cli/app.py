@@ -25,6 +25,7 @@ from bothsides_client.cli import (
     failures,
     job_actions,
     monitoring,
+    providers,
     queues,
     submit,
 )
@@ -132,6 +133,9 @@ def build_app() -> typer.Typer:
     app.add_typer(job_actions.app, name="jobs")
     app.add_typer(failures.app, name="failures")
     app.add_typer(queues.app, name="queues")
+    app.add_typer(providers.limits, name="limits")
+    app.add_typer(providers.circuits, name="circuits")
+    app.add_typer(providers.budgets, name="budgets")
     app.add_typer(conversations.app, name="conversations")
     app.add_typer(analyses.app, name="analyses")
     app.command("health")(monitoring.health)

@@ -104,3 +104,11 @@ def whole(text: str) -> int:
     if not text.isdecimal() or int(text) > 2**31 - 1:
         raise typer.BadParameter(f"{text!r} is no whole number that fits, nor {NONE!r}")
     return int(text)
+
+
+def micro_usd(text: str) -> int:
+    """Read dollars, such as "2.50" or "$0.000001", as millionths of one."""
+    found = re.fullmatch(r"\$?(\d{1,6})(?:\.(\d{1,6}))?", text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no amount: write dollars, such as 2.50")
+    return int(found[1]) * 1_000_000 + int((found[2] or "0").ljust(6, "0"))

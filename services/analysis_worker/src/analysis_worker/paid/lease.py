@@ -33,6 +33,5 @@ async def renewed(
     try:
         yield
     finally:
+        # Not waited for: a cancel of the caller that came meanwhile would be lost with its own.
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
