@@ -24,7 +24,7 @@ from scipy import sparse
 from scipy.optimize import minimize
 
 from analysis_worker.domain.conversation import Conversation, Participant, Turn
-from analysis_worker.engines.local.claim_features import features, words_in
+from analysis_worker.engines.local.claim_features import WORD, features, words_in
 from analysis_worker.engines.local.claim_model import CLASSES, WEIGHTS_FILE
 from analysis_worker.engines.local.document import prepare
 
@@ -109,7 +109,9 @@ def _examples(topic: str, labelled: Sequence[tuple[str, int]]) -> Iterator[Examp
         for place, sentence_ in enumerate(turn.sentences):
             start, end = sentence_.start, sentence_.end
             label = max(spans, key=lambda span: min(span[1], end) - max(span[0], start))[2]
-            yield Example(topic, label, features(turn.sentences, place), frozenset(words_in(sentence_)))
+            words, pairs = words_in(sentence_)
+            names = [*words, *map(" ".join, pairs)]
+            yield Example(topic, label, features(turn.sentences, place), frozenset(WORD + n for n in names))
 
 
 @dataclass(frozen=True, slots=True)

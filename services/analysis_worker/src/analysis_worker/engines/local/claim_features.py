@@ -79,14 +79,13 @@ def features(sentences: Sequence[Sentence], place: int) -> dict[str, float]:
     return found
 
 
-def words_in(sentence: Sentence) -> set[str]:
-    """Return the names of the words and pairs of words, numbers as one."""
+def words_in(sentence: Sentence) -> tuple[dict[str, None], dict[tuple[str, str], None]]:
+    """Return the distinct words and pairs of words, in the order of their first use; numbers as one.
+
+    The first word also stands as a pair, with the beginning before it.
+    """
     words = ["0" if is_number(word) else word for word in sentence.words]
-    names = {WORD + word for word in words}
-    names.update(f"{WORD}{first} {second}" for first, second in pairwise(words))
-    if words:
-        names.add(f"{WORD}^ {words[0]}")
-    return names
+    return dict.fromkeys(words), dict.fromkeys(pairwise(("^", *words)))
 
 
 def _length(words: Sequence[str]) -> float:

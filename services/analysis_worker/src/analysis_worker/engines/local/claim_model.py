@@ -14,7 +14,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from analysis_worker.engines.local.claim_features import features, words_in
+from analysis_worker.engines.local.claim_features import WORD, features, words_in
 from analysis_worker.engines.local.document import Sentence
 
 WEIGHTS_FILE: Final = "claim_weights.json"
@@ -41,33 +41,42 @@ class ClaimModel:
     """
 
     def __init__(self, weights: Weights, trained_shares: Sequence[float], word_weight: float) -> None:
-        self._weights = weights
+        self._features = {name: row for name, row in weights.items() if not name.startswith(WORD)}
+        words = {name.removeprefix(WORD): row for name, row in weights.items() if name.startswith(WORD)}
+        self._words = {name: row for name, row in words.items() if " " not in name}
+        self._pairs = {tuple(name.split(" ")): row for name, row in words.items() if " " in name}
         self._word_weight = word_weight
-        self._shift = tuple(
-            math.log(real / trained) for real, trained in zip(SHARES, trained_shares, strict=True)
-        )
+        self._shift = [math.log(real / trained) for real, trained in zip(SHARES, trained_shares, strict=True)]
 
     def probabilities(self, sentences: Sequence[Sentence], place: int) -> tuple[float, float, float]:
         """Return how likely an annotator calls the sentence at `place` of its turn each of CLASSES."""
-        scores = list(self._shift)
+        none, claim, premise = self._shift
         for name, value in features(sentences, place).items():
-            self._add(scores, name, value)
-        known = sorted(name for name in words_in(sentences[place]) if name in self._weights)
-        for name in known:
-            self._add(scores, name, self._word_weight / math.sqrt(len(known)))
-        top = max(scores)
-        odds = [math.exp(score - top) for score in scores]
-        none, claim, premise = (one / sum(odds) for one in odds)
-        return tuple(  # type: ignore[return-value]  # of three
-            none * of_none + claim * of_claim + premise * of_premise
-            for of_none, of_claim, of_premise in zip(*AGREEMENT, strict=True)
-        )
+            row = self._features.get(name)
+            if row is not None:
+                none += value * row[0]
+                claim += value * row[1]
+                premise += value * row[2]
+        words, pairs = words_in(sentences[place])
+        known = [self._words[word] for word in words if word in self._words]
+        known += [self._pairs[pair] for pair in pairs if pair in self._pairs]
+        if known:
+            share = self._word_weight / math.sqrt(len(known))
+            none += share * sum([row[0] for row in known])
+            claim += share * sum([row[1] for row in known])
+            premise += share * sum([row[2] for row in known])
+        return _as_annotated(none, claim, premise)
 
-    def _add(self, scores: list[float], name: str, value: float) -> None:
-        weights = self._weights.get(name)
-        if weights is not None:
-            for number, weight in enumerate(weights):
-                scores[number] += value * weight
+
+def _as_annotated(none: float, claim: float, premise: float) -> tuple[float, float, float]:
+    """Return probabilities of an annotator's labels from the logits of our own."""
+    top = max(none, claim, premise)
+    odds = math.exp(none - top), math.exp(claim - top), math.exp(premise - top)
+    total = sum(odds)
+    of_none, of_claim, of_premise = (
+        sum(odds[ours] * AGREEMENT[ours][theirs] for ours in range(3)) / total for theirs in range(3)
+    )
+    return of_none, of_claim, of_premise
 
 
 @cache
