@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from evaluation import claims
+from evaluation import claims, content, cost, leaks, pii, segmentation, tone
 from evaluation.gold import MissingFile
 from evaluation.page import page
 from evaluation.row import Part, not_measured
@@ -22,6 +22,12 @@ from evaluation.table import table
 
 PARTS: Mapping[str, Callable[[Path], Part]] = {
     "claims": claims.part,
+    "tone": tone.part,
+    "topics": segmentation.part,
+    "pii": pii.part,
+    "content": content.part,
+    "leaks": leaks.part,
+    "cost": cost.part,
 }
 
 

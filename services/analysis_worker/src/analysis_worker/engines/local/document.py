@@ -27,6 +27,11 @@ _TO_THE_GRADER: Final = re.compile(
     r"|\b(?:system|developer)\s+prompt\b|\bas an? (?:ai|language) (?:model|judge)\b",
     re.IGNORECASE,
 )
+#: One of these is in whatever it matches; to look for them first is faster.
+_OF_THE_GRADER: Final = (
+    *("score", "rate ", "grade", "rank", "mark", "rating", "points", "point ", "out of"),
+    *("ignore", "disregard", "forget", "prompt", "as a", "award"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +176,10 @@ def _sentence(
 ) -> Sentence:
     start, end = span
     spoken = text[start:end]
-    to_the_grader = _TO_THE_GRADER.search(spoken) is not None
+    lower = spoken.lower()
+    to_the_grader = (
+        any(word in lower for word in _OF_THE_GRADER) and _TO_THE_GRADER.search(spoken) is not None
+    )
     return Sentence(
         index=index,
         turn_index=turn_index,

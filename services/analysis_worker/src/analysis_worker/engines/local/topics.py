@@ -49,14 +49,18 @@ class _Unit:
     content: tuple[str, ...]
 
 
-def analyze_topics(document: Document) -> Topics:
-    """Return the segments of a debate; none where nothing was said."""
+def analyze_topics(document: Document, *, segment_count: int | None = None) -> Topics:
+    """Return the segments of a debate; none where nothing was said.
+
+    Args:
+        segment_count: How many there are, where that is known; else length and agenda tell.
+    """
     units = _units(document)
     if not units:
         nothing = unknown(_UNIT, "nothing was said")
         return Topics((), nothing, nothing, (), ())
     space = LexicalSpace([unit.content for unit in units])
-    starts = _starts(document, units, space.vectors)
+    starts = _starts(document, units, space.vectors, segment_count)
     spans = list(zip(starts, [*starts[1:], len(units)], strict=True))
     coherences = [_coherence(space.vectors[start:end]) for start, end in spans]
     reference, reference_note = _reference(document, space)
@@ -89,7 +93,9 @@ def _units(document: Document) -> list[_Unit]:
     ]
 
 
-def _starts(document: Document, units: Sequence[_Unit], vectors: Matrix) -> list[int]:
+def _starts(
+    document: Document, units: Sequence[_Unit], vectors: Matrix, segment_count: int | None
+) -> list[int]:
     """Return the units at which segments begin."""
     first_unit: dict[int, int] = {}
     for place, unit in enumerate(units):
@@ -101,6 +107,8 @@ def _starts(document: Document, units: Sequence[_Unit], vectors: Matrix) -> list
     )
     places = sorted({0, *marked, *others})
     bonus = [points[turn].bonus if (turn := units[place].turn.index) in points else 0.0 for place in places]
+    if segment_count is not None:
+        return best_cuts(vectors, places, bonus, segment_count)
     sentences = sum(len(turn.sentences) for turn in document.turns)
     agenda = sum(point.basis == "agenda" for point in points.values())
     wanted = max(

@@ -1,0 +1,105 @@
+"""The detector: the roster first, then what has the form of personal data, then other names."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from analysis_worker.domain.conversation import Participant
+from analysis_worker.privacy.kinds import Kind, Span, apart
+from analysis_worker.privacy.names import NameMode, is_word, names_in
+from analysis_worker.privacy.patterns import by_form
+from analysis_worker.privacy.roster import Roster, fold
+
+#: Shorter parts of names are let go.
+_SHORTEST: Final = 2
+_WORD: Final = re.compile(r"[^\W_]+")
+
+
+class Detector:
+    """Finds personal data in the texts of one conversation.
+
+    About nine names in ten of those who stand in no roster are found in strict mode, and about four in
+    balanced mode; never all. What must not leave the process at all needs another means than this. A name
+    that was found once is found wherever it stands.
+
+    Args:
+        texts: All texts of the conversation: what one of them shows of a name helps with the others.
+    """
+
+    def __init__(
+        self,
+        texts: Sequence[str] = (),
+        participants: Sequence[Participant] = (),
+        *,
+        mode: NameMode = NameMode.STRICT,
+    ) -> None:
+        self._roster = Roster(participants)
+        self._mode = mode
+        self._spoken = words_without_capital(texts)
+        #: What each text shows by itself; it is wanted twice.
+        self._first = {text: self._look(text) for text in texts}
+        self._met = Met(
+            {
+                text[span.start : span.end]
+                for text, spans in self._first.items()
+                for span in apart(text, spans)
+                if span.kind is Kind.PERSON and not span.participant_id
+            }
+        )
+
+    def find(self, text: str) -> list[Span]:
+        """Return what was found, in order and without overlap. Never raises for what stands in a text."""
+        first = self._first.get(text)
+        spans = self._look(text) if first is None else first
+        return apart(text, [*spans, *self._met.found_in(text)])
+
+    def _look(self, text: str) -> list[Span]:
+        return [*self._roster.named_in(text), *by_form(text), *names_in(text, self._mode, self._spoken)]
+
+
+class Met:
+    """Names that were found somewhere, wherever they stand: whole, and each part that is no other word."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        #: By the first word, folded: the words to look for, and the spelling if its case counts.
+        self._by_first: defaultdict[str, list[tuple[list[str], str]]] = defaultdict(list)
+        # A part that is also a word of the language would hide that word: only the whole name counts then.
+        parts = set(names) | {part for name in names for part in name.split() if not is_word(part)}
+        for part in sorted(parts, key=_longest_first):
+            words = [fold(word) for word in _WORD.findall(part)]
+            if words and len(part) > _SHORTEST and part[0].isupper():
+                self._by_first[words[0]].append((words, part if is_word(part) else ""))
+
+    def found_in(self, text: str) -> Iterator[Span]:
+        """Yield where one of them stands, the longest at each place; hyphens and full stops do not matter."""
+        if not self._by_first:
+            return
+        places = [match.span() for match in _WORD.finditer(text)]
+        said = [fold(text[start:end]) for start, end in places]
+        for at, word in enumerate(said):
+            for words, exact in self._by_first.get(word, ()):
+                until = at + len(words)
+                if said[at:until] != words:
+                    continue
+                start, end = places[at][0], places[until - 1][1]
+                if end - start <= sum(map(len, words)) + 3 * len(words) and exact in ("", text[start:end]):
+                    yield Span(start, end, Kind.PERSON)
+                    break
+
+
+def _longest_first(text: str) -> tuple[int, str]:
+    return -len(text), text
+
+
+_LOWER: Final = re.compile(r"(?<![^\W_])[^\W\d_A-Z][^\W\d_A-Z]+")
+
+
+def words_without_capital(texts: Iterable[str]) -> frozenset[str]:
+    """Return the words that texts have without a capital."""
+    words: set[str] = set()
+    for text in texts:
+        words.update(_LOWER.findall(text))
+    return frozenset(words)

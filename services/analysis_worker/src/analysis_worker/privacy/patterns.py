@@ -1,0 +1,167 @@
+"""Personal data that is told by its form: numbers, addresses, links.
+
+A form is taken in every spelling that is in use, and a check sum that fails is no reason to let a number go: people
+misread and mistype them. What stands first in PATTERNS has the first claim on a place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from analysis_worker.privacy.kinds import Kind, Span
+
+_TOP_LEVEL: Final = (
+    "com|org|net|edu|gov|mil|int|info|biz|io|co|ai|app|dev|me|tv|cc|ly|gl|gd|fm|to|us|uk|ca|au|nz|ie|de|at|ch|fr|be|nl"
+    "|lu|it|es|pt|dk|se|no|fi|is|pl|cz|sk|hu|ro|bg|gr|si|hr|rs|ee|lv|lt|ua|ru|tr|il|ir|in|pk|bd|lk|jp|cn|kr|tw|hk|sg"
+    "|my|th|vn|ph|id|za|ng|ke|gh|eg|ma|mx|br|ar|cl|pe|uy|ve|ec|cr|cu|pr|eu|museum|online|site|shop|store|xyz|name|pro"
+)
+_STREET: Final = (
+    "street|st|avenue|ave|road|rd|boulevard|blvd|lane|ln|drive|dr|court|ct|square|sq|place|pl|terrace|way|parkway|pkwy"
+    "|highway|hwy|circle|cir|alley|crescent|close|grove|gardens|mews|row|walk|hill|quay|straße|strasse|str|weg|platz"
+    "|allee|gasse|rue|via|calle|plaza|utca|katu|gata|gade|vej|vei|ulica"
+)
+_UNIT: Final = r"(?:[ ,]+(?:apt|apartment|suite|ste|unit|flat|floor|room|no|nr)\b\.?[ ]?#?[\w-]+)?"
+_DIGITS: Final = re.compile(r"\d")
+
+
+def _has_digits(least: int, most: int) -> Callable[[str], bool]:
+    return lambda text: least <= len(_DIGITS.findall(text)) <= most
+
+
+_DATE: Final = re.compile(
+    r"(?:19|20)\d\d[-./ ](?:0?[1-9]|1[0-2])[-./ ](?:0?[1-9]|[12]\d|3[01])"
+    r"|(?:0?[1-9]|[12]\d|3[01])[-./ ](?:0?[1-9]|[12]\d|3[01])[-./ ](?:19|20)\d\d"
+    r"|(?:1[0-9]|20)\d\d ?[-–/] ?(?:1[0-9]|20)\d\d"
+)
+
+
+def _is_phone(text: str) -> bool:
+    digits = len(_DIGITS.findall(text))
+    if not 7 <= digits <= 15 or _DATE.fullmatch(text.strip()):
+        return False
+    # Without a plus, bracket or separator it is a plain number, unless it is as long as only phone numbers are.
+    grouped = re.search(r"\d[-. )/]+\(?\d", text) is not None
+    return text.lstrip().startswith(("+", "(", "00")) or grouped or digits >= 10
+
+
+def _always(_: str) -> bool:
+    return True
+
+
+#: (kind, form, check). A group named "it" is the data; without one, all of the match is.
+PATTERNS: Final[tuple[tuple[Kind, re.Pattern[str], Callable[[str], bool]], ...]] = (
+    (
+        Kind.EMAIL,
+        re.compile(
+            r"[\w.!#$%&'*+/=?^`{|}~-]+@(?:[\w-]+\.)+[^\W\d_]{2,}"
+            r"|\b[\w.+-]+\s*(?:\(at\)|\[at\]|\{at\}|\sat\s)\s*[\w-]+\s*(?:\(dot\)|\[dot\]|\{dot\}|\sdot\s|\.)\s*"
+            r"(?:com|org|net|edu|gov|io|co\.uk|uk|de|fr)\b",
+            re.IGNORECASE,
+        ),
+        _always,
+    ),
+    (Kind.URL, re.compile(r"\b(?:https?|ftp|wss?)://[^\s<>\"']+[^\s<>\"'.,;:!?)\]]", re.IGNORECASE), _always),
+    (
+        Kind.URL,
+        re.compile(
+            rf"\b(?:www\d?\.)?(?:[^\W_](?:[\w-]*[^\W_])?\.)+(?:{_TOP_LEVEL})(?:/[^\s<>\"']*[^\s<>\"'.,;:!?)\]])?(?![\w.]*\w@)"
+            r"(?![\w-])"
+        ),
+        lambda text: not re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]{1,3}", text),
+    ),
+    (
+        Kind.IBAN,
+        re.compile(r"\b[A-Za-z]{2}\d{2}[ -]?(?:[A-Za-z0-9]{4}[ -]?){2,7}[A-Za-z0-9]{0,4}(?![A-Za-z0-9])"),
+        _has_digits(10, 34),
+    ),
+    (
+        Kind.MAC,
+        re.compile(r"\b(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}\b"),
+        _always,
+    ),
+    (
+        Kind.IP,
+        re.compile(
+            r"\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:/\d{1,2}|:\d{2,5})?(?![\d.]*\d)"
+            r"|(?<![\w:])(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}(?![\w:])"
+            r"|(?<![\w:])(?:[0-9A-Fa-f]{1,4}:){1,6}(?::[0-9A-Fa-f]{1,4}){1,6}(?![\w:])"
+            r"|(?<![\w:])::(?:[0-9A-Fa-f]{1,4}:){0,6}[0-9A-Fa-f]{1,4}(?![\w:])"
+        ),
+        _always,
+    ),
+    (
+        Kind.NATIONAL_ID,
+        re.compile(
+            r"(?<![\w-])\d{3}[-–. ]\d{2}[-–. ]\d{4}(?![\w-])"
+            r"|(?<![\w-])\d{3}-\d{6}(?![\w-])"
+            r"|\b[A-CEGHJ-PR-TW-Za-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-Da-d]\b"
+            r"|\b[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]\b"
+            r"|(?:(?i:\bssn|social security(?: number)?|national (?:id|insurance)(?: number)?|passport(?: number| no)?"
+            r"|tax id|personal(?: id)? number)\W{0,3}(?:(?i:is|was|no|number)\W{1,3}){0,2})(?P<it>[A-Z]{0,3}[\d -]{5,13}\d[A-Z]?)\b"
+        ),
+        _always,
+    ),
+    (
+        Kind.CARD,
+        re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w]|[.]\d)"),
+        _always,
+    ),
+    (
+        Kind.LICENCE,
+        re.compile(
+            r"(?:(?i:licen[cs]e|\bdl\b|driver'?s?|permit|plate)(?i:[ \w']{0,24}?(?:number|no|id|is|plate)?)\W{0,3}(?:is |was )?)"
+            r"(?P<it>(?=[A-Z\d-]*\d{3})[A-Z]{0,3}[-]?\d[A-Z\d-]{4,16}\d|[A-Z]{1,3}\d{5,14})\b"
+            r"|(?<![\w-])[A-Z]\d{7,14}(?![\w-])|(?<![\w-])[A-Z]{2}\d{6,9}(?![\w-])"
+        ),
+        _has_digits(4, 17),
+    ),
+    (
+        Kind.PHONE,
+        re.compile(
+            r"(?<![\w.$€£#/-])(?<!\d,)(?:\+|00)?\(?\d{1,4}\)?(?:[-. /]{0,2}\(?\d{1,5}\)?){1,6}(?:[ ,]{0,2}(?:x|ext\.?|extension) ?\d{1,6})?"
+            r"(?![\w%€£]|[.,:]\d|-\d)",
+            re.IGNORECASE,
+        ),
+        _is_phone,
+    ),
+    (Kind.HANDLE, re.compile(r"(?<![\w@.])@\w{2,30}\b"), _always),
+    (
+        Kind.ADDRESS,
+        re.compile(
+            rf"(?<![\w$€£])\d{{1,6}}[A-Za-z]?[ ,]+(?:[NSEW]\.? )?(?:[^\W\d_a-z][\w'’.-]*[ ]){{1,4}}(?i:{_STREET})\b\.?(?i:{_UNIT})"
+            rf"|(?<![\w])(?:[^\W\d_a-z][\w'’-]*[ -])?[^\W\d_a-z][\w'’-]*(?i:straße|strasse|str\.|weg|platz|allee|gasse|utca|katu|gatan|vej)"
+            r" \d{1,4}[a-z]?\b"
+            r"|\b(?i:p\.? ?o\.? box|postfach) \d+\b"
+        ),
+        _always,
+    ),
+    (
+        Kind.POSTCODE,
+        re.compile(
+            r"\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b|\b[ABCEGHJ-NPRSTVXY]\d[A-Z] ?\d[A-Z]\d\b"
+            r"|(?<=[\w.] )(?<!\d )\d{5}(?:-\d{4})?(?=\s*(?:$|\n|,|\.|;))|(?<=, )\d{5}(?![\w,])|^\d{5}$"
+            r"|(?i:\b(?:zip|postal|post)(?: ?code)?\b\W{0,3}(?:is |was )?)(?P<it>[A-Z\d][A-Z\d -]{2,9})\b"
+            r"|(?<![\w$€£.,-])\d{5}-\d{4}(?![\w-])"
+        ),
+        _always,
+    ),
+)
+
+
+def by_form(text: str) -> Iterator[Span]:
+    """Yield what has the form of personal data, in the order of PATTERNS; spans may meet."""
+    for kind, form, check in PATTERNS:
+        for match in form.finditer(text):
+            group = "it" if "it" in form.groupindex and match["it"] else 0
+            if check(match[group]):
+                yield Span(*_without_space(text, *match.span(group)), kind)
+
+
+def _without_space(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1] in " \t\n-–.,;":
+        end -= 1
+    return start, end

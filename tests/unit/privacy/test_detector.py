@@ -1,0 +1,142 @@
+"""What is found by form, by the roster, and by the look of a name; what is left alone."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis_worker.domain.conversation import Participant
+from analysis_worker.privacy.detector import Detector
+from analysis_worker.privacy.kinds import Kind
+from analysis_worker.privacy.names import NameMode
+
+
+def found(text: str, mode: NameMode = NameMode.STRICT) -> list[tuple[str, str]]:
+    return [(span.kind.value, text[span.start : span.end]) for span in Detector(mode=mode).find(text)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Kind.EMAIL, "o.nkemelu+debate@mail.example.org"),
+        (Kind.EMAIL, "nkemelu at example dot com"),
+        (Kind.PHONE, "+49 30 901820"),
+        (Kind.PHONE, "(212) 555-0142"),
+        (Kind.PHONE, "212.555.0142 ext. 77"),
+        (Kind.PHONE, "555-0142"),
+        (Kind.CARD, "4111 1111 1111 1112"),
+        (Kind.CARD, "5500-0000-0000-0004"),
+        (Kind.CARD, "340000000000009"),
+        (Kind.IBAN, "DE44 5001 0517 5407 3249 31"),
+        (Kind.IBAN, "GB33BUKB20201555555555"),
+        (Kind.NATIONAL_ID, "219-09-9999"),
+        (Kind.NATIONAL_ID, "AB 12 34 56 C"),
+        (Kind.IP, "203.0.113.77"),
+        (Kind.IP, "2001:db8::8a2e:370:7334"),
+        (Kind.MAC, "00:1B:44:11:3A:B7"),
+        (Kind.URL, "https://example.com/reset?token=a1b2c3"),
+        (Kind.URL, "forum.example.net/u/ada"),
+        (Kind.HANDLE, "@ada_debates"),
+        (Kind.LICENCE, "D1234567"),
+        (Kind.POSTCODE, "SW1A 1AA"),
+    ],
+)
+def test_what_has_a_form_is_found_whole(kind: Kind, said: str) -> None:
+    assert (kind.value, said) in found(f"you can have it, it is {said} as far as we know")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "between 1984 and 1988 we spent 1,200,000 dollars, and 3.14 percent of it twice",
+        "it was 2019-10-11, or 11/10/2019, at 10:45",
+        "in 1984-1988 there were 250 of them for every 1000",
+        "version 1.2.3 costs $4,999.99",
+    ],
+)
+def test_plain_numbers_and_dates_are_left_alone(text: str) -> None:
+    assert found(text) == []
+
+
+@given(
+    digits=st.text(string.digits, min_size=10, max_size=10).filter(lambda text: text[0] not in "01"),
+    form=st.sampled_from(["({}) {}-{}", "{}-{}-{}", "{}.{}.{}", "+1 {} {} {}", "{} {} {}", "+1-{}-{}-{}"]),
+)
+def test_a_phone_number_is_found_in_any_spelling(digits: str, form: str) -> None:
+    number = form.format(digits[:3], digits[3:6], digits[6:])
+    text = f"call {number} tomorrow"
+    covered = {place for span in Detector().find(text) for place in range(span.start, span.end)}
+    assert {place for place, letter in enumerate(text) if letter.isdigit()} <= covered
+
+
+@given(
+    user=st.text(string.ascii_letters + string.digits + "._+-", min_size=1, max_size=20).filter(
+        lambda text: text[0].isalnum() and text[-1].isalnum()
+    ),
+    host=st.text(string.ascii_lowercase, min_size=1, max_size=12),
+    domain=st.sampled_from(["com", "org", "co.uk", "museum", "de", "travel"]),
+)
+def test_an_email_address_is_found_whole(user: str, host: str, domain: str) -> None:
+    address = f"{user}@{host}.{domain}"
+    assert ("EMAIL", address) in found(f"write to {address}, please")
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_looked_at_without_an_error(text: str) -> None:
+    spans = Detector([text], [Participant("p", text[:20])]).find(text)
+    ends = [0, *(span.end for span in spans)]
+    assert all(end <= span.start < span.end <= len(text) for end, span in zip(ends, spans, strict=False))
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("and then Mr. Vandersloot said no", "Vandersloot"),
+        ("my name is Ximena Quispe and I teach", "Ximena Quispe"),
+        ("I asked Krzysztof about it", "Krzysztof"),
+        ("we met Ana de la Torre there", "Ana de la Torre"),
+        ("it was J. Oyelaran's idea", "J. Oyelaran"),
+    ],
+)
+def test_names_of_strangers_are_found_in_strict_mode(text: str, name: str) -> None:
+    assert ("PERSON", name) in found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In March the Senate of the United States voted on Medicare.",
+        "Yes. But the Germans and the French did it on a Sunday.",
+        "NATO and the EU met in London. Nobody was surprised.",
+        "What the Republicans want is Social Security for all Americans.",
+    ],
+)
+def test_places_peoples_and_parties_are_no_names(text: str) -> None:
+    assert found(text) == []
+
+
+def test_balanced_mode_takes_only_what_something_speaks_for() -> None:
+    text = "Krzysztof knows Zbrojovka, and Dr. Vandersloot knows Sarah."
+    assert found(text, NameMode.BALANCED) == [("PERSON", "Vandersloot"), ("PERSON", "Sarah")]
+
+
+def test_participants_are_found_in_every_spelling() -> None:
+    detector = Detector(participants=[Participant("u-17", "José Núñez-O'Hara")])
+    for said in ("José", "jose", "NUNEZ", "O'Hara", "O’Hara", "Jose Nunez-OHara's", "nuñez"):
+        spans = detector.find(f"as {said} told us")
+        assert [span.participant_id for span in spans] == ["u-17"], said
+
+
+def test_a_participant_named_like_a_word_needs_a_capital() -> None:
+    detector = Detector(participants=[Participant("w", "Will")])
+    text = "Will will do it, will he"
+    assert [(span.start, span.participant_id) for span in detector.find(text)] == [(0, "w")]
+
+
+def test_a_name_that_was_found_once_is_found_everywhere() -> None:
+    texts = ["I spoke to Dr. Vandersloot.", "as vandersloot says, it works"]
+    detector = Detector(texts, mode=NameMode.BALANCED)
+    assert [(span.start, span.end) for span in detector.find(texts[1])] == [(3, 14)]

@@ -1,0 +1,109 @@
+"""Placeholders are stable, lead back, and nothing known gets out beside them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis_worker.domain.conversation import Conversation, Participant, Turn
+from analysis_worker.privacy.placeholders import OriginalInPayload, UnknownPlaceholder, redact
+
+PEOPLE = (
+    Participant("ada-1", "Ada Oyelaran", side="for"),
+    Participant("ben-2", "Ben Quispe", side="against"),
+)
+
+
+def conversation(*said: str) -> Conversation:
+    turns = tuple(Turn(f"t{n}", PEOPLE[n % 2].participant_id, text) for n, text in enumerate(said))
+    return Conversation("secret-id", "Ada against Ben", "We trust Ms. Vandersloot", "en", PEOPLE, turns)
+
+
+def test_the_same_person_and_number_have_one_placeholder_in_all_turns() -> None:
+    redacted = redact(
+        conversation(
+            "Ben, call me on 212-555-0142.", "I will, Ada Oyelaran. 212-555-0142, and ask Ms. Vandersloot?"
+        )
+    )
+    first, second = (turn.text for turn in redacted.turns)
+    assert first == "[S2], call me on [PHONE_1]."
+    assert second == "I will, [S1]. [PHONE_1], and ask Ms. [PERSON_1]?"
+    assert redacted.conversation.title == "[S1] against [S2]"
+    assert redacted.conversation.motion == "We trust Ms. [PERSON_1]"
+    assert [turn.participant_id for turn in redacted.conversation.turns] == ["S1", "S2"]
+    assert redacted.counts == {"PERSON": 6, "PHONE": 2}
+
+
+def test_what_was_replaced_comes_back() -> None:
+    said = "Ada Oyelaran wrote to ben@example.org from 203.0.113.7."
+    redacted = redact(conversation(said))
+    assert redacted.map.restore(redacted.turns[0].text) == said
+
+
+def test_a_placeholder_that_was_made_up_is_refused() -> None:
+    redacted = redact(conversation("Hello, Ben."))
+    with pytest.raises(UnknownPlaceholder, match=r"\[PERSON_77\]"):
+        redacted.map.restore("as [PERSON_77] said")
+
+
+def test_what_looks_like_a_placeholder_is_replaced_too() -> None:
+    said = "I am [S1], and you are [PERSON_1]."
+    redacted = redact(conversation(said))
+    assert "[S1]" not in redacted.turns[0].text
+    assert redacted.map.restore(redacted.turns[0].text) == said
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        "Ada Oyelaran",
+        "ADA OYELARAN",
+        "Ada\u00a0Oyelaran",
+        "ada-oyelaran",
+        "Quispe",
+        "212 555 01 42",
+        json.dumps({"text": "Vándersloot said"}),
+    ],
+)
+def test_a_payload_with_a_known_original_is_stopped_without_naming_it(leak: str) -> None:
+    redacted = redact(conversation("Call 212-555-0142, said Ms. Vandersloot.", "Quispe here."))
+    for payload in (leak, leak.encode()):
+        with pytest.raises(OriginalInPayload) as raised:
+            redacted.map.assert_clean(payload)
+        assert "Oyelaran" not in str(raised.value)
+        assert raised.value.placeholder in str(raised.value)
+
+
+def test_spans_of_the_redacted_text_lead_to_the_original() -> None:
+    said = "Well, Ada Oyelaran is right about the harbour."
+    turn = redact(conversation(said)).turns[0]
+    start = turn.text.index("is right")
+    assert said[slice(*turn.original_span(start, start + 8))] == "is right"
+    assert said[slice(*turn.original_span(0, len(turn.text)))] == said
+    inside = turn.text.index("[S1]") + 2
+    assert said[slice(*turn.original_span(inside, inside + 1))] == "Ada Oyelaran"
+
+
+@given(st.lists(st.text(max_size=80), min_size=1, max_size=4))
+def test_any_conversation_is_redacted_clean_and_comes_back(said: list[str]) -> None:
+    redacted = redact(conversation(*said))
+    for text, turn in zip(said, redacted.turns, strict=True):
+        for start, end, was_start, was_end in turn.replaced:
+            assert redacted.map.originals[turn.text[start:end]] is not None
+            assert 0 <= was_start < was_end <= len(text)
+        assert turn.original_span(0, len(turn.text)) == (0, len(text))
+
+
+def test_a_reading_of_all_names_leaves_none_in_the_payload() -> None:
+    said = (
+        "I met Ximena Quispe, Dr. Vandersloot and his brother Piet Vandersloot.",
+        "vandersloot again? And XIMENA! You can mail x.quispe@example.org, Mr Oyelaran.",
+    )
+    redacted = redact(conversation(*said))
+    payload = json.dumps([turn.text for turn in redacted.turns])
+    redacted.map.assert_clean(payload)
+    for name in ("vandersloot", "ximena", "quispe", "oyelaran"):
+        assert name not in payload.lower()
