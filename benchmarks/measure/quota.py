@@ -20,7 +20,6 @@ from typing import Any, Final
 
 import httpx2
 import openai
-import redis.asyncio
 
 from analysis_worker.paid.gate import PaidGate
 from analysis_worker.paid.port import Call, CallHeld, Reply, Usage
@@ -28,6 +27,8 @@ from common.provider.errors import ConnectionFailed, ProviderFailure, RateLimite
 from common.provider.limits import told_by
 from common.provider.models import DEFAULT_MODEL, ModelTable
 from common.provider.tokens import estimate_tokens
+from common.settings import StoreSettings
+from common.store.clients import async_redis_client
 from common.store.operation import AsyncRunner
 from measure.provider import Provider
 
@@ -144,7 +145,7 @@ class _Worker:
 
         web = httpx2.AsyncClient(event_hooks={"response": [heard]})
         client = openai.AsyncOpenAI(base_url=url, api_key="k", max_retries=0, timeout=60, http_client=web)
-        connected = redis.asyncio.Redis.from_url(store, protocol=2, max_connections=64)
+        connected = async_redis_client(StoreSettings(store))
         gate = PaidGate(AsyncRunner(connected), "bench", models=ModelTable())
         working = [asyncio.create_task(self._work(gate, client)) for _ in range(self._slots)]
         await asyncio.sleep(self._seconds)

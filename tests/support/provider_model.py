@@ -158,7 +158,7 @@ class ModelProvider:
         wait_ms, reason = self._wait(amounts, [amounts_of(each.asked) for each in ahead], buckets)
         if wait_ms > longest_ms:
             self._leave(asked.token)
-            away_ms = wait_ms if reason == "RATE_LIMITED" else self._book(amounts, wait_ms, buckets)
+            away_ms = wait_ms if reason == "PROVIDER_PAUSED" else self._book(amounts, wait_ms, buckets)
             return Held(reason, self.now_ms + away_ms)
         if mine is None:
             self.shares[asked.tenant] = begins + share
@@ -181,7 +181,7 @@ class ModelProvider:
         return Granted(self.doubts.pop(asked.answer_id, False))
 
     def _wait(self, amounts: Amounts, ahead: list[Amounts], buckets: dict[int, Bucket]) -> tuple[int, str]:
-        waits: list[tuple[float, str]] = [(self.pause_ms - self.now_ms, "RATE_LIMITED")]
+        waits: list[tuple[float, str]] = [(self.pause_ms - self.now_ms, "PROVIDER_PAUSED")]
         may = self.may_fly()
         over = len(self.flying) + len(ahead) + 1 - may
         if over > 0:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import grpc
+import pytest
 import redis
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -122,17 +123,30 @@ async def test_a_pause_after_a_failure_is_in_the_way_of_the_next_attempt(
     assert blocker.clear_time.ToMilliseconds() > explained.evaluate_time.ToMilliseconds()
 
 
-async def test_a_snoozed_job_says_why(scheduler: Served, worker: BareWorker) -> None:
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("SOURCE_NOT_READY", B.SNOOZED),
+        ("CIRCUIT_OPEN", B.CIRCUIT),
+        ("QUOTA_EXHAUSTED", B.CIRCUIT),
+        ("TOKEN_LIMIT", B.PROVIDER_LIMIT),
+        ("DAY_BUDGET_SPENT", B.BUDGET),
+    ],
+)
+async def test_a_snoozed_job_says_why(
+    scheduler: Served, worker: BareWorker, reason: str, kind: pb.Blocker.Kind.ValueType
+) -> None:
     worker.report_in()
     job = await scheduler.create()
-    worker.finish(worker.fetch(), Release(60_000, "QUOTA_EXHAUSTED"))
+    worker.finish(worker.fetch(), Release(60_000, reason))
 
     [blocker] = (await _explained(scheduler, job)).blockers
     read = await scheduler.jobs.GetJob(pb.GetJobRequest(job_id=job.job_id))
 
-    assert blocker.kind == B.SNOOZED
-    assert "QUOTA_EXHAUSTED" in blocker.detail
-    assert read.wait_reason == B.SNOOZED
+    assert blocker.kind == kind
+    assert reason in blocker.detail
+    assert not blocker.HasField("value")
+    assert read.wait_reason == kind
 
 
 async def test_the_retry_budget_is_in_the_way_of_retries(scheduler: Served, worker: BareWorker) -> None:

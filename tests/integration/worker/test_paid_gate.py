@@ -262,7 +262,7 @@ async def test_a_provider_that_names_a_long_pause_has_calls_held(fleet: Fleet) -
     provider, gate = Provider(failure=RateLimited("slow down", retry_after_ms=50_000)), fleet.gate()
     with pytest.raises(CallHeld) as held:
         await gate.ask(call_of(), provider)
-    assert held.value.reason == "RATE_LIMITED"
+    assert held.value.reason == "PROVIDER_PAUSED"
     with pytest.raises(CallHeld):
         await fleet.gate().ask(call_of("other"), provider)
     assert provider.calls == 1

@@ -35,7 +35,9 @@ def _wait_s(facts: Explanation, *workers: WorkerReport) -> float | None:
     return None if found is None else (found.p50_ms - NOW) / 1_000
 
 
-@pytest.mark.parametrize("own", [K.RUN_TIME, K.BACKOFF, K.SNOOZED, K.SUSPECT, K.RETRY_BUDGET, K.PAUSED])
+@pytest.mark.parametrize(
+    "own", [K.RUN_TIME, K.BACKOFF, K.SNOOZED, K.SUSPECT, K.RETRY_BUDGET, K.PAUSED, K.CIRCUIT, K.BUDGET]
+)
 @pytest.mark.parametrize("limit", [K.CONCURRENCY, K.RAMP, K.WINDOW, K.TENANT_WINDOW, K.AHEAD_IN_QUEUE])
 def test_missing_workers_stand_between_the_jobs_own_and_the_limits(
     own: BlockerKind, limit: BlockerKind

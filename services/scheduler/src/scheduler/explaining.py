@@ -29,7 +29,12 @@ _MINUTES: Final = 10
 _WAITING: Final = frozenset({JobState.SCHEDULED, JobState.PENDING, JobState.RETRYING})
 _K: Final = BlockerKind
 #: What lies in the job itself.
-_OWN: Final = frozenset({_K.RUN_TIME, _K.BACKOFF, _K.SNOOZED, _K.SUSPECT, _K.RETRY_BUDGET})
+_OWN: Final = frozenset(
+    {
+        *(_K.RUN_TIME, _K.BACKOFF, _K.SNOOZED, _K.SUSPECT, _K.RETRY_BUDGET),
+        *(_K.CIRCUIT, _K.PROVIDER_LIMIT, _K.BUDGET),
+    }
+)
 #: What goes by turns: other jobs are before it.
 _TURNS: Final = frozenset({_K.TENANT_SHARE, _K.AHEAD_IN_QUEUE})
 

@@ -8,7 +8,7 @@ from typing import Final
 from bothsides.jobs import v1 as pb
 from common.job.model import Job
 from common.job.states import JobState
-from common.store.jobs import Blocker, BlockerKind
+from common.store.jobs import RELEASED_FOR, Blocker, BlockerKind
 from scheduler.explaining import Explained, WorkerBlocker, WorkerBlockerKind
 from scheduler.wire.times import instant_to_pb
 
@@ -19,7 +19,9 @@ _BY_STATE: Final[Mapping[JobState, pb.Blocker.Kind.ValueType]] = {
     JobState.RETRYING: pb.Blocker.BACKOFF,
 }
 #: Their value is no measure of anything: the time they clear says all.
-_WITHOUT_VALUE: Final = frozenset({_K.RUN_TIME, _K.BACKOFF, _K.SNOOZED, _K.PAUSED})
+_WITHOUT_VALUE: Final = frozenset(
+    {_K.RUN_TIME, _K.BACKOFF, _K.SNOOZED, _K.CIRCUIT, _K.PROVIDER_LIMIT, _K.BUDGET, _K.PAUSED}
+)
 _DETAILS: Final[Mapping[BlockerKind | WorkerBlockerKind, str]] = {
     _K.RUN_TIME: "its schedule_time has not come; UpdateJob can change that",
     _K.BACKOFF: "its last attempt failed, and the pause before the next one is not over",
@@ -36,6 +38,15 @@ _DETAILS: Final[Mapping[BlockerKind | WorkerBlockerKind, str]] = {
     WorkerBlockerKind.NO_WORKERS: "no worker serves queue {queue}: start one",
     WorkerBlockerKind.WORKERS_BUSY: "{value} of {limit} slots of the workers of queue {queue} are taken: "
     "with more workers it starts sooner",
+}
+#: Of those that wait for a paid call; the reason says more.
+_PAID: Final[Mapping[BlockerKind, str]] = {
+    _K.CIRCUIT: "the model that it calls is left alone until then ({reason}): ListCircuits shows why, "
+    "ResetCircuit ends it",
+    _K.PROVIDER_LIMIT: "its next call waits for the limits of its model ({reason}): ListProviderLimits shows "
+    "what is left, UpdateProviderLimits changes those that are set",
+    _K.BUDGET: "a budget has no room for its next call ({reason}): GetBudgets shows it, UpdateBudgets "
+    "raises it",
 }
 _ALONE: Final = "a worker that runs nothing else, to run alone there: its workers vanished under it"
 
@@ -71,7 +82,9 @@ def wait_reason_to_pb(job: Job) -> pb.Blocker.Kind.ValueType:
     """Return what a job's own record says of why it waits."""
     if job.state is not JobState.PENDING or not job.wait_reason:
         return _BY_STATE.get(job.state, pb.Blocker.KIND_UNSPECIFIED)
-    return pb.Blocker.SUSPECT if job.wait_reason == BlockerKind.SUSPECT else pb.Blocker.SNOOZED
+    if job.wait_reason == BlockerKind.SUSPECT:
+        return pb.Blocker.SUSPECT
+    return pb.Blocker.Kind.Value(RELEASED_FOR.get(job.wait_reason, BlockerKind.SNOOZED).value)
 
 
 def _is_time(blocker: Blocker | WorkerBlocker) -> bool:
@@ -84,6 +97,8 @@ def _is_time(blocker: Blocker | WorkerBlocker) -> bool:
 def _detail(blocker: Blocker | WorkerBlocker, queue: str) -> str:
     if blocker.kind is _K.SNOOZED and isinstance(blocker, Blocker):
         return f"its last attempt gave it back until then: {blocker.detail or 'it did not say why'}"
+    if isinstance(blocker, Blocker) and blocker.kind in _PAID:
+        return _PAID[blocker.kind].format(reason=blocker.detail)
     if blocker.kind is _K.SUSPECT and isinstance(blocker, Blocker):
         return f"it waits for {'its pause, then ' if blocker.clears_ms is not None else ''}{_ALONE}"
     value, limit = f"{blocker.value or 0:g}", f"{blocker.limit or 0:g}"

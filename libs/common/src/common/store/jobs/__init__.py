@@ -1,7 +1,7 @@
 """The operations on jobs that workers and services run. Each is one script; see its header in lua/."""
 
 from common.store.jobs.checkpoints import CHECKPOINT_BYTES, keep_checkpoint, read_checkpoint
-from common.store.jobs.explaining import Blocker, BlockerKind, Explanation, explain
+from common.store.jobs.explaining import RELEASED_FOR, Blocker, BlockerKind, Explanation, explain
 from common.store.jobs.leasing import (
     HELD,
     LOST,
@@ -45,6 +45,7 @@ __all__ = [
     "EXPECTED_RUN_MS",
     "HELD",
     "LOST",
+    "RELEASED_FOR",
     "STOP",
     "Accepted",
     "AttemptRecord",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from common.job.priority import Priority
 from common.job.states import JobState
@@ -21,6 +23,11 @@ class BlockerKind(StrEnum):
     BACKOFF = "BACKOFF"
     #: It was released until later; the detail says why.
     SNOOZED = "SNOOZED"
+    #: It was released until later for the sake of a paid call, see common.provider: the circuit of the model,
+    #: a limit by the minute or at once, or a budget. The detail says which.
+    CIRCUIT = "CIRCUIT"
+    PROVIDER_LIMIT = "PROVIDER_LIMIT"
+    BUDGET = "BUDGET"
     #: It lost its workers `value` times: it waits to run alone.
     SUSPECT = "SUSPECT"
     #: The fleet's retries of this minute and the last are used up.
@@ -69,6 +76,32 @@ class Explanation:
     blockers: tuple[Blocker, ...]
 
 
+#: Why jobs are released that wait for a paid call, and what that is to them.
+RELEASED_FOR: Final[Mapping[str, BlockerKind]] = MappingProxyType(
+    {
+        "CIRCUIT_OPEN": BlockerKind.CIRCUIT,
+        "CIRCUIT_PROBING": BlockerKind.CIRCUIT,
+        "AUTHENTICATION": BlockerKind.CIRCUIT,
+        "QUOTA_EXHAUSTED": BlockerKind.CIRCUIT,
+        "PROVIDER_PAUSED": BlockerKind.PROVIDER_LIMIT,
+        "REQUEST_LIMIT": BlockerKind.PROVIDER_LIMIT,
+        "TOKEN_LIMIT": BlockerKind.PROVIDER_LIMIT,
+        "INPUT_TOKEN_LIMIT": BlockerKind.PROVIDER_LIMIT,
+        "OUTPUT_TOKEN_LIMIT": BlockerKind.PROVIDER_LIMIT,
+        "IN_FLIGHT_LIMIT": BlockerKind.PROVIDER_LIMIT,
+        "BUDGET_HELD": BlockerKind.BUDGET,
+        "TOTAL_BUDGET_SPENT": BlockerKind.BUDGET,
+        "DAY_BUDGET_SPENT": BlockerKind.BUDGET,
+        "BATCH_BUDGET_SPENT": BlockerKind.BUDGET,
+    }
+)
+
+
+def _kind(told: str, detail: str) -> BlockerKind:
+    kind = BlockerKind(told)
+    return RELEASED_FOR.get(detail, kind) if kind is BlockerKind.SNOOZED else kind
+
+
 def explain(
     keys: QueueKeys, job_id: str, *, tenant: str, now_ms: int | None = None
 ) -> Operation[Explanation | None]:
@@ -89,7 +122,7 @@ def explain(
             Priority(priority),
             tuple(
                 Blocker(
-                    BlockerKind(kind),
+                    _kind(kind, detail),
                     float(value) if value else None,
                     float(limit) if limit else None,
                     int(clears) if clears else None,

@@ -35,7 +35,7 @@ local function wait_for(now, amounts, count, sums)
   local function need(ms, why)
     if ms > wait then wait, reason = ms, why end
   end
-  need(num('pause_until', 0) - now, 'RATE_LIMITED')
+  need(num('pause_until', 0) - now, 'PROVIDER_PAUSED')
   local may = may_fly()
   local over = redis.call('ZCARD', LEASES) + count + 1 - may
   if over > 0 then need(math.max(1, over * num('latency', 1000) / may), 'IN_FLIGHT_LIMIT') end
@@ -73,7 +73,7 @@ local function take_turn(now, token, tenant, share, amounts, longest)
   if wait > longest then
     leave(token, true)
     -- A pause is the same for all; what comes after it is told then.
-    return 'HELD', reason, reason == 'RATE_LIMITED' and wait or book(now, amounts, wait)
+    return 'HELD', reason, reason == 'PROVIDER_PAUSED' and wait or book(now, amounts, wait)
   end
   if not score then redis.call('HSET', SHARES, tenant, exact(begins + share)) end
   if wait > 0 then
