@@ -14,14 +14,17 @@ import redis.asyncio
 from analysis_worker.paid.gate import GateSettings, PaidGate
 from analysis_worker.paid.keeping import Keeping
 from analysis_worker.paid.port import Answer, BudgetSpent, Call, CallHeld, CheaperModelWanted, Reply, Usage
+from analysis_worker.paid.weights import TenantWeights
+from common.job.limits import TenantLimits
 from common.provider.budget import Budget, Budgets, BudgetScope, SpentPolicy
 from common.provider.circuit import CircuitState, ProviderReport
 from common.provider.errors import AuthenticationFailed, ProviderFailure, RateLimited, ServerFailed
 from common.provider.models import ModelCard, ModelTable, PriceUnknown
-from common.store.keys import provider_keys
+from common.store.keys import provider_keys, queue_keys
 from common.store.operation import AsyncRunner
 from common.store.provider.budgets import read_budgets, set_budgets
 from common.store.provider.operating import describe_model, list_models, set_limits
+from common.store.queue_settings import configure
 from support.waiting import wait_until_async
 
 MODELS = ModelTable(
@@ -396,3 +399,35 @@ class _Turned:
 
     def open(self, data: bytes, context: bytes) -> bytes:
         return self.seal(data, context)
+
+
+async def test_tenants_share_a_model_by_their_weights_in_the_queue(fleet: Fleet) -> None:
+    keys = queue_keys("test", "ai_analysis")
+    await fleet.store.run(configure(keys, {"tenant:t": str(TenantLimits(weight=4.0))}))
+    weights = TenantWeights(fleet.store, "test", "ai_analysis")
+    assert (await weights("t"), await weights("u")) == (4.0, 1.0)
+
+    await fleet.limit(in_flight=1)
+    order: list[str] = []
+    gate, first = fleet.gate(weight_of=weights, longest_wait_ms=60_000), Provider()
+    first.gate.clear()
+    holder = asyncio.ensure_future(gate.ask(call_of("holder", tenant="v"), first))
+    await until(lambda: first.calls == 1)
+
+    async def ask(tenant: str, number: int) -> None:
+        async def send() -> Reply:
+            order.append(tenant)
+            return Reply(b"{}", Usage(90, 0, 10), {})
+
+        await gate.ask(call_of(str(number), tenant=tenant), send)
+
+    asking = [asyncio.ensure_future(ask(tenant, n)) for n in range(8) for tenant in ("t", "u")]
+
+    async def in_line() -> bool:
+        return (await fleet.report()).waiting == 16
+
+    await wait_until_async(in_line)
+    first.gate.set()
+    await asyncio.gather(holder, *asking)
+    # While both wait, t gets four for each of u.
+    assert order[:10].count("t") == 8

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from analysis_worker.paid.settings import fingerprint_of
 from analysis_worker.settings import CHILD_MEMORY_BYTES, AnalysisWorkerSettings
 from common.settings import SettingsError
 
@@ -53,3 +56,33 @@ def test_a_rule_that_cannot_be_read_is_told_with_what_rules_look_like() -> None:
         AnalysisWorkerSettings.from_environment(
             {"WORKER_DEVELOPMENT": "1", "WORKER_SIMULATE_ERRORS": "EXPLODE 5%"}
         )
+
+
+def test_paid_calls_are_set_by_the_hour_and_the_byte(tmp_path: Path) -> None:
+    models = tmp_path / "models.toml"
+    models.write_text("[llama]\ncontext_tokens = 8192\n")
+
+    settings = AnalysisWorkerSettings.from_environment(
+        {
+            "PROVIDER_MODELS_FILE": str(models),
+            "PROVIDER_ANSWERS_KEEP_HOURS": "2",
+            "PROVIDER_ANSWERS_BYTES": "1000",
+        }
+    ).paid
+
+    assert (settings.keep_ms, settings.keep_bytes) == (7_200_000, 1_000)
+    assert settings.models.card("llama").context_tokens == 8_192
+
+
+def test_a_file_of_models_that_is_wrong_is_told_with_the_place(tmp_path: Path) -> None:
+    models = tmp_path / "models.toml"
+    models.write_text("[llama]\nprice = 3\n")
+
+    with pytest.raises(SettingsError, match=r"PROVIDER_MODELS_FILE.*llama\.price is not known"):
+        AnalysisWorkerSettings.from_environment({"PROVIDER_MODELS_FILE": str(models)})
+
+
+def test_keys_are_told_apart_and_not_told() -> None:
+    assert fingerprint_of("sk-one") != fingerprint_of("sk-two")
+    assert "sk-one" not in fingerprint_of("sk-one")
+    assert fingerprint_of(None) == ""

@@ -10,6 +10,7 @@ import dramatiq
 from dramatiq.asyncio import get_event_loop_thread
 
 from analysis_worker import handlers
+from analysis_worker.paid.opening import PaidStore
 from analysis_worker.runtime.actors import declare_actors, load_actor_modules
 from analysis_worker.runtime.ailments import Parts
 from analysis_worker.runtime.children import ChildPool
@@ -78,7 +79,11 @@ class AnalysisWorker:
             self._broker.runner, shared.store.namespace
         )
         analyses = StoredAnalyses(self._broker.runner, shared.store.namespace)
-        ports = Ports(conversations, analyses, self._children)
+        self._paid: PaidStore | None = None
+        if shared.openai_api_key is not None:
+            self._paid = PaidStore(shared, settings.paid)
+        paid = None if self._paid is None else self._paid.gate
+        ports = Ports(conversations, analyses, self._children, paid)
         declare_actors(self._broker, discover(handlers, JOB_TYPES.values()), JOB_TYPES.values(), ports)
         load_actor_modules(self._broker, settings.actor_modules)
 
@@ -134,7 +139,7 @@ class AnalysisWorker:
         self._health.say_stopping()
         if self._worker.workers:
             drain(self._broker, grace_ms=self._shutdown_ms)
-        self._close_remote()
+        self._close_on_loop()
         self._children.close()
         self._reporter.close()
         self._worker.stop(timeout=THREADS_STOP_MS)
@@ -143,7 +148,8 @@ class AnalysisWorker:
         self._client.close()
         _log.info("worker stopped")
 
-    def _close_remote(self) -> None:
+    def _close_on_loop(self) -> None:
         loop = get_event_loop_thread()
-        if self._remote is not None and loop is not None:
-            asyncio.run_coroutine_threadsafe(self._remote.close(), loop.loop).result(CLOSE_S)
+        for used in (self._remote, self._paid):
+            if used is not None and loop is not None:
+                asyncio.run_coroutine_threadsafe(used.close(), loop.loop).result(CLOSE_S)

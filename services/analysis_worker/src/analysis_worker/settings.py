@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
+from analysis_worker.paid.settings import PaidSettings
 from analysis_worker.runtime.simulation.rules import Rule, RuleInvalid, read_rules
 from common.settings import SettingsError, WorkerSettings
 from common.settings.environment import Environment, Problem
@@ -27,6 +28,7 @@ class AnalysisWorkerSettings:
     #: Errors to make up, and what decides whom they strike.
     simulated: tuple[Rule, ...] = ()
     simulation_seed: int = 0
+    paid: PaidSettings = field(default_factory=PaidSettings)
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
@@ -42,6 +44,7 @@ class AnalysisWorkerSettings:
             "WORKER_CHILD_MEMORY_BYTES", CHILD_MEMORY_BYTES, minimum=0, maximum=2**40
         )
         simulated = _simulated(environment)
+        paid = PaidSettings.read(environment)
         seed = environment.integer("WORKER_SIMULATE_SEED", 0, minimum=0, maximum=2**31)
         try:
             environment.check()
@@ -53,7 +56,7 @@ class AnalysisWorkerSettings:
             raise SettingsError([*error.problems, *problems]) from None
         if problems:
             raise SettingsError(problems)
-        return cls(worker, actor_modules, memory_bytes, simulated, seed)
+        return cls(worker, actor_modules, memory_bytes, simulated, seed, paid)
 
 
 def _simulated(environment: Environment) -> tuple[Rule, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from common.job.types import QUEUES
+from common.provider.models import DEFAULT_MODEL
 from common.settings.environment import Address, Environment
 from common.settings.server import ServerSettings
 from common.settings.store import StoreSettings
@@ -150,7 +151,7 @@ class WorkerSettings:
     conversation_service: Address | None = None
     #: None: the built-in engine answers.
     openai_api_key: str | None = field(default=None, repr=False)
-    openai_model: str = "gpt-4o-mini"
+    openai_model: str = DEFAULT_MODEL
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
@@ -175,5 +176,5 @@ class WorkerSettings:
             shutdown_ms=environment.integer("WORKER_SHUTDOWN_MS", 30_000, minimum=0, maximum=600_000),
             conversation_service=environment.address("CONVERSATION_SERVICE_ADDR", None),
             openai_api_key=environment.secret("OPENAI_API_KEY"),
-            openai_model=environment.text("OPENAI_MODEL", "gpt-4o-mini"),
+            openai_model=environment.text("OPENAI_MODEL", DEFAULT_MODEL),
         )

@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TypeVar
 
+from analysis_worker.paid.port import PaidCalls
 from analysis_worker.runtime.children import ChildPool, Lane
 from analysis_worker.sinks.port import AnalysisSink
 from analysis_worker.sources.port import ConversationSource
@@ -69,6 +70,8 @@ class Ports:
     conversations: ConversationSource
     analyses: AnalysisSink
     children: ChildPool
+    #: None where nothing is set up that could be paid.
+    paid: PaidCalls | None = None
 
 
 class JobContext:
@@ -102,6 +105,11 @@ class JobContext:
     @property
     def analyses(self) -> AnalysisSink:
         return self._ports.analyses
+
+    @property
+    def paid(self) -> PaidCalls | None:
+        """Calls that cost money; None if this worker has no key for any."""
+        return self._ports.paid
 
     @property
     def cancel_requested(self) -> bool:

@@ -1,0 +1,46 @@
+"""Puts the gate together: a client of the store for the loop that jobs run on, and what the settings say."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from typing import Any, Final
+
+from analysis_worker.paid.gate import GateSettings, PaidGate
+from analysis_worker.paid.settings import PaidSettings, fingerprint_of
+from analysis_worker.paid.weights import TenantWeights
+from common.settings import WorkerSettings
+from common.store.clients import async_redis_client
+from common.store.operation import AsyncRunner
+
+#: The queue whose tenants' weights count.
+QUEUE: Final = "ai_analysis"
+_log = logging.getLogger(__name__)
+
+
+class PaidStore:
+    """The gate of a worker, and its connections. Reaches for the store with the first call."""
+
+    def __init__(self, shared: WorkerSettings, paid: PaidSettings) -> None:
+        self._client: Any = async_redis_client(shared.store, name="analysis_worker-paid")
+        store = AsyncRunner(self._client)
+        namespace = shared.store.namespace
+        card = paid.models.cards.get(shared.openai_model)
+        warning = card.retirement(datetime.datetime.now(datetime.UTC).date()) if card is not None else ""
+        if warning:
+            _log.warning("%s", warning)
+        self.gate = PaidGate(
+            store,
+            namespace,
+            models=paid.models,
+            weight_of=TenantWeights(store, namespace, QUEUE),
+            settings=GateSettings(
+                key_fingerprint=fingerprint_of(shared.openai_api_key),
+                keep_ms=paid.keep_ms,
+                keep_bytes=paid.keep_bytes,
+            ),
+        )
+
+    async def close(self) -> None:
+        """Let go of the store."""
+        await self._client.aclose()

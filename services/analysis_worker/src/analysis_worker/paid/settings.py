@@ -1,0 +1,44 @@
+"""What a worker's paid calls read from its environment."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from common.provider.models import ModelsFileInvalid, ModelTable
+from common.settings.environment import Environment
+from common.store.provider.calls import KEEP_BYTES, KEEP_MS
+
+_HOUR_MS: Final = 3_600_000
+_MODELS_FILE: Final = "PROVIDER_MODELS_FILE"
+
+
+@dataclass(frozen=True, slots=True)
+class PaidSettings:
+    """Which models there are, and how long answers are kept."""
+
+    models: ModelTable = field(default_factory=ModelTable)
+    keep_ms: int = KEEP_MS
+    #: Of one model's answers, compressed.
+    keep_bytes: int = KEEP_BYTES
+
+    @classmethod
+    def read(cls, environment: Environment) -> Self:
+        """Read PROVIDER_MODELS_FILE, PROVIDER_ANSWERS_KEEP_HOURS and PROVIDER_ANSWERS_BYTES."""
+        models, file = ModelTable(), environment.file(_MODELS_FILE)
+        if file is not None:
+            try:
+                models = ModelTable.read(file)
+            except ModelsFileInvalid as error:
+                environment.reject(_MODELS_FILE, f"describe models in TOML: {error}")
+        hours = environment.integer(
+            "PROVIDER_ANSWERS_KEEP_HOURS", KEEP_MS // _HOUR_MS, minimum=0, maximum=87_600
+        )
+        keep_bytes = environment.integer("PROVIDER_ANSWERS_BYTES", KEEP_BYTES, minimum=0, maximum=2**40)
+        return cls(models, hours * _HOUR_MS, keep_bytes)
+
+
+def fingerprint_of(key: str | None) -> str:
+    """Return what tells one key from another, and says nothing of either; "" for none."""
+    return "" if not key else hashlib.sha256(f"provider key\0{key}".encode()).hexdigest()[:16]
