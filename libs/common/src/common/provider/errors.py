@@ -9,6 +9,7 @@
     ├── ConnectionFailed       TRANSIENT         CONNECTION_FAILED       counts
     ├── ServerFailed           TRANSIENT         PROVIDER_FAILED         counts
     ├── ContextTooLong         INVALID_INPUT     CONTEXT_TOO_LONG        no
+    ├── RequestInvalid         INVALID_INPUT     REQUEST_INVALID         no
     ├── ContentRefused         CONTENT_POLICY    CONTENT_REFUSED         no
     ├── Refused                CONTENT_POLICY    MODEL_REFUSED           no
     ├── OutputTruncated        INVALID_OUTPUT    OUTPUT_TRUNCATED        no
@@ -102,6 +103,13 @@ class ContextTooLong(ProviderFailure):
 
     error_class = ErrorClass.INVALID_INPUT
     reason = "CONTEXT_TOO_LONG"
+
+
+class RequestInvalid(ProviderFailure):
+    """The provider does not take the request as it is: a parameter, or the schema."""
+
+    error_class = ErrorClass.INVALID_INPUT
+    reason = "REQUEST_INVALID"
 
 
 class ContentRefused(ProviderFailure):

@@ -1,0 +1,166 @@
+"""The only place that speaks with the `openai` package: requests in, replies or typed failures out.
+
+The package retries nothing here, since one place decides retries. Foreign errors are never chained: their
+texts quote requests, and once in a while a part of the key. Whether an answer is a good one is decided by
+`answers`, also of an answer that was paid for earlier: so it is asked for raw, and not parsed by the package.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import httpx2
+import openai
+
+from analysis_worker.engines.openai.request import ModelRequest
+from analysis_worker.paid.port import Reply, Usage
+from common.provider.errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    ContentRefused,
+    ContextTooLong,
+    ModelNotFound,
+    ProviderFailure,
+    QuotaExhausted,
+    RateLimited,
+    RequestInvalid,
+    ServerFailed,
+    Timeout,
+)
+from common.provider.limits import duration_ms, retry_after_of
+from common.provider.tokens import estimate_tokens
+
+#: No connection after this (s): the provider is away.
+CONNECT_S: Final = 5.0
+#: A call in all (s). The package would wait 600 s, three times.
+CALL_S: Final = 60.0
+#: Longer answers are no answers.
+MAX_BODY_BYTES: Final = 8 * 1024**2
+_KEPT_HEADERS: Final = ("x-ratelimit-", "retry-after")
+_CONTENT_CODES: Final = frozenset({"content_filter", "content_policy_violation", "moderation_blocked"})
+_TOO_LONG: Final = 413
+_TIMED_OUT: Final = 408
+_SERVER: Final = 500
+
+
+class OpenAiAdapter:
+    """Sends requests to one provider. Made for one event loop.
+
+    Args:
+        base_url: Any compatible server; None for OpenAI's own.
+        timeout_s: How long a call may take in all.
+    """
+
+    def __init__(self, api_key: str, *, base_url: str | None = None, timeout_s: float = CALL_S) -> None:
+        self._timeout_s = timeout_s
+        self._client = openai.AsyncOpenAI(
+            api_key=api_key,
+            base_url=base_url,
+            max_retries=0,
+            timeout=httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
+        )
+        #: What limits, circuits and books know the provider by.
+        self.provider = (urlsplit(base_url).hostname or "openai") if base_url else "openai"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self._client.close()
+
+    async def send(self, request: ModelRequest) -> Reply:
+        """Return what came over the wire. To cancel it closes the call.
+
+        Raises:
+            ProviderFailure: No answer came, in all the ways there are.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                raw = await self._client.chat.completions.with_raw_response.create(**request.body)
+        except ProviderFailure:
+            raise
+        except (TimeoutError, openai.APITimeoutError):  # before APIConnectionError, of which it is one
+            raise Timeout(f"no answer within {self._timeout_s:g} s") from None
+        except openai.APIConnectionError:
+            raise ConnectionFailed from None
+        except openai.APIStatusError as error:
+            raise _refusal(error) from None
+        except Exception as error:
+            # A proxy's page, a body that is cut: the package raises what its parsers happen to raise.
+            raise ServerFailed(f"the reply could not be read ({type(error).__name__})") from None
+        return _reply(raw.content, raw.headers, request)
+
+
+def _refusal(error: openai.APIStatusError) -> ProviderFailure:
+    """Return what a status other than 200 means."""
+    code, status = error.code or "", error.status_code
+    headers = error.response.headers
+    told = f"status {status}"
+    match error:
+        case openai.RateLimitError():
+            if "insufficient_quota" in (code, error.type):
+                return QuotaExhausted(told, reset_ms=_reset_ms(headers))
+            return RateLimited(told, retry_after_ms=retry_after_of(headers), reset_ms=_reset_ms(headers))
+        case openai.AuthenticationError() | openai.PermissionDeniedError():
+            return AuthenticationFailed(told)
+        case openai.NotFoundError():
+            return ModelNotFound(told)
+    if code == "context_length_exceeded" or status == _TOO_LONG:
+        return ContextTooLong(told)
+    if code in _CONTENT_CODES:
+        return ContentRefused(told)
+    if status == _TIMED_OUT:
+        return Timeout(told)
+    if status >= _SERVER:
+        return ServerFailed(told, retry_after_ms=retry_after_of(headers))
+    return RequestInvalid(told)
+
+
+def _reset_ms(headers: Mapping[str, str]) -> int | None:
+    resets = (duration_ms(headers.get(f"x-ratelimit-reset-{kind}", "")) for kind in ("requests", "tokens"))
+    return max((reset for reset in resets if reset is not None), default=None)
+
+
+def _reply(content: bytes, headers: Mapping[str, str], request: ModelRequest) -> Reply:
+    """Return a completion as it came.
+
+    Raises:
+        ServerFailed: It is none: something that stands before the provider has answered.
+    """
+    if len(content) > MAX_BODY_BYTES:
+        raise ServerFailed(f"the reply is longer than {MAX_BODY_BYTES} bytes")
+    try:
+        completion = json.loads(content)
+        choices = completion["choices"]
+        is_one = isinstance(choices, list) and bool(choices) and isinstance(choices[0]["message"], dict)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        is_one = False
+    if not is_one:
+        raise ServerFailed("the reply is no completion")
+    kept = {name: value for name, value in headers.items() if name.lower().startswith(_KEPT_HEADERS)}
+    return Reply(content, _usage(completion.get("usage"), completion, request), kept)
+
+
+def _usage(told: Any, completion: Mapping[str, Any], request: ModelRequest) -> Usage:
+    """Return what the provider counted; our estimate, which is not too low, where it did not tell."""
+    told = told if isinstance(told, dict) else {}
+    details = told.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    answer = completion["choices"][0]["message"].get("content")
+    return Usage(
+        _count(told.get("prompt_tokens"), request.input_tokens),
+        _count(cached, 0),
+        _count(told.get("completion_tokens"), estimate_tokens(answer if isinstance(answer, str) else "")),
+    )
+
+
+def _count(told: Any, otherwise: int) -> int:
+    return told if isinstance(told, int) and not isinstance(told, bool) and told >= 0 else otherwise

@@ -1,0 +1,95 @@
+"""One request to a model, byte for byte: what is hashed, reserved, sent and repeated is the same thing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from openai.lib._pydantic import to_strict_json_schema
+from pydantic import BaseModel
+
+from common.provider.models import ModelCard
+from common.provider.tokens import estimate_tokens
+
+#: What a chat message costs beside its text, and what the answer's frame costs (tokens), rounded up.
+_FRAME_TOKENS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message; `role` is "system", "user" or "assistant"."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """A request as it will stand on the wire."""
+
+    body: Mapping[str, Any]
+
+    @property
+    def model(self) -> str:
+        model: str = self.body["model"]
+        return model
+
+    @property
+    def output_tokens(self) -> int:
+        """The most that may come back."""
+        most: int = self.body["max_completion_tokens"]
+        return most
+
+    @property
+    def text(self) -> str:
+        """The body as canonical JSON: equal requests have equal text."""
+        return json.dumps(self.body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def input_tokens(self) -> int:
+        """An estimate that is not below the provider's count; the schema counts as input."""
+        return estimate_tokens(self.text) + _FRAME_TOKENS * len(self.body["messages"])
+
+
+def request_of(
+    card: ModelCard,
+    messages: Sequence[Message],
+    schema: type[BaseModel],
+    *,
+    output_tokens: int,
+    cache_key: str = "",
+) -> ModelRequest:
+    """Return the request for an answer of a schema, as deterministic as the model's card allows.
+
+    Args:
+        cache_key: The same for all requests with the same beginning, so that the provider's cache finds it.
+    """
+    body: dict[str, Any] = {
+        "model": card.name,
+        "messages": [{"role": message.role, "content": message.content} for message in messages],
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {
+                "name": schema.__name__,
+                "strict": True,
+                "schema": to_strict_json_schema(schema),
+            },
+        },
+        "max_completion_tokens": min(output_tokens, card.max_output_tokens),
+    }
+    if "reasoning_effort" in card.parameters:
+        body["reasoning_effort"] = "none"
+    if "temperature" in card.parameters:
+        body["temperature"] = 0
+    if "seed" in card.parameters:
+        body["seed"] = 1
+    if cache_key and "prompt_cache_key" in card.parameters:
+        body["prompt_cache_key"] = cache_key
+    return ModelRequest(body)
