@@ -10,7 +10,9 @@ import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bothsides_client.cli.values import duration, instant, or_none, pairs, share, whole, window
+from bothsides.jobs import v1 as pb
+from bothsides_client.cli.tables import paid, usd
+from bothsides_client.cli.values import duration, instant, micro_usd, or_none, pairs, share, whole, window
 
 
 @pytest.mark.parametrize(
@@ -53,3 +55,18 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     for read in (duration, instant, window, share, whole, lambda each: pairs([each])):
         with suppress(typer.BadParameter):
             read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "micro"), [("2.50", 2_500_000), ("$1", 1_000_000), ("0.000001", 1), ("0", 0)]
+)
+def test_dollars_are_read_to_the_millionth_and_shown_as_finely_as_it_takes(text: str, micro: int) -> None:
+    assert micro_usd(text) == micro
+    assert micro_usd(usd(micro)) == micro
+
+
+def test_what_a_job_paid_is_said_in_one_line() -> None:
+    used = pb.PaidUsage(call_count=7, cost_micro_usd=10_500, wasted_micro_usd=20_000)
+    assert paid(used) == "$0.0105 for 7 calls, $0.02 wasted"
+    used = pb.PaidUsage(reused_call_count=2, saved_micro_usd=30_000)
+    assert paid(used) == "$0.00 for 0 calls, $0.03 saved by 2 answers that were there"

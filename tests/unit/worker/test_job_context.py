@@ -13,7 +13,7 @@ from analysis_worker.runtime.context import JobContext, Ports
 from analysis_worker.wire.results import RESULT_MEDIA_TYPE
 from bothsides.jobs import v1 as pb
 from common.job.ids import JobId
-from common.job.model import Content
+from common.job.model import Content, PaidUsage
 
 JOB_ID = JobId("ai-1")
 
@@ -58,6 +58,9 @@ class RecordedAttempt:
 
     def restore(self) -> bytes | None:
         return self.kept
+
+    def pay(self, paid: PaidUsage) -> None:
+        raise AssertionError("not called")
 
     def spend(self, cpu_s: float, peak_bytes: int | None = None) -> None:
         raise AssertionError("not called")

@@ -11,6 +11,7 @@ from bothsides.jobs import v1 as pb
 from bothsides_client.cli.tables import (
     moment,
     new_table,
+    paid,
     print_pairs,
     print_table,
     span,
@@ -44,6 +45,7 @@ def show_job(job: pb.Job, console: Console, conversation: pb.Conversation | None
         ("Next attempt", moment(job.next_attempt_time) if job.HasField("next_attempt_time") else ""),
         ("Ended", moment(job.end_time) if job.HasField("end_time") else ""),
         ("Used", usage(job.usage) if job.HasField("usage") else ""),
+        ("Paid", paid(job.paid_usage) if job.HasField("paid_usage") else ""),
         ("Spec revision", str(job.spec_revision) if job.spec_revision > 1 else ""),
         ("Labels", ", ".join(f"{key}={value}" for key, value in sorted(job.labels.items()))),
         ("Worker", job.worker),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich.console import Console
 
 from bothsides.jobs import v1 as pb
-from bothsides_client.cli.tables import moment, new_table, print_pairs, print_table, span, styled
+from bothsides_client.cli.tables import moment, new_table, print_pairs, print_table, span, styled, usd
 from bothsides_client.report.wording import MISSING
 
 
@@ -108,13 +108,6 @@ def show_budgets(held: pb.TenantBudgets, console: Console) -> None:
             f"{book.output_tokens:,}",
         )
     print_table(books, "", console)
-
-
-def usd(micro: int) -> str:
-    """Return an amount in dollars, to the cent or as finely as it takes."""
-    text = f"{micro / 1_000_000:,.6f}".rstrip("0")
-    whole, _, part = text.partition(".")
-    return f"${whole}.{part.ljust(2, '0')}"
 
 
 def _left(limits: pb.ProviderLimits) -> list[str]:

@@ -68,6 +68,21 @@ def usage(used: pb.Usage) -> str:
     return f"{span(used.cpu_time)} of processor{memory}"
 
 
+def usd(micro: int) -> str:
+    """Return an amount in dollars, to the cent or as finely as it takes."""
+    text = f"{micro / 1_000_000:,.6f}".rstrip("0")
+    whole, _, part = text.partition(".")
+    return f"${whole}.{part.ljust(2, '0')}"
+
+
+def paid(used: pb.PaidUsage) -> str:
+    """Return such as "$0.01 for 7 calls, $0.02 wasted, $0.03 saved by 2 answers that were there"."""
+    wasted = f", {usd(used.wasted_micro_usd)} wasted" if used.wasted_micro_usd else ""
+    reused = used.reused_call_count
+    saved = f", {usd(used.saved_micro_usd)} saved by {reused:,} answers that were there" if reused else ""
+    return f"{usd(used.cost_micro_usd)} for {used.call_count:,} calls{wasted}{saved}"
+
+
 def new_table(*columns: str) -> Table:
     """Return an empty table; the first column, by which things are named, is never broken."""
     table = Table(box=None, pad_edge=False, collapse_padding=True, header_style="bold")

@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Final
 
-from common.job.model import Usage
+from common.job.model import PaidUsage, Usage
 
 #: Held by all meters for an addition: one lock to a job would cost more than any wait for it.
 _adding: Final = threading.Lock()
@@ -20,13 +20,14 @@ class Meter:
             dear for jobs that take less than it could show.
     """
 
-    __slots__ = ("_began_s", "_cpu_s", "_peak_bytes", "measures")
+    __slots__ = ("_began_s", "_cpu_s", "_paid", "_peak_bytes", "measures")
 
     def __init__(self, *, measures: bool) -> None:
         self.measures = measures
         self._cpu_s = 0.0
         self._peak_bytes: int | None = None
         self._began_s = 0.0
+        self._paid: PaidUsage | None = None
 
     def begin(self) -> None:
         """Measure the calling thread from now on."""
@@ -45,8 +46,14 @@ class Meter:
             if peak_bytes is not None:
                 self._peak_bytes = max(peak_bytes, self._peak_bytes or 0)
 
+    def pay(self, paid: PaidUsage) -> None:
+        """Add what a paid call took and cost."""
+        with _adding:
+            self._paid = paid if self._paid is None else self._paid + paid
+
     @property
     def usage(self) -> Usage | None:
         """What was used until now; None if nothing is known, or it is less than a millisecond."""
         cpu_ms = int(self._cpu_s * 1000) if self.measures else None
-        return Usage(cpu_ms, self._peak_bytes) if cpu_ms or self._peak_bytes else None
+        known = cpu_ms or self._peak_bytes or self._paid
+        return Usage(cpu_ms, self._peak_bytes, self._paid) if known else None

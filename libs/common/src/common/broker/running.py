@@ -19,7 +19,7 @@ from common.broker.notes import Notes
 from common.job.failure import AttemptFailed
 from common.job.ids import JobId
 from common.job.log import line_of
-from common.job.model import Content, ErrorClass, JobRequest, Progress, Usage
+from common.job.model import Content, ErrorClass, JobRequest, PaidUsage, Progress, Usage
 from common.job.outcome import Outcome, Release
 from common.job.redaction import shown
 from common.store.jobs import CHECKPOINT_BYTES, Lease
@@ -241,6 +241,10 @@ class RunningJob:
     def spend(self, cpu_s: float, peak_bytes: int | None = None) -> None:
         """Count what another process used for this attempt: processor time (s), most memory (bytes)."""
         self.meter.spend(cpu_s, peak_bytes)
+
+    def pay(self, paid: PaidUsage) -> None:
+        """Count what a paid call of this attempt took and cost."""
+        self.meter.pay(paid)
 
     def set_result(self, content: Content) -> None:
         """Set what the job returns, in place of the actor's return value."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
@@ -73,6 +73,28 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class PaidUsage:
+    """What paid calls took and cost, of an attempt or of a job."""
+
+    calls: int = 0
+    #: Calls that were not made, as their answer was there.
+    reused_calls: int = 0
+    input_tokens: int = 0
+    #: Of the input.
+    cached_tokens: int = 0
+    output_tokens: int = 0
+    #: Millionths of a dollar, as all amounts.
+    cost_micro_usd: int = 0
+    #: What the answers that were there had cost.
+    saved_micro_usd: int = 0
+    #: Of a job: what attempts cost that failed.
+    wasted_micro_usd: int = 0
+
+    def __add__(self, other: PaidUsage) -> PaidUsage:
+        return PaidUsage(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What an attempt used, as far as it could be measured; None for what could not."""
 
@@ -80,6 +102,8 @@ class Usage:
     cpu_ms: int | None = None
     #: The most memory that was held at once (bytes).
     peak_bytes: int | None = None
+    #: None: it made no paid calls, and took no kept answers.
+    paid: PaidUsage | None = None
 
 
 class DuplicatePolicy(StrEnum):
@@ -169,6 +193,8 @@ class Job:
     error: JobError | None = None
     #: Of the last attempt that ended.
     usage: Usage | None = None
+    #: Of all attempts that ended, those of former specs included.
+    paid: PaidUsage | None = None
     batch_id: str = ""
     unique_key: str = ""
     #: Why a waiting job waits, if not for its turn or its time: what released it, or SUSPECT.

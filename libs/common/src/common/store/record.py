@@ -16,6 +16,7 @@ A job without a run is as it was submitted. A field whose value is the default i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from functools import lru_cache
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from common.job.model import (
     Job,
     JobError,
     JobRequest,
+    PaidUsage,
     Progress,
     RetryPolicy,
     Usage,
@@ -203,6 +205,7 @@ def job_of(job_id: str, queue: str, line: str, run: Mapping[str, str]) -> Job:
         progress=progress_of(run["progress"]) if "progress" in run else None,
         error=error_of(run["error"]) if "error" in run else None,
         usage=usage_of(run["usage"]) if run.get("usage") else None,
+        paid=paid_of(run["paid"]) if "paid" in run else None,
         wait_reason=run.get("reason", "") if not state.is_final and not state.is_leased else "",
         revision=int(run.get("revision", 0)),
         spec_revision=int(run.get("spec_revision", 0)),
@@ -308,12 +311,22 @@ def error_of(data: str | bytes) -> JobError:
 def usage_json(usage: Usage | None) -> bytes:
     if usage is None:
         return b""
-    return orjson.dumps({"cpu": usage.cpu_ms, "peak": usage.peak_bytes})
+    fields: dict[str, Any] = {"cpu": usage.cpu_ms, "peak": usage.peak_bytes}
+    if usage.paid is not None:
+        # Without waste, which the end of the attempt decides. lua/finish.lua adds them up for the job.
+        fields["paid"] = astuple(usage.paid)[:-1]
+    return orjson.dumps(fields)
 
 
 def usage_of(data: str | bytes) -> Usage:
     body: dict[str, Any] = orjson.loads(data)
-    return Usage(body.get("cpu"), body.get("peak"))
+    paid = PaidUsage(*body["paid"]) if "paid" in body else None
+    return Usage(body.get("cpu"), body.get("peak"), paid)
+
+
+def paid_of(spelled: str) -> PaidUsage:
+    """Read what a job's attempts took and cost together."""
+    return PaidUsage(*map(int, spelled.split(",")))
 
 
 def text_map(flat: Sequence[bytes]) -> dict[str, str]:

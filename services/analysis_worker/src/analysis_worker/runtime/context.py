@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, NoReturn, Protocol, TypeVar
 
+from analysis_worker.paid.accounting import AccountedCalls
 from analysis_worker.paid.port import PaidCalls
 from analysis_worker.runtime.children import ChildPool, Lane
 from analysis_worker.sinks.port import AnalysisSink
@@ -19,7 +20,7 @@ from analysis_worker.sources.port import ConversationSource
 from analysis_worker.wire.results import content_of
 from bothsides.jobs import v1 as pb
 from common.job.ids import JobId
-from common.job.model import Content
+from common.job.model import Content, PaidUsage
 
 T = TypeVar("T")
 
@@ -61,6 +62,8 @@ class Attempt(Protocol):
     def snooze(self, delay_ms: int, reason: str) -> NoReturn: ...
 
     def spend(self, cpu_s: float, peak_bytes: int | None = None) -> None: ...
+
+    def pay(self, paid: PaidUsage) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +112,7 @@ class JobContext:
     @property
     def paid(self) -> PaidCalls | None:
         """Calls that cost money; None if this worker has no key for any."""
-        return self._ports.paid
+        return None if self._ports.paid is None else AccountedCalls(self._ports.paid, self._attempt.pay)
 
     @property
     def cancel_requested(self) -> bool:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final
 
 from bothsides.jobs import v1 as pb
-from common.job.model import Job, JobError, Progress, RetryPolicy, Usage
+from common.job.model import Job, JobError, PaidUsage, Progress, RetryPolicy, Usage
 from common.job.priority import Priority
 from common.job.states import JobState
 from common.store.jobs import Snapshot
@@ -72,6 +72,8 @@ def fill_job(message: pb.Job, job: Job, payload: bytes = b"") -> None:
         message.progress.CopyFrom(progress_to_pb(job.progress))
     if job.usage is not None:
         message.usage.CopyFrom(usage_to_pb(job.usage))
+    if job.paid is not None:
+        message.paid_usage.CopyFrom(paid_to_pb(job.paid))
     if job.error is not None:
         message.last_error.CopyFrom(error_to_pb(job.error))
 
@@ -122,7 +124,22 @@ def usage_to_pb(usage: Usage) -> pb.Usage:
     message = pb.Usage(peak_memory_bytes=usage.peak_bytes or 0)
     if usage.cpu_ms is not None:
         message.cpu_time.CopyFrom(duration_to_pb(usage.cpu_ms))
+    if usage.paid is not None:
+        message.paid.CopyFrom(paid_to_pb(usage.paid))
     return message
+
+
+def paid_to_pb(paid: PaidUsage) -> pb.PaidUsage:
+    return pb.PaidUsage(
+        call_count=paid.calls,
+        reused_call_count=paid.reused_calls,
+        input_tokens=paid.input_tokens,
+        cached_input_tokens=paid.cached_tokens,
+        output_tokens=paid.output_tokens,
+        cost_micro_usd=paid.cost_micro_usd,
+        saved_micro_usd=paid.saved_micro_usd,
+        wasted_micro_usd=paid.wasted_micro_usd,
+    )
 
 
 def error_to_pb(error: JobError) -> pb.JobError:

@@ -62,6 +62,24 @@ local function cause(member, outbox)
   if outbox ~= '' then redis.call('XADD', OUTBOX, '*', 'job', member, 'put', outbox) end
 end
 
+-- Adds what an attempt paid to what its job paid: seven numbers, and last what attempts cost that failed.
+local COST = 6
+local function add_paid(key, usage, failed)
+  local spelled = string.match(usage, '"paid":%[([%d,]+)%]')
+  if not spelled then return end
+  local sums, place = {}, 0
+  for number in string.gmatch(redis.call('HGET', key, 'paid') or '0,0,0,0,0,0,0,0', '%d+') do
+    sums[#sums + 1] = tonumber(number)
+  end
+  for number in string.gmatch(spelled, '%d+') do
+    place = place + 1
+    sums[place] = sums[place] + tonumber(number)
+    if failed and place == COST then sums[8] = sums[8] + tonumber(number) end
+  end
+  for at, sum in ipairs(sums) do sums[at] = ms(sum) end
+  redis.call('HSET', key, 'paid', table.concat(sums, ','))
+end
+
 local function finish_one(member, outcome, delay, error_json, media, result, payload, usage, outbox)
   local id, attempt = string.match(member, '^(.*)/(%d+)$')
   local key = run_key(id)
@@ -76,7 +94,10 @@ local function finish_one(member, outcome, delay, error_json, media, result, pay
   local tenant, state = f[3] or DEFAULT_TENANT, NEXT[f[1]][outcome]
   observe('r', now - tonumber(f[4]))
   if media ~= '' then redis.call('HSET', PREFIX .. 'result:' .. id, 'media', media, 'data', result) end
-  if usage ~= '' then redis.call('HSET', key, 'usage', usage) end
+  if usage ~= '' then
+    redis.call('HSET', key, 'usage', usage)
+    add_paid(key, usage, outcome == 'retry' or outcome == 'fail')
+  end
   if f[6] and state == 'SUCCEEDED' then
     redis.call('UNLINK', PREFIX .. 'checkpoint:' .. id)
     redis.call('HDEL', key, 'checkpoint')
@@ -118,7 +139,10 @@ local function succeed_plainly(member, tenant, started, usage)
   local id, attempt = string.match(member, '^(.*)/(%d+)$')
   local key = run_key(id)
   observe('r', now - tonumber(started))
-  if usage ~= '' then redis.call('HSET', key, 'usage', usage) end
+  if usage ~= '' then
+    redis.call('HSET', key, 'usage', usage)
+    add_paid(key, usage, false)
+  end
   redis.call('HSET', key, 'state', 'SUCCEEDED', 'finished', '1 SUCCEEDED', 'spent', '1', 'ended', ms(now))
   note_done(id, tenant, 'RUNNING', 'SUCCEEDED', now, attempt)
   note_leased(tenant, -1)
