@@ -32,7 +32,9 @@ def main() -> None:
         for dimension in (*(one for one in Dimension if one is not Dimension.QUALITY), Dimension.QUALITY):
             results[dimension] = engine.analyze(document, dimension, results)
         provenance = [engine.provenance(dimension, document) for dimension in Dimension]
-        analysis = engine.combine(debate.conversation_id, engine.overview(document), results, provenance)
+        analysis = engine.combine(
+            debate.conversation_id, engine.overview(document), results, provenance, engine.safety(document)
+        )
         message = analysis_to_pb(analysis, include_detailed=True)
         digests.append(hashlib.sha256(message.SerializeToString(deterministic=True)).hexdigest())
         words += document.word_count

@@ -269,6 +269,20 @@ def test_caveats_name_dominance_degradation_and_what_cannot_be_seen() -> None:
     assert "Interruptions cannot be seen" in caveats
 
 
+def test_flagged_turns_are_named_among_the_caveats() -> None:
+    analysis = pb.DebateAnalysis(
+        safety=pb.Safety(
+            flagged=[
+                pb.Safety.Flagged(
+                    kind=pb.Safety.THREAT, turn_count=7, turn_ids=[f"t{number}" for number in range(1, 8)]
+                )
+            ]
+        )
+    )
+    (caveat,) = (line for line in report_view(analysis, None).caveats if line.startswith("Flagged"))
+    assert caveat == "Flagged: what sounds like a threat in 7 turns (t1, t2, t3, t4, t5, …); have a look."
+
+
 def test_a_dimension_that_was_not_asked_for_is_not_spoken_of() -> None:
     analysis = debate()
     for dimension in ("topics", "arguments", "quality", "linguistics", "interaction"):

@@ -19,6 +19,14 @@ from bothsides_client.report.wording import (
     printable,
 )
 
+_TURNS_NAMED = 5
+_FLAGS = {
+    pb.Safety.PROFANITY: "foul language",
+    pb.Safety.SLUR: "a slur",
+    pb.Safety.THREAT: "what sounds like a threat",
+    pb.Safety.MODEL_INSTRUCTION: "talk to a model instead of to people",
+}
+
 
 def report_view(analysis: pb.DebateAnalysis, conversation: pb.Conversation | None) -> Report:
     """Return the report on the analysis; the conversation gives names, sides and the motion."""
@@ -99,6 +107,12 @@ def _caveats(analysis: pb.DebateAnalysis, cast: Cast, notes: Footnotes) -> Itera
     for window in analysis.interaction.dominance_windows[:3]:
         turns = tables.turn_range(window.first_turn_id, window.last_turn_id)
         yield f"{cast.name(window.participant_id)} had {window.share:.0%} of the debaters' words in {turns}."
+    for flagged in analysis.safety.flagged:
+        turns = ", ".join(flagged.turn_ids[:_TURNS_NAMED])
+        more = ", …" if flagged.turn_count > _TURNS_NAMED else ""
+        what = _FLAGS.get(flagged.kind, "something")
+        turns_in_all = count(flagged.turn_count, "turn", "turns")
+        yield f"Flagged: {what} in {turns_in_all} ({printable(turns)}{more}); have a look."
     for each in analysis.provenance:
         if each.degraded:
             dimension = name_of_constant(pb.Dimension.Name(each.dimension).removeprefix("DIMENSION_"))

@@ -21,6 +21,7 @@ from analysis_worker.domain.arguments import (
 from analysis_worker.domain.metric import Basis, Evidence, Metric
 from analysis_worker.domain.provenance import Dimension, Provenance
 from analysis_worker.domain.reflection import Depth, Indicator, ReflectionAnalysis
+from analysis_worker.domain.safety import Safety
 from analysis_worker.domain.topics import DriftPoint, Focus, Segment, Topics
 
 __all__ = [
@@ -246,4 +247,5 @@ class DebateAnalysis:
     linguistics: Linguistics | None = None
     interaction: Interaction | None = None
     quality: Quality | None = None
+    safety: Safety | None = None
     provenance: tuple[Provenance, ...] = ()

@@ -11,6 +11,7 @@ from collections.abc import Collection, Coroutine, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from analysis_worker.domain.result import DebateAnalysis, Dimension, Overview
+from analysis_worker.domain.safety import Safety
 from analysis_worker.runtime.children import Lane
 from analysis_worker.runtime.context import JobContext
 from analysis_worker.transcript import in_child
@@ -63,6 +64,7 @@ class _Run:
         self._course = Course(steps, pace, _now_ms())
         self._waiting = list(steps)
         self._finished: dict[Dimension, Finished] = {}
+        self._safety: Safety | None = None
 
     async def on(self, lanes: Sequence[Lane]) -> pb.DebateAnalysis:
         """Run all steps on the children held."""
@@ -70,6 +72,7 @@ class _Run:
         # On all lanes at once: each child has to have the conversation prepared.
         overview, *_ = await _all([lane.run(in_child.overview, self._conversation) for lane in lanes])
         self._course.prepared(overview.word_count)
+        self._safety = await lanes[0].run(in_child.safety, self._conversation)
         await self._run_steps(lanes, overview)
         self._course.learn(_now_ms())
         return self._analysis(overview, list(self._finished.values()))
@@ -119,7 +122,9 @@ class _Run:
         made = sorted(parts, key=lambda finished: _ORDER[finished.dimension])
         results: dict[str, Any] = {finished.dimension.value: finished.result for finished in made}
         provenance = tuple(finished.provenance for finished in made)
-        analysis = DebateAnalysis(self._conversation_id, overview, **results, provenance=provenance)
+        analysis = DebateAnalysis(
+            self._conversation_id, overview, **results, safety=self._safety, provenance=provenance
+        )
         return analysis_to_pb(analysis, include_detailed=self._include_detailed)
 
 

@@ -19,6 +19,7 @@ from analysis_worker.domain.result import (
     Provenance,
     ReflectionAnalysis,
 )
+from analysis_worker.domain.safety import Safety
 from analysis_worker.wire.conversation import conversation_from_pb
 from bothsides.jobs import v1 as pb
 
@@ -57,6 +58,7 @@ def warm() -> None:
     square = np.ones((256, 256))
     np.matmul(square, square)
     sample = _WARM_UP.SerializeToString()
+    safety(sample)
     for wanted in Dimension:
         dimension(sample, wanted, {})
     _document.cache_clear()
@@ -65,6 +67,11 @@ def warm() -> None:
 def overview(conversation: bytes) -> Overview:
     """Return a debate's bare facts, and keep it prepared. Takes a serialized Conversation."""
     return _engine().overview(_document(conversation))
+
+
+def safety(conversation: bytes) -> Safety:
+    """Return what is flagged in a debate."""
+    return _engine().safety(_document(conversation))
 
 
 def dimension(

@@ -20,6 +20,7 @@ from analysis_worker.domain.result import (
     Tone,
     Topics,
 )
+from analysis_worker.domain.safety import Safety, SafetyKind
 from analysis_worker.wire.metric import (
     dimension_from_pb,
     dimension_to_pb,
@@ -42,6 +43,14 @@ _COMPONENT_KINDS: Final = {
 _RELATION_KINDS: Final = {
     RelationKind.SUPPORT: pb.Arguments.Relation.SUPPORT,
     RelationKind.ATTACK: pb.Arguments.Relation.ATTACK,
+}
+#: Turns that are named for each kind of flag.
+_MOST_FLAGGED: Final = 50
+_SAFETY_KINDS: Final = {
+    SafetyKind.PROFANITY: pb.Safety.PROFANITY,
+    SafetyKind.SLUR: pb.Safety.SLUR,
+    SafetyKind.THREAT: pb.Safety.THREAT,
+    SafetyKind.MODEL_INSTRUCTION: pb.Safety.MODEL_INSTRUCTION,
 }
 _DEPTHS: Final = {
     Depth.UNKNOWN: pb.ReflectionAnalysis.DEPTH_UNSPECIFIED,
@@ -73,7 +82,18 @@ def analysis_to_pb(analysis: DebateAnalysis, include_detailed: bool) -> pb.Debat
         linguistics=None if analysis.linguistics is None else _linguistics(analysis.linguistics),
         interaction=None if analysis.interaction is None else _interaction(analysis.interaction),
         quality=None if analysis.quality is None else _quality(analysis.quality),
+        safety=None if analysis.safety is None else _safety(analysis.safety),
         provenance=map(provenance_to_pb, analysis.provenance),
+    )
+
+
+def _safety(safety: Safety) -> pb.Safety:
+    return pb.Safety(
+        english=safety.english,
+        flagged=(
+            pb.Safety.Flagged(kind=_SAFETY_KINDS[kind], turn_count=len(turns), turn_ids=turns[:_MOST_FLAGGED])
+            for kind, turns in safety.turn_ids
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from analysis_worker.domain.metric import Metric, measured, rounded, shrunk, unknown
+from analysis_worker.domain.metric import Basis, Metric, measured, rounded, shrunk, unknown
 from analysis_worker.domain.result import (
     Arguments,
     Component,
@@ -22,7 +22,9 @@ from analysis_worker.engines.local.flow import Flow, flows
 from analysis_worker.engines.local.overlap import Overlap
 from analysis_worker.engines.local.relations import Link, answers, attack_links, support_links
 
-METHOD: Final = "hand-weighted cues, suspected relations by place and overlap, log-odds talking points"
+METHOD: Final = (
+    "claim model (multinomial logit), suspected relations by place and overlap, log-odds talking points"
+)
 _NOT_ENGLISH: Final = "the argument cues are English"
 _COUNT_CEILING: Final = 0.5
 _SHARE_CEILING: Final = 0.4
@@ -165,7 +167,8 @@ def _count(count: int, unit: str, sentences: int, document: Document) -> Metric:
         return unknown(unit, _NOT_ENGLISH, sample_size=sentences)
     if not sentences:
         return unknown(unit, "said nothing")
-    return measured(count, unit, sentences, shrunk(_COUNT_CEILING, sentences, _HALF_SENTENCES))
+    confidence = shrunk(_COUNT_CEILING, sentences, _HALF_SENTENCES)
+    return measured(count, unit, sentences, confidence, basis=Basis.MODEL)
 
 
 def _share(hits: Sequence[bool], document: Document, why_not: str) -> Metric:
@@ -173,4 +176,5 @@ def _share(hits: Sequence[bool], document: Document, why_not: str) -> Metric:
         return unknown("0..1", _NOT_ENGLISH)
     if not hits:
         return unknown("0..1", why_not)
-    return measured(sum(hits) / len(hits), "0..1", len(hits), shrunk(_SHARE_CEILING, len(hits), _HALF_CLAIMS))
+    confidence = shrunk(_SHARE_CEILING, len(hits), _HALF_CLAIMS)
+    return measured(sum(hits) / len(hits), "0..1", len(hits), confidence, basis=Basis.MODEL)

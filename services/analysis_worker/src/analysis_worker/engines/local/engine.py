@@ -25,11 +25,13 @@ from analysis_worker.domain.result import (
     Tone,
     Topics,
 )
+from analysis_worker.domain.safety import Safety
 from analysis_worker.engines.local import arguments, interaction, linguistics, quality, tone, topics
 from analysis_worker.engines.local import document as documents
 from analysis_worker.engines.local.document import Document
 from analysis_worker.engines.local.timing import timing_of
 from analysis_worker.engines.local.version import ENGINE_NAME, ENGINE_VERSION
+from analysis_worker.privacy.safety import safety_of
 
 __all__ = ["ENGINE_VERSION", "LocalEngine"]
 
@@ -94,6 +96,10 @@ class LocalEngine:
             duration_s=None if duration_s is None else rounded(duration_s),
         )
 
+    def safety(self, document: Document) -> Safety:
+        """Return what is flagged in the debate."""
+        return safety_of(document.conversation, english=document.english)
+
     def provenance(
         self, dimension: Dimension, document: Document, *, degraded: bool = False, degraded_reason: str = ""
     ) -> Provenance:
@@ -114,6 +120,7 @@ class LocalEngine:
         overview: Overview,
         results: Mapping[Dimension, DimensionResult],
         provenance: Iterable[Provenance],
+        safety: Safety | None = None,
     ) -> DebateAnalysis:
         """Put dimensions together, whoever made them, in the order of `Dimension`.
 
@@ -130,6 +137,7 @@ class LocalEngine:
             linguistics=_of_type(results, Dimension.LINGUISTICS, Linguistics),
             interaction=_of_type(results, Dimension.INTERACTION, Interaction),
             quality=_of_type(results, Dimension.QUALITY, Quality),
+            safety=safety,
             provenance=tuple(
                 sorted(
                     (made for made in provenance if made.dimension in results),
