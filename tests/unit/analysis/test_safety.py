@@ -60,7 +60,7 @@ def test_a_quiet_debate_has_no_flags() -> None:
 
 
 def test_a_flagged_turn_is_analysed_like_any_other() -> None:
-    """Given the same turn with another word in the place of the foul one, all claims stand where they stood."""
+    """With another word in the place of the foul one, all claims stand where they stood."""
     engine = LocalEngine()
     turns = tuple(Turn(f"t{n}", PEOPLE[n % 2].participant_id, text) for n, text in enumerate(SAID[:2]))
     conversation = Conversation("c", language="en", participants=PEOPLE, turns=turns)
