@@ -6,7 +6,14 @@ import pytest
 
 from analysis_worker.domain.conversation import Role
 from analysis_worker.domain.metric import Basis, Evidence, Metric, unknown
-from analysis_worker.domain.result import DebateAnalysis, Dimension, Overview, Provenance, Rating
+from analysis_worker.domain.result import (
+    DebateAnalysis,
+    DegradedReason,
+    Dimension,
+    Overview,
+    Provenance,
+    Rating,
+)
 from analysis_worker.engines.local.engine import LocalEngine
 from analysis_worker.engines.local.reflection import analyze_reflection
 from analysis_worker.wire.analysis import (
@@ -146,10 +153,9 @@ def test_a_reflection_is_written_whole() -> None:
 
 
 def test_a_time_is_written_where_there_is_one() -> None:
-    made = Provenance(Dimension.TONE, "openai", "1", "m", "h", created_ms=1_700_000_000_123, degraded=True)
+    made = Provenance(Dimension.TONE, "openai", "1", "m", "h", created_ms=1_700_000_000_123)
     message = provenance_to_pb(made)
     assert message.create_time.ToMilliseconds() == 1_700_000_000_123
-    assert message.degraded
     assert not provenance_to_pb(Provenance(Dimension.TONE, "local", "1", "m", "h")).HasField("create_time")
 
 
@@ -171,6 +177,32 @@ def test_what_would_mislead_cannot_be_made() -> None:
     with pytest.raises(ValueError, match="as long as"):
         Evidence("t1", 0, 3, "ab")
     with pytest.raises(ValueError, match="score"):
-        Rating("overall", 0.5, 0.1, "")
+        Rating("overall", 0.5, 0.1, "", basis=Basis.TEXT)
     with pytest.raises(ValueError, match="confidence"):
-        Rating("overall", 3.0, 1.1, "")
+        Rating("overall", 3.0, 1.1, "", basis=Basis.TEXT)
+    with pytest.raises(ValueError, match="basis is none"):
+        Rating("overall", 3.0, 0.1, "")
+
+
+def test_every_reason_for_a_degraded_dimension_is_written_by_name_and_number() -> None:
+    numbers = set()
+    for reason in DegradedReason:
+        message = provenance_to_pb(Provenance(Dimension.TONE, "local", "1", "m", "h", degraded_reason=reason))
+        assert message.degraded
+        assert message.degraded_reason == reason.value
+        assert pb.Provenance.DegradedCause.Name(message.degraded_cause).lower() == reason.value
+        numbers.add(message.degraded_cause)
+    # Then nothing of the contract is left without a reason of ours
+    assert numbers == set(pb.Provenance.DegradedCause.values()) - {pb.Provenance.DEGRADED_CAUSE_UNSPECIFIED}
+    plain = provenance_to_pb(Provenance(Dimension.TONE, "local", "1", "m", "h"))
+    assert (plain.degraded, plain.degraded_reason, plain.degraded_cause) == (False, "", 0)
+
+
+def test_an_interval_is_written_where_there_is_one() -> None:
+    metric = metric_to_pb(Metric(0.5, "0..1", 9, 0.5, Basis.TEXT, ci95=(0.25, 0.75)))
+    assert (metric.ci95.low, metric.ci95.high) == (0.25, 0.75)
+    assert not metric_to_pb(Metric(0.5, "0..1", 9, 0.5, Basis.TEXT)).HasField("ci95")
+    with pytest.raises(ValueError, match="ci95 does not hold the value"):
+        Metric(0.8, "0..1", 9, 0.5, Basis.TEXT, ci95=(0.25, 0.75))
+    with pytest.raises(ValueError, match="basis is none"):
+        Metric(0.8, "0..1", 9, 0.5, Basis.NONE)

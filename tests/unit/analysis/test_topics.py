@@ -157,3 +157,20 @@ def test_where_nothing_was_said_there_are_no_topics() -> None:
     assert topics.segments == ()
     assert topics.coherence.value is None
     assert topics.coherence.note == "nothing was said"
+
+
+def _open(*said: tuple[str, str]) -> list[str]:
+    topics = analyze_topics(prepare(debate(*said)))
+    return [question.evidence.quote for question in topics.unanswered_questions]
+
+
+def test_a_question_that_ends_a_turn_and_meets_silence_is_open() -> None:
+    question = "Who pays for the repair of the harbour wall?"
+    aside = ("ben", "Our children deserve quiet evenings and clean parks.")
+    assert _open(("ada", f"I have one thing to ask. {question}"), aside) == [question]
+    # Taken up, or answered in a word, it is not open; nor where nobody else spoke afterwards
+    assert _open(("ada", question), ("ben", "The harbour office does.")) == []
+    assert _open(("ada", question), ("ben", "No, and we never will.")) == []
+    assert _open(aside, ("ada", question)) == []
+    # Asked in passing, it is rhetoric
+    assert _open(("ada", f"{question} Nobody knows. I do not know. You do not either."), aside) == []

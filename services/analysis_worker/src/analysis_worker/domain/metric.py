@@ -1,7 +1,7 @@
 """Numbers that say what they rest on, and pointers into the text that support a judgement.
 
 `Metric` and `Evidence` refuse values that would mislead: NaN, a confidence above 1, a missing value without a
-reason, a quote that is not as long as its span.
+reason, an interval that leaves its value out, a quote that is not as long as its span.
 """
 
 from __future__ import annotations
@@ -41,12 +41,18 @@ class Metric:
     confidence: float
     basis: Basis
     note: str = ""
+    #: The 95 % confidence interval (low, high), where the value is an estimate from a sample; see `interval`.
+    ci95: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.value is not None and not math.isfinite(self.value):
             raise ValueError("Metric.value is not finite; use None and a note")
         if self.value is None and not self.note:
             raise ValueError("Metric.note must say why there is no value")
+        if (self.value is None) != (self.basis is Basis.NONE):
+            raise ValueError("Metric.basis is none where there is no value, and nowhere else")
+        if self.ci95 is not None and (self.value is None or not self.ci95[0] <= self.value <= self.ci95[1]):
+            raise ValueError("Metric.ci95 does not hold the value")
         if not 0 <= self.confidence <= 1:
             raise ValueError("Metric.confidence lies outside 0..1")
         if self.sample_size < 0:
@@ -76,10 +82,20 @@ def rounded(value: float) -> float:
 
 
 def measured(
-    value: float, unit: str, sample_size: int, confidence: float, *, basis: Basis = Basis.TEXT, note: str = ""
+    value: float,
+    unit: str,
+    sample_size: int,
+    confidence: float,
+    *,
+    basis: Basis = Basis.TEXT,
+    note: str = "",
+    ci95: tuple[float, float] | None = None,
 ) -> Metric:
     """Return a metric that has a value, rounded."""
-    return Metric(rounded(value), unit, sample_size, rounded(confidence), basis, note)
+    value = rounded(value)
+    if ci95 is not None:
+        ci95 = min(rounded(ci95[0]), value), max(rounded(ci95[1]), value)
+    return Metric(value, unit, sample_size, rounded(confidence), basis, note, ci95)
 
 
 def unknown(unit: str, note: str, *, sample_size: int = 0) -> Metric:

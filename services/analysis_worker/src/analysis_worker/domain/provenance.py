@@ -17,6 +17,29 @@ class Dimension(StrEnum):
     QUALITY = "quality"
 
 
+class DegradedReason(StrEnum):
+    """Why another engine than the one wanted made a dimension."""
+
+    #: The provider failed too often lately to be asked.
+    CIRCUIT_OPEN = "circuit_open"
+    #: The account has nothing left to pay with.
+    QUOTA = "quota"
+    #: The provider took no more calls in time.
+    RATE_LIMITED = "rate_limited"
+    TIMEOUT = "timeout"
+    #: The provider would not have the text.
+    CONTENT_FILTER = "content_filter"
+    #: The model would not answer.
+    REFUSAL = "refusal"
+    NO_KEY = "no_key"
+    #: The job's or the tenant's budget is spent.
+    BUDGET = "budget"
+    #: Too much of the answer did not stand up to verification.
+    INVALID_OUTPUT = "invalid_output"
+    #: Something that must not leave the process was still in the payload.
+    PRIVACY = "privacy"
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """How a dimension was made."""
@@ -29,8 +52,12 @@ class Provenance:
     input_sha256: str
     model: str = ""
     prompt_sha256: str = ""
-    #: Another engine was wanted; `degraded_reason` says why it was not used.
-    degraded: bool = False
-    degraded_reason: str = ""
+    #: Why the engine that was wanted did not make it; None if it did.
+    degraded_reason: DegradedReason | None = None
     #: Unix milliseconds; None where the bytes must depend on the input alone.
     created_ms: int | None = None
+
+    @property
+    def degraded(self) -> bool:
+        """Tell whether another engine was wanted."""
+        return self.degraded_reason is not None

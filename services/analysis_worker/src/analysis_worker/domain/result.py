@@ -19,10 +19,10 @@ from analysis_worker.domain.arguments import (
     RelationKind,
 )
 from analysis_worker.domain.metric import Basis, Evidence, Metric
-from analysis_worker.domain.provenance import Dimension, Provenance
+from analysis_worker.domain.provenance import DegradedReason, Dimension, Provenance
 from analysis_worker.domain.reflection import Depth, Indicator, ReflectionAnalysis
 from analysis_worker.domain.safety import Safety
-from analysis_worker.domain.topics import DriftPoint, Focus, Segment, Topics
+from analysis_worker.domain.topics import DriftPoint, Focus, OpenQuestion, Segment, Topics
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -31,6 +31,7 @@ __all__ = [
     "Component",
     "ComponentKind",
     "DebateAnalysis",
+    "DegradedReason",
     "Depth",
     "Dimension",
     "DimensionResult",
@@ -45,6 +46,7 @@ __all__ = [
     "Linguistics",
     "Metric",
     "NamedMetric",
+    "OpenQuestion",
     "Overview",
     "ParticipantArguments",
     "ParticipantMetrics",
@@ -75,7 +77,7 @@ class ParticipantTone:
     participant_id: str
     mean: Metric
     standard_deviation: Metric
-    #: Slope of valence per 100 of the speaker's turns.
+    #: Theil-Sen slope of valence per 100 of the speaker's turns.
     trend: Metric
     negative_share: Metric
     peaks: tuple[Evidence, ...]
@@ -90,6 +92,12 @@ class TonePoint:
     valence: float
     #: 0 to 1.
     intensity: float
+    #: Who spoke.
+    participant_id: str = ""
+    #: Sentences that it rests on.
+    sample_size: int = 0
+    #: Seconds from the debate's beginning, as captured.
+    start_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +165,9 @@ class DominanceWindow:
     last_turn_id: str
     participant_id: str
     share: float
+    #: Seconds or words of all debaters in the stretch; `basis` says which.
+    sample_size: int = 0
+    basis: Basis = Basis.TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +195,13 @@ class Rating:
     confidence: float
     why: str
     evidence: tuple[Evidence, ...] = ()
+    #: Of the chief ingredient: claims, talking points or replies; of an overall rating, the ratings in it.
+    sample_size: int = 0
+    basis: Basis = Basis.NONE
 
     def __post_init__(self) -> None:
+        if (self.score is None) != (self.basis is Basis.NONE):
+            raise ValueError("Rating.basis is none where there is no score, and nowhere else")
         if self.score is not None and not 1 <= self.score <= 5:
             raise ValueError("Rating.score lies outside 1..5")
         if not 0 <= self.confidence <= 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis_worker.domain.metric import Metric
+from analysis_worker.domain.metric import Evidence, Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class Segment:
     boundary_basis: str
     #: A question opened it, and no debater took it up.
     unanswered: bool
+    #: How sure the boundary at its beginning is, 0 to 1.
+    boundary_confidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Focus:
     participant_id: str
     segment_id: str
     share: float
+    #: The speaker's words in all segments.
+    sample_size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,20 @@ class DriftPoint:
 
     segment_id: str
     drift: float
+    #: Stretches of text that it rests on.
+    sample_size: int = 0
+    #: 0 to 1.
+    confidence: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """A question that nobody who was asked took up."""
+
+    participant_id: str
+    evidence: Evidence
+    #: 0 to 1.
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +68,5 @@ class Topics:
     drift_from_motion: Metric
     drift_series: tuple[DriftPoint, ...]
     focus: tuple[Focus, ...]
+    #: In the order in which they were asked.
+    unanswered_questions: tuple[OpenQuestion, ...] = ()

@@ -22,6 +22,7 @@ from analysis_worker.domain.result import (
 )
 from analysis_worker.domain.safety import Safety, SafetyKind
 from analysis_worker.wire.metric import (
+    basis_to_pb,
     dimension_from_pb,
     dimension_to_pb,
     evidence_to_pb,
@@ -134,7 +135,14 @@ def _tone(tone: Tone, include_detailed: bool) -> pb.Tone:
             for pair in tone.directed
         ),
         series=(
-            pb.Tone.Point(turn_id=point.turn_id, valence=point.valence, intensity=point.intensity)
+            pb.Tone.Point(
+                turn_id=point.turn_id,
+                valence=point.valence,
+                intensity=point.intensity,
+                participant_id=point.participant_id,
+                sample_size=point.sample_size,
+                start_seconds=point.start_s,
+            )
             for point in (tone.series if include_detailed else ())
         ),
     )
@@ -152,18 +160,37 @@ def _topics(topics: Topics) -> pb.Topics:
                 coherence=metric_to_pb(segment.coherence),
                 boundary_basis=segment.boundary_basis,
                 unanswered=segment.unanswered,
+                boundary_confidence=segment.boundary_confidence,
             )
             for segment in topics.segments
         ),
         coherence=metric_to_pb(topics.coherence),
         drift_from_motion=metric_to_pb(topics.drift_from_motion),
         drift_series=(
-            pb.Topics.DriftPoint(segment_id=point.segment_id, drift=point.drift)
+            pb.Topics.DriftPoint(
+                segment_id=point.segment_id,
+                drift=point.drift,
+                sample_size=point.sample_size,
+                confidence=point.confidence,
+            )
             for point in topics.drift_series
         ),
         focus=(
-            pb.Topics.Focus(participant_id=own.participant_id, segment_id=own.segment_id, share=own.share)
+            pb.Topics.Focus(
+                participant_id=own.participant_id,
+                segment_id=own.segment_id,
+                share=own.share,
+                sample_size=own.sample_size,
+            )
             for own in topics.focus
+        ),
+        unanswered_questions=(
+            pb.Topics.OpenQuestion(
+                participant_id=question.participant_id,
+                evidence=evidence_to_pb(question.evidence),
+                confidence=question.confidence,
+            )
+            for question in topics.unanswered_questions
         ),
     )
 
@@ -258,6 +285,8 @@ def _interaction(interaction: Interaction) -> pb.Interaction:
                 last_turn_id=window.last_turn_id,
                 participant_id=window.participant_id,
                 share=window.share,
+                sample_size=window.sample_size,
+                basis=basis_to_pb(window.basis),
             )
             for window in interaction.dominance_windows
         ),

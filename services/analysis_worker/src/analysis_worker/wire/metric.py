@@ -7,7 +7,7 @@ from typing import Final
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from analysis_worker.domain.metric import Basis, Evidence, Metric
-from analysis_worker.domain.provenance import Dimension, Provenance
+from analysis_worker.domain.provenance import DegradedReason, Dimension, Provenance
 from analysis_worker.domain.result import ParticipantMetrics, Rating
 from bothsides.jobs import v1 as pb
 
@@ -26,6 +26,18 @@ _DIMENSION_TO_PB: Final = {
     Dimension.LINGUISTICS: pb.DIMENSION_LINGUISTICS,
     Dimension.INTERACTION: pb.DIMENSION_INTERACTION,
     Dimension.QUALITY: pb.DIMENSION_QUALITY,
+}
+_CAUSE_TO_PB: Final = {
+    DegradedReason.CIRCUIT_OPEN: pb.Provenance.CIRCUIT_OPEN,
+    DegradedReason.QUOTA: pb.Provenance.QUOTA,
+    DegradedReason.RATE_LIMITED: pb.Provenance.RATE_LIMITED,
+    DegradedReason.TIMEOUT: pb.Provenance.TIMEOUT,
+    DegradedReason.CONTENT_FILTER: pb.Provenance.CONTENT_FILTER,
+    DegradedReason.REFUSAL: pb.Provenance.REFUSAL,
+    DegradedReason.NO_KEY: pb.Provenance.NO_KEY,
+    DegradedReason.BUDGET: pb.Provenance.BUDGET,
+    DegradedReason.INVALID_OUTPUT: pb.Provenance.INVALID_OUTPUT,
+    DegradedReason.PRIVACY: pb.Provenance.PRIVACY,
 }
 _DIMENSION_FROM_PB: Final = {number: dimension for dimension, number in _DIMENSION_TO_PB.items()}
 
@@ -47,6 +59,11 @@ def dimension_from_pb(number: pb.Dimension.ValueType) -> Dimension:
         raise ValueError(f"dimension {number} is none of {sorted(_DIMENSION_FROM_PB)}") from None
 
 
+def basis_to_pb(basis: Basis) -> pb.Metric.Basis.ValueType:
+    """Return the number of a basis on the wire."""
+    return _BASIS_TO_PB[basis]
+
+
 def metric_to_pb(metric: Metric) -> pb.Metric:
     """Write a metric; a value that is None stays absent."""
     return pb.Metric(
@@ -56,6 +73,7 @@ def metric_to_pb(metric: Metric) -> pb.Metric:
         confidence=metric.confidence,
         basis=_BASIS_TO_PB[metric.basis],
         note=metric.note,
+        ci95=None if metric.ci95 is None else pb.Metric.Interval(low=metric.ci95[0], high=metric.ci95[1]),
     )
 
 
@@ -79,6 +97,8 @@ def rating_to_pb(rating: Rating) -> pb.Rating:
         confidence=rating.confidence,
         why=rating.why,
         evidence=map(evidence_to_pb, rating.evidence),
+        sample_size=rating.sample_size,
+        basis=_BASIS_TO_PB[rating.basis],
     )
 
 
@@ -93,8 +113,10 @@ def provenance_to_pb(made: Provenance) -> pb.Provenance:
         prompt_sha256=made.prompt_sha256,
         input_sha256=made.input_sha256,
         degraded=made.degraded,
-        degraded_reason=made.degraded_reason,
     )
+    if made.degraded_reason is not None:
+        message.degraded_reason = made.degraded_reason.value
+        message.degraded_cause = _CAUSE_TO_PB[made.degraded_reason]
     if made.created_ms is not None:
         message.create_time.CopyFrom(
             Timestamp(seconds=made.created_ms // 1_000, nanos=made.created_ms % 1_000 * 1_000_000)

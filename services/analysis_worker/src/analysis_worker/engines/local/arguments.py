@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from analysis_worker.domain.interval import share_interval
 from analysis_worker.domain.metric import Basis, Metric, measured, rounded, shrunk, unknown
 from analysis_worker.domain.result import (
     Arguments,
@@ -176,5 +177,11 @@ def _share(hits: Sequence[bool], document: Document, why_not: str) -> Metric:
         return unknown("0..1", _NOT_ENGLISH)
     if not hits:
         return unknown("0..1", why_not)
-    confidence = shrunk(_SHARE_CEILING, len(hits), _HALF_CLAIMS)
-    return measured(sum(hits) / len(hits), "0..1", len(hits), confidence, basis=Basis.MODEL)
+    return measured(
+        sum(hits) / len(hits),
+        "0..1",
+        len(hits),
+        shrunk(_SHARE_CEILING, len(hits), _HALF_CLAIMS),
+        basis=Basis.MODEL,
+        ci95=share_interval(sum(hits), len(hits)),
+    )

@@ -15,6 +15,7 @@ from analysis_worker.domain.metric import rounded
 from analysis_worker.domain.result import (
     Arguments,
     DebateAnalysis,
+    DegradedReason,
     Dimension,
     DimensionResult,
     Interaction,
@@ -101,7 +102,7 @@ class LocalEngine:
         return safety_of(document.conversation, english=document.english)
 
     def provenance(
-        self, dimension: Dimension, document: Document, *, degraded: bool = False, degraded_reason: str = ""
+        self, dimension: Dimension, document: Document, *, degraded_reason: DegradedReason | None = None
     ) -> Provenance:
         """Say how this engine makes a dimension; without a time, so that equal input gives equal bytes."""
         return Provenance(
@@ -110,7 +111,6 @@ class LocalEngine:
             engine_version=ENGINE_VERSION,
             method=_METHODS[dimension],
             input_sha256=document.conversation.sha256(),
-            degraded=degraded,
             degraded_reason=degraded_reason,
         )
 

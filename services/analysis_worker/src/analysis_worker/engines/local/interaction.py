@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from statistics import fmean
 from typing import Final
 
+from analysis_worker.domain.interval import mean_interval, ratio_interval, share_interval
 from analysis_worker.domain.metric import Basis, Metric, measured, shrunk, unknown
 from analysis_worker.domain.result import Interaction, NamedMetric, ParticipantMetrics, TurnPair
 from analysis_worker.engines.local.document import Document, SpokenTurn
@@ -32,6 +33,9 @@ _HALF_TURNS: Final = 10
 _HALF_WORDS: Final = 200
 #: A pace needs this much speech, in seconds.
 _FEWEST_SECONDS: Final = 5.0
+#: A turn of fewer words is an interjection, whatever the transcriber's marks. Where no times show who broke
+#: in, their share tells how lively it was.
+_SHORT_TURN_WORDS: Final = 5
 
 
 def analyze_interaction(document: Document) -> Interaction:
@@ -48,8 +52,10 @@ def analyze_interaction(document: Document) -> Interaction:
                 tuple(
                     NamedMetric(name, metric)
                     for name, metric in (
-                        *_floor(turns, words[who], sum(words.values())).items(),
-                        *_times(who, timing).items(),
+                        *_floor(
+                            turns, words[who], sum(words.values()), sum(map(len, spoken.values()))
+                        ).items(),
+                        *_times(who, timing, spoken).items(),
                         *_manner(document, turns, taken_up.get(who, [])).items(),
                     )
                 ),
@@ -65,9 +71,20 @@ def analyze_interaction(document: Document) -> Interaction:
     )
 
 
-def _floor(turns: Sequence[SpokenTurn], words: int, all_words: int) -> dict[str, Metric]:
+def _floor(turns: Sequence[SpokenTurn], words: int, all_words: int, all_turns: int) -> dict[str, Metric]:
+    short = sum(turn.word_count < _SHORT_TURN_WORDS for turn in turns)
     return {
         "turns": measured(len(turns), "turns", len(turns), 1.0),
+        "turn_share": (
+            measured(len(turns) / all_turns, "0..1", all_turns, 1.0)
+            if all_turns
+            else unknown("0..1", "no debater spoke")
+        ),
+        "short_turn_share": (
+            measured(short / len(turns), "0..1", len(turns), 0.9, ci95=share_interval(short, len(turns)))
+            if turns
+            else unknown("0..1", _SILENT)
+        ),
         "words": measured(words, "words", len(turns), 1.0),
         "word_share": (
             measured(words / all_words, "0..1", all_words, 1.0)
@@ -77,8 +94,9 @@ def _floor(turns: Sequence[SpokenTurn], words: int, all_words: int) -> dict[str,
     }
 
 
-def _times(who: str, timing: Timing) -> dict[str, Metric]:
+def _times(who: str, timing: Timing, debaters: Collection[str]) -> dict[str, Metric]:
     seconds = timing.talk_time_s.get(who)
+    everyone_s = math.fsum(timing.talk_time_s.get(debater, 0.0) for debater in debaters)
     no_times = _SILENT if timing.timed else _NO_TIMES
     pace = unknown("1/min", no_times)
     if seconds is not None and seconds < _FEWEST_SECONDS:
@@ -94,19 +112,24 @@ def _times(who: str, timing: Timing) -> dict[str, Metric]:
             if seconds is not None
             else unknown("s", no_times)
         ),
+        "talk_time_share": (
+            measured(seconds / everyone_s, "0..1", round(everyone_s), 0.9, basis=Basis.TIMESTAMPS)
+            if seconds is not None
+            else unknown("0..1", no_times)
+        ),
         "words_per_minute": pace,
         "response_latency": _latency(who, timing),
-        "interruptions_made": (
-            measured(
-                timing.interruptions[who],
-                "interruptions",
-                timing.timed_words[who],
-                0.6,
-                basis=Basis.TIMESTAMPS,
+        **{
+            name: (
+                measured(counts[who], "interruptions", timing.timed_words[who], 0.6, basis=Basis.TIMESTAMPS)
+                if timing.interruption_observable and seconds is not None
+                else unknown("interruptions", no_times if seconds is None else _NO_OVERLAP)
             )
-            if timing.interruption_observable and seconds is not None
-            else unknown("interruptions", no_times if seconds is None else _NO_OVERLAP)
-        ),
+            for name, counts in (
+                ("interruptions_made", timing.interruptions),
+                ("interruptions_received", timing.interrupted),
+            )
+        },
     }
 
 
@@ -130,12 +153,18 @@ def _manner(document: Document, turns: Sequence[SpokenTurn], taken_up: Sequence[
             return unknown(_PER_100, "the politeness lexicon is English")
         if not words:
             return unknown(_PER_100, _SILENT)
-        found = sum(sentence.cues.get(cue, 0) for sentence in sentences)
-        return measured(100 * found / words, _PER_100, words, shrunk(_POLITENESS_CEILING, words, _HALF_WORDS))
+        hits = [sentence.cues.get(cue, 0) for sentence in sentences]
+        spread = ratio_interval(
+            [(100.0 * hit, len(sentence.words)) for hit, sentence in zip(hits, sentences, strict=True)], 0.0
+        )
+        confidence = shrunk(_POLITENESS_CEILING, words, _HALF_WORDS)
+        return measured(100 * sum(hits) / words, _PER_100, words, confidence, ci95=spread)
 
     return {
-        "questions_asked": measured(
-            sum(sentence.question for sentence in sentences), "questions", len(sentences), 0.9
+        "questions_asked": (
+            measured(sum(sentence.question for sentence in sentences), "questions", len(sentences), 0.9)
+            if sentences
+            else unknown("questions", _SILENT)
         ),
         "uptake": _uptake(taken_up, "replies to no other debater"),
         "politeness": rate(Cue.POLITE),
@@ -146,7 +175,8 @@ def _manner(document: Document, turns: Sequence[SpokenTurn], taken_up: Sequence[
 def _uptake(values: Sequence[float], why_not: str) -> Metric:
     if not values:
         return unknown("0..1", why_not)
-    return measured(fmean(values), "0..1", len(values), shrunk(_UPTAKE_CEILING, len(values), _HALF_TURNS))
+    confidence = shrunk(_UPTAKE_CEILING, len(values), _HALF_TURNS)
+    return measured(fmean(values), "0..1", len(values), confidence, ci95=mean_interval(values, 0.0, 1.0))
 
 
 def _balance(words: Sequence[int]) -> Metric:
@@ -156,7 +186,7 @@ def _balance(words: Sequence[int]) -> Metric:
         return unknown("0..1", "needs two debaters, and one who speaks", sample_size=total)
     weighted = sum(place * share for place, share in enumerate(sorted(words), start=1))
     gini = 2 * weighted / (count * total) - (count + 1) / count
-    return measured(min(1.0, 1 - gini), "0..1", total, 1.0)
+    return measured(min(1.0, max(0.0, 1 - gini)), "0..1", total, 1.0)
 
 
 def _entropy(words: Sequence[int]) -> Metric:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from analysis_worker.domain.interval import mean_interval, ratio_interval, share_interval
 from analysis_worker.domain.metric import Metric, measured, shrunk, unknown
 from analysis_worker.domain.result import Linguistics, NamedMetric, ParticipantMetrics
 from analysis_worker.engines.local.diversity import (
@@ -58,11 +59,18 @@ def flesch_kincaid_grade(word_count: int, sentence_count: int, syllable_count: i
 def _metrics(turns: Sequence[SpokenTurn], *, english: bool) -> list[NamedMetric]:
     sentences = [sentence for turn in turns for sentence in turn.sentences if sentence.words]
     words = [word for sentence in sentences for word in sentence.words]
+    asked = sum(sentence.question for sentence in sentences)
     counts = {
         "words": measured(len(words), "words", len(turns), 1.0),
         "sentences": measured(len(sentences), "sentences", len(turns), 0.9),
         "words_per_sentence": (
-            measured(len(words) / len(sentences), "words", len(sentences), shrunk(0.9, len(sentences), 5))
+            measured(
+                len(words) / len(sentences),
+                "words",
+                len(sentences),
+                shrunk(0.9, len(sentences), 5),
+                ci95=mean_interval([len(sentence.words) for sentence in sentences], 0.0),
+            )
             if sentences
             else unknown("words", "said nothing")
         ),
@@ -71,10 +79,11 @@ def _metrics(turns: Sequence[SpokenTurn], *, english: bool) -> list[NamedMetric]
         **{name: _rate(sentences, cue, len(words), english=english) for name, cue in _CUES},
         "questions": (
             measured(
-                sum(sentence.question for sentence in sentences) / len(sentences),
+                asked / len(sentences),
                 "per sentence",
                 len(sentences),
                 shrunk(0.9, len(sentences), 5),
+                ci95=share_interval(asked, len(sentences)),
             )
             if sentences
             else unknown("per sentence", "said nothing")
@@ -118,6 +127,9 @@ def _rate(sentences: Sequence[Sentence], cue: Cue, word_count: int, *, english: 
         return unknown(_PER_100, _NOT_ENGLISH)
     if not word_count:
         return unknown(_PER_100, "said nothing")
-    found = sum(sentence.cues.get(cue, 0) for sentence in sentences)
+    hits = [sentence.cues.get(cue, 0) for sentence in sentences]
+    spread = ratio_interval(
+        [(100.0 * hit, len(sentence.words)) for hit, sentence in zip(hits, sentences, strict=True)], 0.0
+    )
     confidence = shrunk(_CUE_CEILING, word_count, _HALF_WORDS)
-    return measured(100 * found / word_count, _PER_100, word_count, confidence)
+    return measured(100 * sum(hits) / word_count, _PER_100, word_count, confidence, ci95=spread)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Final
 
-from analysis_worker.domain.metric import rounded
+from analysis_worker.domain.metric import Basis, Evidence, rounded
 from analysis_worker.domain.result import Arguments, Interaction, ParticipantQuality, Quality, Rating, Weight
 from analysis_worker.engines.local.document import Document
 from analysis_worker.engines.local.quality_parts import parts_of
@@ -29,6 +29,7 @@ WEIGHTS: Final = (
 #: Without parts of this weight there is no overall rating.
 _FEWEST_WEIGHT: Final = 0.6
 _OVERALL: Final = "overall"
+_MAX_EVIDENCE: Final = 4
 
 
 def analyze_quality(document: Document, arguments: Arguments, interaction: Interaction) -> Quality:
@@ -36,7 +37,7 @@ def analyze_quality(document: Document, arguments: Arguments, interaction: Inter
     spoken = document.turns_by_debater()
     participants: list[ParticipantQuality] = []
     for own in arguments.participants:
-        parts = parts_of(own, spoken.get(own.participant_id, []), arguments, interaction)
+        parts = parts_of(document, own, spoken.get(own.participant_id, []), arguments, interaction)
         participants.append(ParticipantQuality(own.participant_id, _overall(parts), parts))
     return Quality(
         overall=_mean(_OVERALL, [participant.overall for participant in participants]),
@@ -63,7 +64,21 @@ def _overall(parts: Sequence[Rating]) -> Rating:
     score = sum(score * weight for score, _, weight in given) / total
     confidence = sum(confidence * weight for _, confidence, weight in given)
     why = f"Weighted sum of the parts, without {missing}." if missing else "Weighted sum of the parts."
-    return Rating(_OVERALL, rounded(score), rounded(confidence), why)
+    return Rating(
+        _OVERALL, rounded(score), rounded(confidence), why, _evidence(parts), len(given), _basis(parts)
+    )
+
+
+def _basis(ratings: Sequence[Rating]) -> Basis:
+    """Return the basis of ratings put together: a model's, if any of them is."""
+    return Basis.MODEL if any(rating.basis is Basis.MODEL for rating in ratings) else Basis.TEXT
+
+
+def _evidence(ratings: Sequence[Rating]) -> tuple[Evidence, ...]:
+    """Return the first of each rating's evidence, then the second, each place once."""
+    deepest = max((len(rating.evidence) for rating in ratings), default=0)
+    ranked = [rating.evidence[at] for at in range(deepest) for rating in ratings if at < len(rating.evidence)]
+    return tuple(dict.fromkeys(ranked))[:_MAX_EVIDENCE]
 
 
 def _mean(name: str, ratings: Sequence[Rating]) -> Rating:
@@ -80,4 +95,7 @@ def _mean(name: str, ratings: Sequence[Rating]) -> Rating:
         rounded(fmean(score for score, _ in given)),
         rounded(fmean(confidence for _, confidence in given)),
         why,
+        _evidence(ratings),
+        len(given),
+        _basis(ratings),
     )

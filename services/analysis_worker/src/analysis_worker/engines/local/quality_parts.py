@@ -20,7 +20,7 @@ from analysis_worker.domain.result import (
     Rating,
     RelationKind,
 )
-from analysis_worker.engines.local.document import Sentence, SpokenTurn
+from analysis_worker.engines.local.document import Document, Sentence, SpokenTurn
 from analysis_worker.engines.local.lexicon import Cue
 from analysis_worker.engines.local.words import is_number
 
@@ -54,7 +54,11 @@ class _Ingredient:
 
 
 def parts_of(
-    own: ParticipantArguments, turns: Sequence[SpokenTurn], arguments: Arguments, interaction: Interaction
+    document: Document,
+    own: ParticipantArguments,
+    turns: Sequence[SpokenTurn],
+    arguments: Arguments,
+    interaction: Interaction,
 ) -> tuple[Rating, ...]:
     """Return cogency, effectiveness, reasonableness and deliberation of the debater of these turns."""
     sentences = [
@@ -67,7 +71,7 @@ def parts_of(
         _cogency(own, sentences, arguments),
         _effectiveness(own, sentences, arguments),
         _reasonableness(own, arguments),
-        _deliberation(own.participant_id, sentences, interaction),
+        _deliberation(document, own.participant_id, sentences, interaction),
     )
 
 
@@ -95,6 +99,7 @@ def _cogency(own: ParticipantArguments, sentences: Sequence[Sentence], arguments
             ),
         ),
         _linked_evidence(own.participant_id, arguments, RelationKind.SUPPORT),
+        support,
     )
 
 
@@ -122,6 +127,7 @@ def _effectiveness(own: ParticipantArguments, sentences: Sequence[Sentence], arg
             ),
         ),
         _surest_claims(own.participant_id, arguments),
+        promote,
     )
 
 
@@ -146,10 +152,13 @@ def _reasonableness(own: ParticipantArguments, arguments: Arguments) -> Rating:
             ),
         ),
         _linked_evidence(own.participant_id, arguments, RelationKind.ATTACK),
+        rebuttal,
     )
 
 
-def _deliberation(who: str, sentences: Sequence[Sentence], interaction: Interaction) -> Rating:
+def _deliberation(
+    document: Document, who: str, sentences: Sequence[Sentence], interaction: Interaction
+) -> Rating:
     uptake = _metric(interaction, who, "uptake")
     if uptake is None or uptake.value is None or uptake.sample_size < _FEWEST_REPLIES:
         return _abstention("deliberation", f"needs {_FEWEST_REPLIES} replies to another debater")
@@ -174,12 +183,18 @@ def _deliberation(who: str, sentences: Sequence[Sentence], interaction: Interact
                 f"{asked:.0%} of sentences ask", min(1.0, asked / _ENOUGH_ASKED), 0.2, uptake.confidence
             ),
         ),
-        (),
+        _manners(document, sentences),
+        uptake,
     )
 
 
-def _rating(name: str, ingredients: Sequence[_Ingredient], evidence: tuple[Evidence, ...]) -> Rating:
-    """Return 1 + 4 times the weighted share; as sure as its ingredients, up to the ceiling."""
+def _rating(
+    name: str, ingredients: Sequence[_Ingredient], evidence: tuple[Evidence, ...], chief: Metric
+) -> Rating:
+    """Return 1 + 4 times the weighted share; as sure as its ingredients, up to the ceiling.
+
+    It rests on what its chief ingredient rests on.
+    """
     share = sum(ingredient.weight * ingredient.share for ingredient in ingredients)
     confidence = sum(ingredient.weight * ingredient.confidence for ingredient in ingredients)
     why = "; ".join(ingredient.words for ingredient in ingredients)
@@ -189,6 +204,8 @@ def _rating(name: str, ingredients: Sequence[_Ingredient], evidence: tuple[Evide
         rounded(min(CONFIDENCE_CEILING, confidence)),
         f"{why[0].upper()}{why[1:]}.",
         evidence,
+        chief.sample_size,
+        chief.basis,
     )
 
 
@@ -217,6 +234,14 @@ def _linked_evidence(who: str, arguments: Arguments, kind: RelationKind) -> tupl
     )
     sources = list(dict.fromkeys(relation.source for relation in links))
     return tuple(own[source].evidence for source in sources[:_MAX_EVIDENCE])
+
+
+def _manners(document: Document, sentences: Sequence[Sentence]) -> tuple[Evidence, ...]:
+    """Return the sentences that show it best: harsh ones first, or else those that concede or ask."""
+    telling = [sentence for sentence in sentences if sentence.has(Cue.IMPOLITE)]
+    telling += [sentence for sentence in sentences if sentence.has(Cue.POLITE) and sentence not in telling]
+    telling += [sentence for sentence in sentences if sentence.question and sentence not in telling]
+    return tuple(document.evidence_of(sentence) for sentence in telling[:_MAX_EVIDENCE])
 
 
 def _surest_claims(who: str, arguments: Arguments) -> tuple[Evidence, ...]:

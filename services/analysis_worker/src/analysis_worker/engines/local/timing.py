@@ -41,6 +41,8 @@ class Timing:
     interruption_observable: bool
     #: By speaker who broke in.
     interruptions: Counter[str]
+    #: By speaker who was broken into.
+    interrupted: Counter[str]
     #: By speaker: median pause before a reply (s) and the number of replies.
     latency_s: dict[str, tuple[float, int]]
 
@@ -49,14 +51,14 @@ def timing_of(document: Document) -> Timing:
     """Read the times of a debate."""
     usable = [turn for turn in document.turns if _span(turn) is not None]
     if not usable or len(usable) < _COVERED * len(document.turns):
-        return Timing(False, None, {}, Counter(), False, Counter(), {})
+        return Timing(False, None, {}, Counter(), False, Counter(), Counter(), {})
     spans = [span for turn in usable if (span := _span(turn)) is not None]
     by_speaker: dict[str, list[tuple[float, float]]] = {}
     words = Counter[str]()
     for turn, span in zip(usable, spans, strict=True):
         by_speaker.setdefault(turn.speaker, []).append(span)
         words[turn.speaker] += turn.word_count
-    interruptions, observable = _interruptions(usable, spans)
+    interruptions, interrupted, observable = _interruptions(usable, spans)
     return Timing(
         timed=True,
         duration_s=max(end for _, end in spans) - min(start for start, _ in spans),
@@ -64,6 +66,7 @@ def timing_of(document: Document) -> Timing:
         timed_words=words,
         interruption_observable=observable,
         interruptions=interruptions,
+        interrupted=interrupted,
         latency_s=_latencies(usable, spans) if observable else {},
     )
 
@@ -91,16 +94,17 @@ def _union(spans: Iterable[tuple[float, float]]) -> float:
 
 def _interruptions(
     turns: Sequence[SpokenTurn], spans: Sequence[tuple[float, float]]
-) -> tuple[Counter[str], bool]:
-    """Count who began to speak inside the turn before, and tell whether any two turns overlap."""
-    made = Counter[str]()
+) -> tuple[Counter[str], Counter[str], bool]:
+    """Count who began to speak inside the turn before, and into whose; tell whether any turns overlap."""
+    made, suffered = Counter[str](), Counter[str]()
     observable = False
     for (earlier, (start, end)), (later, (next_start, _)) in pairwise(zip(turns, spans, strict=True)):
         if earlier.speaker != later.speaker and start < next_start <= end - _SHORTEST_OVERLAP_S:
             observable = True
             if later.word_count >= _FEWEST_WORDS:
                 made[later.speaker] += 1
-    return made, observable
+                suffered[earlier.speaker] += 1
+    return made, suffered, observable
 
 
 def _latencies(

@@ -8,6 +8,7 @@ against members' positions on a motion it is no better than chance, and nothing 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,15 +16,19 @@ from importlib.metadata import version
 from statistics import fmean, pstdev
 from typing import TYPE_CHECKING, Final
 
+from analysis_worker.domain.interval import ratio_interval, share_interval
 from analysis_worker.domain.metric import Metric, measured, rounded, shrunk, unknown
 from analysis_worker.domain.result import DirectedTone, ParticipantTone, Tone, TonePoint
 from analysis_worker.engines.local.addressee import Addressees
 from analysis_worker.engines.local.document import Document, Sentence, SpokenTurn
+from analysis_worker.engines.local.slope import theil_sen
 
 if TYPE_CHECKING:
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-METHOD: Final = f"VADER {version('vaderSentiment')} per sentence, per turn up to 280 characters; mean"
+METHOD: Final = (
+    f"VADER {version('vaderSentiment')} per sentence, per turn up to 280 characters; mean; Theil-Sen trend"
+)
 _UNIT: Final = "-1..1"
 #: The length of a message: a tweet's.
 MESSAGE_CODE_POINTS: Final = 280
@@ -45,6 +50,10 @@ class _Scored:
     sentences: tuple[tuple[Sentence, float], ...]
 
     @property
+    def scores(self) -> list[float]:
+        return [score for _, score in self.sentences]
+
+    @property
     def valence(self) -> float:
         return fmean(score for _, score in self.sentences)
 
@@ -63,12 +72,19 @@ def analyze_tone(document: Document) -> Tone:
     participants = tuple(_participant(document, who, turns, why_not) for who, turns in scored.items())
     turns = sorted((turn for own in scored.values() for turn in own), key=lambda entry: entry.turn.index)
     return Tone(
-        overall=_mean(_scores_of(turns), why_not),
+        overall=_mean([entry.scores for entry in turns], why_not),
         asymmetry=_asymmetry(participants, why_not),
         participants=participants,
         directed=_directed(document, turns),
         series=tuple(
-            TonePoint(entry.turn.turn.turn_id, rounded(entry.valence), rounded(entry.intensity))
+            TonePoint(
+                turn_id=entry.turn.turn.turn_id,
+                valence=rounded(entry.valence),
+                intensity=rounded(entry.intensity),
+                participant_id=entry.turn.speaker,
+                sample_size=len(entry.sentences),
+                start_s=_start_s(entry.turn),
+            )
             for entry in turns
         ),
     )
@@ -115,18 +131,28 @@ def _scores(document: Document, turn: SpokenTurn) -> Sequence[tuple[Sentence, fl
     return [(sentence, valence_of(document.text_of(sentence))) for sentence in turn.sentences]
 
 
-def _scores_of(turns: Sequence[_Scored]) -> list[float]:
-    return [score for turn in turns for _, score in turn.sentences]
+def _start_s(turn: SpokenTurn) -> float | None:
+    start_s = turn.turn.start_s
+    return rounded(start_s) if start_s is not None and math.isfinite(start_s) and start_s >= 0 else None
 
 
-def _mean(scores: Sequence[float], why_not: str) -> Metric:
-    if not scores:
+def _mean(turns: Sequence[Sequence[float]], why_not: str) -> Metric:
+    """Return the mean over the sentences of some turns. Their spread is told turn by turn."""
+    count = sum(map(len, turns))
+    if not count:
         return unknown(_UNIT, why_not)
-    return measured(fmean(scores), _UNIT, len(scores), shrunk(_CEILING, len(scores), _HALF_SENTENCES))
+    return measured(
+        math.fsum(score for turn in turns for score in turn) / count,
+        _UNIT,
+        count,
+        shrunk(_CEILING, count, _HALF_SENTENCES),
+        ci95=ratio_interval([(math.fsum(turn), len(turn)) for turn in turns], -1.0, 1.0),
+    )
 
 
 def _participant(document: Document, who: str, turns: Sequence[_Scored], why_not: str) -> ParticipantTone:
-    scores = _scores_of(turns)
+    scores = [score for turn in turns for score in turn.scores]
+    negative = sum(score < _NEGATIVE for score in scores)
     confidence = shrunk(_CEILING, len(scores), _HALF_SENTENCES)
     peaks = sorted(
         ((sentence, score) for turn in turns for sentence, score in turn.sentences if abs(score) >= _PEAK),
@@ -134,7 +160,7 @@ def _participant(document: Document, who: str, turns: Sequence[_Scored], why_not
     )
     return ParticipantTone(
         participant_id=who,
-        mean=_mean(scores, why_not),
+        mean=_mean([turn.scores for turn in turns], why_not),
         standard_deviation=(
             measured(pstdev(scores), "1", len(scores), confidence)
             if len(scores) > 1
@@ -142,25 +168,30 @@ def _participant(document: Document, who: str, turns: Sequence[_Scored], why_not
         ),
         trend=_trend([turn.valence for turn in turns], why_not if not document.english else ""),
         negative_share=(
-            measured(sum(score < _NEGATIVE for score in scores) / len(scores), "1", len(scores), confidence)
+            measured(
+                negative / len(scores),
+                "0..1",
+                len(scores),
+                confidence,
+                ci95=share_interval(negative, len(scores)),
+            )
             if scores
-            else unknown("1", why_not)
+            else unknown("0..1", why_not)
         ),
         peaks=tuple(document.evidence_of(sentence) for sentence, _ in peaks[:_MAX_PEAKS]),
     )
 
 
 def _trend(valences: Sequence[float], why_not: str) -> Metric:
-    """Return the least-squares slope of valence over the speaker's own turns, per 100 of them."""
+    """Return the Theil-Sen slope of valence over the speaker's own turns, per 100 of them."""
     unit = "per 100 turns"
     count = len(valences)
     if why_not or count < _FEWEST_TURNS_FOR_A_TREND:
         note = why_not or f"needs {_FEWEST_TURNS_FOR_A_TREND} turns of the speaker"
         return unknown(unit, note, sample_size=count)
-    middle, level = (count - 1) / 2, fmean(valences)
-    covariance = sum((place - middle) * (valence - level) for place, valence in enumerate(valences))
-    slope = covariance / sum((place - middle) ** 2 for place in range(count))
-    return measured(100 * slope, unit, count, shrunk(_CEILING / 2, count, _HALF_SENTENCES))
+    slope, (low, high) = theil_sen(valences)
+    confidence = shrunk(_CEILING / 2, count, _HALF_SENTENCES)
+    return measured(100 * slope, unit, count, confidence, ci95=(100 * low, 100 * high))
 
 
 def _asymmetry(participants: Sequence[ParticipantTone], why_not: str) -> Metric:
@@ -179,12 +210,12 @@ def _asymmetry(participants: Sequence[ParticipantTone], why_not: str) -> Metric:
 def _directed(document: Document, turns: Sequence[_Scored]) -> tuple[DirectedTone, ...]:
     """Return the mean tone of each speaker's turns towards the debater whom they address."""
     addressees = Addressees(document)
-    towards: dict[tuple[str, str], list[float]] = {}
+    towards: dict[tuple[str, str], list[list[float]]] = {}
     for entry in turns:
         if (target := addressees.of(entry.turn)) is not None:
             pair = (entry.turn.speaker, target)
-            towards.setdefault(pair, []).extend(score for _, score in entry.sentences)
+            towards.setdefault(pair, []).append(entry.scores)
     return tuple(
-        DirectedTone(source, target, _mean(scores, _SILENT))
-        for (source, target), scores in sorted(towards.items())
+        DirectedTone(source, target, _mean(said, _SILENT))
+        for (source, target), said in sorted(towards.items())
     )

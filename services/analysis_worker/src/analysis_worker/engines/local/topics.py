@@ -18,6 +18,7 @@ from analysis_worker.domain.metric import Metric, measured, rounded, shrunk, unk
 from analysis_worker.domain.result import DriftPoint, Focus, Segment, Topics
 from analysis_worker.engines.local.document import Document, SpokenTurn
 from analysis_worker.engines.local.keywords import distinctive
+from analysis_worker.engines.local.open_questions import open_questions
 from analysis_worker.engines.local.segmentation import best_cuts, evenly
 from analysis_worker.engines.local.space import LexicalSpace, Matrix
 from analysis_worker.engines.local.turning_points import turning_points
@@ -39,6 +40,8 @@ _MANY_SENTENCES: Final = 2_000
 _MOST_PLACES: Final = 800
 _KEYWORDS: Final = 10
 _LABEL_WORDS: Final = 3
+#: Who announces a topic is nearly always right; where words alone tell, every other boundary is near one.
+_BOUNDARY_CONFIDENCE: Final = {"start": 1.0, "agenda": 0.8, "moderator_question": 0.6, "lexical": 0.4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +76,12 @@ def analyze_topics(document: Document, *, segment_count: int | None = None) -> T
         ),
         drift_from_motion=_average(drifts, [end - start for start, end in spans], reference_note),
         drift_series=tuple(
-            DriftPoint(segment.segment_id, drift.value)
+            DriftPoint(segment.segment_id, drift.value, drift.sample_size, drift.confidence)
             for segment, drift in zip(segments, drifts, strict=True)
             if drift.value is not None
         ),
         focus=_focus(document, units, segments, spans),
+        unanswered_questions=open_questions(document),
     )
 
 
@@ -198,6 +202,7 @@ def _segments(
                 coherence=coherence,
                 boundary_basis="start" if number == 0 else basis,
                 unanswered=_unanswered(document, first, last),
+                boundary_confidence=_BOUNDARY_CONFIDENCE["start" if number == 0 else basis],
             )
         )
     return tuple(segments)
@@ -237,7 +242,7 @@ def _focus(
         words.append(here)
         totals.update(here)
     return tuple(
-        Focus(debater.participant_id, segment.segment_id, rounded(here[who] / totals[who]))
+        Focus(debater.participant_id, segment.segment_id, rounded(here[who] / totals[who]), totals[who])
         for segment, here in zip(segments, words, strict=True)
         for debater in document.debaters
         if here[who := debater.participant_id]
