@@ -20,6 +20,7 @@ from common.provider.budget import Budget, Budgets, BudgetScope, SpentPolicy
 from common.provider.circuit import CircuitState, ProviderReport
 from common.provider.errors import AuthenticationFailed, ProviderFailure, RateLimited, ServerFailed
 from common.provider.models import ModelCard, ModelTable, PriceUnknown
+from common.sealing import Sealer
 from common.store.keys import provider_keys, queue_keys
 from common.store.operation import AsyncRunner
 from common.store.provider.budgets import read_budgets, set_budgets
@@ -357,14 +358,14 @@ async def test_under_a_budget_a_model_without_a_price_is_refused(fleet: Fleet) -
 
 async def test_an_answer_that_cannot_be_read_is_asked_for_again(fleet: Fleet) -> None:
     provider = Provider()
-    await fleet.gate(keeping=Keeping(_Turned())).ask(call_of(), provider)
+    await fleet.gate(keeping=Keeping(Sealer(bytes(32)))).ask(call_of(), provider)
     answer = await fleet.gate().ask(call_of(), provider)
     assert (answer.reused, provider.calls) == (False, 2)
     assert (await fleet.gate().ask(call_of(), provider)).reused
 
 
 async def test_what_is_kept_shows_nothing_of_the_answer(fleet: Fleet) -> None:
-    await fleet.gate(keeping=Keeping(_Turned())).ask(call_of("a-request"), Provider())
+    await fleet.gate(keeping=Keeping(Sealer(bytes(32)))).ask(call_of("a-request"), Provider())
     raw: Any = redis.asyncio.Redis.from_url(fleet.url)
     for key in await raw.keys("*"):
         assert b"a-request" not in key
@@ -389,16 +390,6 @@ async def test_answers_keep_within_their_memory_and_their_time(fleet: Fleet) -> 
         return not (await short.ask(call_of("brief"), provider)).reused
 
     await wait_until_async(asked_again)
-
-
-class _Turned:
-    """Turns each bit. No cipher, but whoever has it not reads nothing."""
-
-    def seal(self, data: bytes, context: bytes) -> bytes:
-        return bytes(byte ^ 0xFF for byte in data)
-
-    def open(self, data: bytes, context: bytes) -> bytes:
-        return self.seal(data, context)
 
 
 async def test_tenants_share_a_model_by_their_weights_in_the_queue(fleet: Fleet) -> None:

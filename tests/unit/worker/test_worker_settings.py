@@ -86,3 +86,9 @@ def test_keys_are_told_apart_and_not_told() -> None:
     assert fingerprint_of("sk-one") != fingerprint_of("sk-two")
     assert "sk-one" not in fingerprint_of("sk-one")
     assert fingerprint_of(None) == ""
+
+
+def test_a_wrong_key_is_told_and_not_quoted() -> None:
+    with pytest.raises(SettingsError, match="STORE_ENCRYPTION_KEY must be 32 bytes in base64") as caught:
+        AnalysisWorkerSettings.from_environment({"STORE_ENCRYPTION_KEY": "not-a-key-at-all"})
+    assert "not-a-key-at-all" not in str(caught.value)

@@ -7,6 +7,7 @@ import logging
 from typing import Any, Final
 
 from analysis_worker.paid.gate import GateSettings, PaidGate
+from analysis_worker.paid.keeping import Keeping
 from analysis_worker.paid.settings import PaidSettings, fingerprint_of
 from analysis_worker.paid.weights import TenantWeights
 from common.settings import WorkerSettings
@@ -33,6 +34,7 @@ class PaidStore:
             store,
             namespace,
             models=paid.models,
+            keeping=Keeping(paid.sealer),
             weight_of=TenantWeights(store, namespace, QUEUE),
             settings=GateSettings(
                 key_fingerprint=fingerprint_of(shared.openai_api_key),

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from common.provider.models import ModelsFileInvalid, ModelTable
+from common.sealing import Sealer, key_of
 from common.settings.environment import Environment
 from common.store.provider.calls import KEEP_BYTES, KEEP_MS
 
 _HOUR_MS: Final = 3_600_000
+_KEY: Final = "STORE_ENCRYPTION_KEY"
 _MODELS_FILE: Final = "PROVIDER_MODELS_FILE"
 
 
@@ -22,10 +24,12 @@ class PaidSettings:
     keep_ms: int = KEEP_MS
     #: Of one model's answers, compressed.
     keep_bytes: int = KEEP_BYTES
+    #: Seals what is kept; None: it is compressed only.
+    sealer: Sealer | None = field(default=None, repr=False)
 
     @classmethod
     def read(cls, environment: Environment) -> Self:
-        """Read PROVIDER_MODELS_FILE, PROVIDER_ANSWERS_KEEP_HOURS and PROVIDER_ANSWERS_BYTES."""
+        """Read STORE_ENCRYPTION_KEY and the PROVIDER_ variables."""
         models, file = ModelTable(), environment.file(_MODELS_FILE)
         if file is not None:
             try:
@@ -36,7 +40,18 @@ class PaidSettings:
             "PROVIDER_ANSWERS_KEEP_HOURS", KEEP_MS // _HOUR_MS, minimum=0, maximum=87_600
         )
         keep_bytes = environment.integer("PROVIDER_ANSWERS_BYTES", KEEP_BYTES, minimum=0, maximum=2**40)
-        return cls(models, hours * _HOUR_MS, keep_bytes)
+        return cls(models, hours * _HOUR_MS, keep_bytes, _sealer(environment))
+
+
+def _sealer(environment: Environment) -> Sealer | None:
+    key = environment.secret(_KEY)
+    if key is None:
+        return None
+    try:
+        return Sealer(key_of(key))
+    except ValueError as error:
+        environment.reject(_KEY, str(error).removeprefix("must "), show=False)
+        return None
 
 
 def fingerprint_of(key: str | None) -> str:
