@@ -22,6 +22,7 @@ from common.store.operation import AsyncRunner
 from scheduler.bulk import Bulk
 from scheduler.deployment import Deployment
 from scheduler.documents import Documents
+from scheduler.estimating import Estimates
 from scheduler.explaining import Explanations
 from scheduler.failures import FailureGroups
 from scheduler.history import History
@@ -122,6 +123,7 @@ class Scheduler:
             History(store, jobs, tokens),
             retry,
             many,
+            Estimates(store, namespace),
         )
         self._server = Server.build(
             settings.server,

@@ -15,6 +15,7 @@ from common.rpc.status import status_of
 from common.rpc.validation import validate
 from common.telemetry.context import current_trace_id, inject
 from scheduler.amending import Amendment
+from scheduler.estimating import Estimates
 from scheduler.explaining import Explanations
 from scheduler.history import History, PageOfJob
 from scheduler.jobs import Jobs
@@ -24,6 +25,7 @@ from scheduler.servicers.many import Many, ManyJobsServicer
 from scheduler.submission import Submission
 from scheduler.watch.watch import Watches
 from scheduler.wire.amendments import amendment_from_pb, fields_from_pb
+from scheduler.wire.estimates import estimate_to_pb
 from scheduler.wire.explanations import explained_to_pb
 from scheduler.wire.history import attempt_to_pb, line_to_pb
 from scheduler.wire.jobs import fill_job, job_to_pb, snapshot_to_pb
@@ -45,6 +47,7 @@ class JobServicer(ManyJobsServicer):
         history: History,
         default_retry: RetryPolicy,
         many: Many,
+        estimates: Estimates,
     ) -> None:
         super().__init__(many)
         self._jobs = jobs
@@ -54,11 +57,14 @@ class JobServicer(ManyJobsServicer):
         self._explanations = explanations
         self._history = history
         self._default_retry = default_retry
+        self._estimates = estimates
 
     async def CreateJob(self, request: pb.CreateJobRequest, context: Context) -> pb.Job:
         wanted = request_from_pb(request, _origin(), self._default_retry)
         if request.validate_only:
-            return job_to_pb(await self._submission.judge(wanted))
+            judged = job_to_pb(await self._submission.judge(wanted))
+            judged.estimate.CopyFrom(estimate_to_pb(await self._estimates.of(wanted)))
+            return judged
         return job_to_pb(await self._submission.create(wanted))
 
     async def CreateJobs(self, request: pb.CreateJobsRequest, context: Context) -> pb.CreateJobsResponse:
