@@ -78,7 +78,26 @@ _FORMS: Final = tuple(
 _LOOKALIKES: Final = str.maketrans(
     "аеорсухіјѕԁɡһӏΑΒΕΖΗΙΚΜΝΟΡΤΥΧοανιρυκτх", "aeopcyxijsdghlABEZHIKMNOPTYXoavipuktx"
 )
+#: Anything but Latin letters and the usual punctuation.
+_UNUSUAL: Final = re.compile(r"[^\x00-\x7f\u00a1-\u00ac\u00ae-\u024f\u2010-\u2027\u2032-\u203a€]")
 _LEET: Final = str.maketrans("013457@$", "oieastas")
+#: A sign or digit next to a letter.
+_MIXED: Final = re.compile(r"[a-zA-Z][013457@$]|[013457@$][a-zA-Z]")
+#: What instructions hold, in rot13.
+_ROTATED: Final = tuple(
+    codecs.encode(word, "rot13")
+    for word in (
+        "ignore",
+        "disregard",
+        "forget",
+        "override",
+        "instruction",
+        "prompt",
+        "system",
+        "score",
+        "rate ",
+    )
+)
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2}[\s:]?){12,}")
 _SPACED: Final = re.compile(r"\b(?:[A-Za-z][ .\-_]){6,}[A-Za-z]\b")
@@ -102,16 +121,19 @@ def _instructs(reading: str) -> bool:
 
 def _readings(text: str) -> Iterator[str]:
     yield text
-    plain = "".join(
-        letter
-        for letter in unicodedata.normalize("NFKC", text)
-        if unicodedata.category(letter) not in ("Cf", "Mn")
-    ).translate(_LOOKALIKES)
-    if plain != text:
+    plain = text
+    if _UNUSUAL.search(text):
+        plain = "".join(
+            letter
+            for letter in unicodedata.normalize("NFKC", text)
+            if unicodedata.category(letter) not in ("Cf", "Mn")
+        ).translate(_LOOKALIKES)
         yield plain
-    if any(sign in plain for sign in "013457@$"):
+    if _MIXED.search(plain):
         yield plain.translate(_LEET)
-    yield codecs.encode(plain[:_DECODED_MAX], "rot13")
+    lower = plain[:_DECODED_MAX].lower()
+    if any(word in lower for word in _ROTATED):
+        yield codecs.encode(lower, "rot13")
     if _SPACED.search(plain[:_DECODED_MAX]):
         yield _SPACED.sub(lambda match: re.sub(r"[ .\-_]", "", match.group()), plain[:_DECODED_MAX])
     for match in _BASE64.finditer(plain[:_DECODED_MAX]):

@@ -88,6 +88,8 @@ class Document:
     debaters: tuple[Participant, ...]
     #: Turns with at least one word, in order.
     turns: tuple[SpokenTurn, ...]
+    #: `conversation.sha256()`, computed once.
+    sha256: str
 
     @property
     def english(self) -> bool:
@@ -165,7 +167,7 @@ def prepare(conversation: Conversation) -> Document:
                 )
             )
     debaters = tuple(participant for participant in roster if participant.participant_id in debating)
-    return Document(conversation, language, debaters, tuple(turns))
+    return Document(conversation, language, debaters, tuple(turns), conversation.sha256())
 
 
 _NO_CUES: Final[Mapping[Cue, int]] = {}

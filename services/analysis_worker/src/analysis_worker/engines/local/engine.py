@@ -110,7 +110,7 @@ class LocalEngine:
             engine=ENGINE_NAME,
             engine_version=ENGINE_VERSION,
             method=_METHODS[dimension],
-            input_sha256=document.conversation.sha256(),
+            input_sha256=document.sha256,
             degraded_reason=degraded_reason,
         )
 
