@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from evaluation import claims, content, cost, leaks, pii, segmentation, tone
+from evaluation import claims, content, cost, leaks, pii, quality, segmentation, tone
 from evaluation.gold import MissingFile
 from evaluation.page import page
 from evaluation.row import Part, not_measured
@@ -24,6 +24,7 @@ PARTS: Mapping[str, Callable[[Path], Part]] = {
     "claims": claims.part,
     "tone": tone.part,
     "topics": segmentation.part,
+    "quality": quality.part,
     "pii": pii.part,
     "content": content.part,
     "leaks": leaks.part,

@@ -269,6 +269,31 @@ def test_caveats_name_dominance_degradation_and_what_cannot_be_seen() -> None:
     assert "Interruptions cannot be seen" in caveats
 
 
+def weak(participant_id: str, support: float, rebuttal: float) -> pb.Arguments.Participant:
+    return pb.Arguments.Participant(
+        participant_id=participant_id, claim_support=metric(support), rebuttal_rate=metric(rebuttal)
+    )
+
+
+def test_the_next_step_points_to_what_was_left_unanswered_or_bare() -> None:
+    analysis = debate()
+    del analysis.arguments.participants[:]
+    analysis.arguments.participants.extend([weak("a", 0.2, 0.9), weak("b", 0.9, 0.1)])
+    steps = report_view(analysis, CONVERSATION).quotes[0]
+    assert steps.title == "What to try next"
+    assert [(step.speaker, step.kind, step.text) for step in steps.quotes] == [
+        ("Ann (for)", "give a reason for this", "Plain."),
+        ("Bob", "answer this claim of Ann (for)", "Plain."),
+    ]
+
+
+def test_who_answers_and_gives_reasons_is_told_no_step() -> None:
+    analysis = debate()
+    del analysis.arguments.participants[:]
+    analysis.arguments.participants.extend([weak("a", 0.9, 0.9), weak("b", 0.9, 0.9)])
+    assert all(each.title != "What to try next" for each in report_view(analysis, CONVERSATION).quotes)
+
+
 def test_flagged_turns_are_named_among_the_caveats() -> None:
     analysis = pb.DebateAnalysis(
         safety=pb.Safety(

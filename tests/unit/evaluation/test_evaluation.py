@@ -124,6 +124,7 @@ def test_the_claims_of_a_small_debate_are_measured(tmp_path: Path) -> None:
     assert rows["claim / premise / none, macro-F1"].value == 1.0
     assert rows["claim / premise / none, macro-F1"].n == 5
     assert rows["support links, F1 over all pairs"].value == 1.0
+    assert rows["support links, annotated components given, F1"].value == 1.0
 
 
 def test_a_page_and_a_table_show_every_row() -> None:

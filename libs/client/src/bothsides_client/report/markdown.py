@@ -35,9 +35,11 @@ def _lines(report: Report) -> Iterator[str]:
             why = f": {_escaped(part.why)}" if part.why and not part.cell.note else ""
             yield f"- {_escaped(part.name)} {_cell(part.cell)}{why}"
         yield ""
+    for quotes in report.quotes[:1]:
+        yield from _quotes(quotes)
     for table in report.tables:
         yield from _table(table)
-    for quotes in report.quotes:
+    for quotes in report.quotes[1:]:
         yield from _quotes(quotes)
     if report.caveats:
         yield "## Keep in mind"

@@ -1,4 +1,4 @@
-"""The quotes of a report: strongest moments, dropped claims, suspected fallacies."""
+"""The quotes of a report: what to try next, strongest moments, dropped claims, suspected fallacies."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 from bothsides.jobs import v1 as pb
 from bothsides_client.report.model import Quote, QuoteList
 from bothsides_client.report.names import Cast
+from bothsides_client.report.next_steps import next_steps
 from bothsides_client.report.wording import count, name_of_constant, printable, quoted
 
 #: Quotes shown under one heading.
@@ -23,6 +24,9 @@ def quote_lists(analysis: pb.DebateAnalysis, cast: Cast) -> tuple[QuoteList, ...
     fallacies = list(_fallacies(analysis, cast))[:MAX_QUOTES]
     arguments = analysis.arguments
     lists = (
+        QuoteList(
+            "What to try next", "Suggestions, from what was found weakest.", next_steps(analysis, cast)
+        ),
         QuoteList("Strongest moments", "", tuple(_strongest(analysis, cast))),
         QuoteList(
             "Claims nobody answered",

@@ -24,12 +24,12 @@ def render_report(report: Report, console: Console) -> None:
     console.print(_facts(report))
     if report.quality is not None:
         _print_quality(report.quality, report.quality_parts, console)
+    first, *later = report.quotes or (None,)
+    if first is not None:
+        _print_quotes(first, console)
     comparison, *others = report.tables or (None,)
     if comparison is not None:
         _print_table(comparison, console)
-    strongest, *later = report.quotes or (None,)
-    if strongest is not None:
-        _print_quotes(strongest, console)
     for table in others:
         if table is not None:
             _print_table(table, console)
