@@ -38,11 +38,11 @@ def analyze_quality(document: Document, arguments: Arguments, interaction: Inter
     participants: list[ParticipantQuality] = []
     for own in arguments.participants:
         parts = parts_of(document, own, spoken.get(own.participant_id, []), arguments, interaction)
-        participants.append(ParticipantQuality(own.participant_id, _overall(parts), parts))
+        participants.append(ParticipantQuality(own.participant_id, overall_of(parts), parts))
     return Quality(
-        overall=_mean(_OVERALL, [participant.overall for participant in participants]),
+        overall=mean_of(_OVERALL, [participant.overall for participant in participants]),
         parts=tuple(
-            _mean(weight.name, [participant.parts[place] for participant in participants])
+            mean_of(weight.name, [participant.parts[place] for participant in participants])
             for place, weight in enumerate(WEIGHTS)
         ),
         participants=tuple(participants),
@@ -50,7 +50,7 @@ def analyze_quality(document: Document, arguments: Arguments, interaction: Inter
     )
 
 
-def _overall(parts: Sequence[Rating]) -> Rating:
+def overall_of(parts: Sequence[Rating]) -> Rating:
     """Return the weighted mean of the parts that did not abstain, if they weigh enough."""
     given = [
         (part.score, part.confidence, weight.weight)
@@ -81,7 +81,7 @@ def _evidence(ratings: Sequence[Rating]) -> tuple[Evidence, ...]:
     return tuple(dict.fromkeys(ranked))[:_MAX_EVIDENCE]
 
 
-def _mean(name: str, ratings: Sequence[Rating]) -> Rating:
+def mean_of(name: str, ratings: Sequence[Rating]) -> Rating:
     given = [(rating.score, rating.confidence) for rating in ratings if rating.score is not None]
     if not given:
         return Rating(name, None, 0.0, "Abstained: there is too little to judge any debater.")

@@ -1,0 +1,140 @@
+"""Asks one model for one window: the call behind the port, what mends an answer, and what gives up on it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from analysis_worker.engines.openai.adapter import OpenAiAdapter
+from analysis_worker.engines.openai.answers import read_answer
+from analysis_worker.engines.openai.outbound import Outbound, Window, messages_of
+from analysis_worker.engines.openai.prompts import cache_key, prompt, system_text
+from analysis_worker.engines.openai.request import Message, ModelRequest, request_of
+from analysis_worker.engines.openai.schemas import Checked
+from analysis_worker.paid.port import Call, PaidCalls
+from common.provider.errors import (
+    ConnectionFailed,
+    InvalidOutput,
+    OutputTruncated,
+    ServerFailed,
+    Timeout,
+)
+from common.provider.models import ModelCard
+
+T = TypeVar("T", bound=BaseModel)
+#: The most that one answer may be (tokens); once doubled if it was not enough.
+OUTPUT_TOKENS: Final = 6_000
+#: What an answer takes as a rule.
+_EXPECTED_TOKENS: Final = 2_000
+#: Violations that a repair prompt names.
+_MAX_NAMED: Final = 50
+#: A call that failed in passing is made once more, after up to this (s).
+_PAUSE_S: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """For whom calls are made, and through what."""
+
+    adapter: OpenAiAdapter
+    calls: PaidCalls
+    tenant: str
+    job_id: str
+    attempt: int
+    force_refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T]):
+    """What is asked of each window."""
+
+    #: The prompt's name.
+    name: str
+    schema: type[T]
+    check: Callable[[Outbound, Window, T], Checked[T]]
+    swapped: bool = False
+
+
+async def ask_window(
+    client: Client, card: ModelCard, debate: Outbound, window: Window, question: Question[T]
+) -> Checked[T]:
+    """Return a checked answer; it is repaired at most once.
+
+    Raises:
+        ProviderFailure: The call failed, or its answer could not be mended.
+        CallHeld: It may not be made yet; or BudgetSpent.
+        OriginalInPayload: Personal data would have left the process.
+    """
+    about, sent = messages_of(debate, window, swapped=question.swapped)
+    messages = [Message("system", system_text(question.name)), Message("user", about), Message("user", sent)]
+    body, told = b"", ""
+    try:
+        body = await _answer(client, card, messages, question)
+        checked = question.check(debate, window, read_answer(body, question.schema))
+        if not checked.violations:
+            return checked
+        told = "\n".join(checked.violations[:_MAX_NAMED])
+    except InvalidOutput as failure:
+        checked, told = None, str(failure)
+    mend = [*messages, Message("user", f"{prompt('repair').text}\n{told}")]
+    try:
+        body = await _answer(client, card, mend, question)
+        repaired = question.check(debate, window, read_answer(body, question.schema))
+    except (InvalidOutput, OutputTruncated):
+        if checked is None:
+            raise
+        return checked
+    if checked is not None and len(checked.violations) < len(repaired.violations):
+        return checked
+    return repaired
+
+
+async def _answer(
+    client: Client, card: ModelCard, messages: Sequence[Message], question: Question[T]
+) -> bytes:
+    """Return an answer that is whole, if need be with twice the room."""
+    request = request_of(
+        card,
+        messages,
+        question.schema,
+        output_tokens=OUTPUT_TOKENS,
+        cache_key=cache_key(question.name),
+    )
+    body = await _paid(client, request)
+    try:
+        read_answer(body, question.schema)
+    except OutputTruncated:
+        return await _paid(client, ModelRequest({**request.body, "max_completion_tokens": 2 * OUTPUT_TOKENS}))
+    except InvalidOutput:
+        return body
+    return body
+
+
+async def _paid(client: Client, request: ModelRequest) -> bytes:
+    call = Call(
+        tenant=client.tenant,
+        provider=client.adapter.provider,
+        model=request.model,
+        request_sha256=request.sha256,
+        sample=0,
+        input_tokens=request.input_tokens,
+        output_tokens=request.output_tokens,
+        expected_output_tokens=min(_EXPECTED_TOKENS, request.output_tokens),
+        job_id=client.job_id,
+        attempt=client.attempt,
+        force_refresh=client.force_refresh,
+    )
+    send = partial(client.adapter.send, request)
+    try:
+        return (await client.calls.ask(call, send)).body
+    except (ServerFailed, ConnectionFailed, Timeout) as failure:
+        if failure.retry_after_ms is not None:
+            raise
+        await asyncio.sleep(random.uniform(0, _PAUSE_S))
+        return (await client.calls.ask(replace(call), send)).body

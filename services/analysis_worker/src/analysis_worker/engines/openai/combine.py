@@ -1,0 +1,216 @@
+"""Puts what a model found in the place of what the local engine suspected. Text is copied from the debate.
+
+What a model was not asked for stays as the local engine has it: talking points, weights, topics.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean
+from typing import Final
+
+from analysis_worker.domain.metric import Basis, Metric, measured, rounded, unknown
+from analysis_worker.domain.result import (
+    Arguments,
+    Component,
+    ComponentKind,
+    DimensionResult,
+    Fallacy,
+    ParticipantArguments,
+    ParticipantQuality,
+    Quality,
+    Rating,
+    Relation,
+    RelationKind,
+)
+from analysis_worker.engines.local.quality import WEIGHTS, mean_of, overall_of
+from analysis_worker.engines.openai.findings import ArgumentsFound, Found, QualityFound
+from analysis_worker.engines.openai.outbound import Line, Outbound
+from analysis_worker.engines.openai.schemas import SaidRating
+
+#: People agree with one another on claims with a kappa of 0.4 to 0.6 (Haddadan et al. 2019): no model is
+#: taken to be surer before it was measured.
+_COMPONENT: Final = 0.6
+_RELATION: Final = 0.5
+#: Fallacies are suspected: four people agree on spans in a fifth of the cases (MAFALDA, 2024).
+_FALLACY: Final = 0.3
+_COUNT: Final = 0.6
+#: Two runs that are so far apart say nothing.
+_APART: Final = 2.0
+#: The widest that two runs can be apart.
+_WIDEST: Final = 4.0
+_MAX_EVIDENCE: Final = 6
+_MAX_DROPPED_CLAIMS: Final = 20
+_SPEAKER: Final = re.compile(r"\[?\bS\d{1,4}\b\]?")
+
+
+def combined(base: DimensionResult, debate: Outbound, found: Found) -> DimensionResult:
+    """Return the dimension as the model sees it; `base` is what the local engine made of it.
+
+    Raises:
+        TypeError: The two are not of one dimension.
+    """
+    match base, found.findings:
+        case Arguments(), ArgumentsFound() as findings:
+            return _arguments(base, debate, findings)
+        case Quality(), QualityFound() as findings:
+            return _quality(base, debate, findings)
+    raise TypeError(f"a {type(base).__name__} cannot be made of {type(found.findings).__name__}")
+
+
+def _arguments(base: Arguments, debate: Outbound, found: ArgumentsFound) -> Arguments:
+    place = {line.sid: number for number, line in enumerate(debate.lines)}
+    kinds: dict[str, str] = {}
+    for answer in found.answers:  # of a sentence in two windows the first word counts
+        for said in answer.components:
+            kinds.setdefault(said.sid, said.kind)
+    ordered = sorted(kinds, key=place.__getitem__)
+    names = {sid: f"c{number}" for number, sid in enumerate(ordered, start=1)}
+    lines = {sid: debate.lines[place[sid]] for sid in ordered}
+    segments = {part.evidence.turn_id: part.segment_id for part in base.components}
+    links = {(said.source, said.target): said.kind for answer in found.answers for said in answer.relations}
+    suspected = {(said.sid, said.kind): said.why for answer in found.answers for said in answer.fallacies}
+    answered = {target for source, target in links if lines[source].speaker != lines[target].speaker}
+    claims = [sid for sid in ordered if kinds[sid] == "claim"]
+    return replace(
+        base,
+        participants=tuple(_participant(own, debate, lines, kinds, links) for own in base.participants),
+        components=tuple(
+            Component(
+                names[sid],
+                ComponentKind(kinds[sid]),
+                debate.people[lines[sid].speaker],
+                lines[sid].evidence,
+                _COMPONENT,
+                segments.get(lines[sid].evidence.turn_id, ""),
+            )
+            for sid in ordered
+        ),
+        relations=tuple(
+            Relation(
+                names[source],
+                names[target],
+                RelationKind(kind),
+                lines[source].turn != lines[target].turn,
+                _RELATION,
+            )
+            for (source, target), kind in sorted(
+                links.items(), key=lambda link: (place[link[0][0]], place[link[0][1]])
+            )
+        ),
+        fallacies=tuple(
+            Fallacy(
+                kind,
+                debate.people[debate.lines[place[sid]].speaker],
+                debate.lines[place[sid]].evidence,
+                _words(debate, why),
+                _FALLACY,
+            )
+            for (sid, kind), why in sorted(
+                suspected.items(), key=lambda item: (place[item[0][0]], item[0][1])
+            )
+        ),
+        dropped_claim_ids=tuple(names[sid] for sid in claims if sid not in answered)[:_MAX_DROPPED_CLAIMS],
+    )
+
+
+def _participant(
+    own: ParticipantArguments,
+    debate: Outbound,
+    lines: dict[str, Line],
+    kinds: dict[str, str],
+    links: Mapping[tuple[str, str], str],
+) -> ParticipantArguments:
+    who = own.participant_id
+    said = {sid for sid, line in lines.items() if debate.people[line.speaker] == who}
+    claims = {sid for sid in said if kinds[sid] == "claim"}
+    supported = {target for (_, target), kind in links.items() if kind == "support"}
+    side = debate.sides.get(who, "")
+    theirs = {
+        sid
+        for sid, line in lines.items()
+        if kinds[sid] == "claim"
+        and sid not in said
+        and not (side and debate.sides.get(debate.people[line.speaker], "") == side)
+    }
+    answered = {target for source, target in links if source in said}
+    spoken = sum(debate.people[line.speaker] == who for line in debate.lines)
+    return replace(
+        own,
+        claims=_count(len(claims), "claims", spoken),
+        premises=_count(len(said) - len(claims), "premises", spoken),
+        claim_support=_share(len(claims & supported), len(claims), "made no claim"),
+        rebuttal_rate=_share(len(theirs & answered), len(theirs), "no opponent made a claim"),
+    )
+
+
+def _count(count: int, unit: str, spoken: int) -> Metric:
+    return measured(count, unit, spoken, _COUNT, basis=Basis.LLM) if spoken else unknown(unit, "said nothing")
+
+
+def _share(hits: int, of: int, why_not: str) -> Metric:
+    return measured(hits / of, "0..1", of, _RELATION, basis=Basis.LLM) if of else unknown("0..1", why_not)
+
+
+def _quality(base: Quality, debate: Outbound, found: QualityFound) -> Quality:
+    participants: list[ParticipantQuality] = []
+    speakers = {who: speaker for speaker, who in debate.people.items()}
+    for own in base.participants:
+        speaker = speakers.get(own.participant_id, "")
+        parts = tuple(_rating(debate, found, speaker, weight.name) for weight in WEIGHTS)
+        participants.append(ParticipantQuality(own.participant_id, _by_model(overall_of(parts)), parts))
+    return Quality(
+        overall=_by_model(mean_of("overall", [each.overall for each in participants])),
+        parts=tuple(
+            _by_model(mean_of(weight.name, [each.parts[place] for each in participants]))
+            for place, weight in enumerate(WEIGHTS)
+        ),
+        participants=tuple(participants),
+        weights=WEIGHTS,
+    )
+
+
+def _by_model(rating: Rating) -> Rating:
+    """Return what was computed from a model's ratings as resting on the model."""
+    return rating if rating.score is None else replace(rating, basis=Basis.LLM)
+
+
+def _rating(debate: Outbound, found: QualityFound, speaker: str, part: str) -> Rating:
+    """Return the mean of both runs, as sure as they agree; an abstention where they are apart."""
+    first, second = (
+        [rating for rating in run if (rating.speaker, rating.part) == (speaker, part)] for run in found.runs
+    )
+    if not first or not second:
+        return Rating(part, None, 0.0, "Abstained: the model gave no rating in both orders of speakers.")
+    scores = [fmean(rating.score for rating in run) for run in (first, second)]
+    apart = abs(scores[0] - scores[1])
+    if apart >= _APART:
+        return Rating(
+            part, None, 0.0, f"Abstained: with the speakers swapped, the scores are {apart:.1f} apart."
+        )
+    return Rating(
+        part,
+        rounded(fmean(scores)),
+        rounded(1 - apart / _WIDEST),
+        _words(debate, first[0].why),
+        tuple(line.evidence for line in _named(debate, [*first, *second])),
+        len(first) + len(second),
+        Basis.LLM,
+    )
+
+
+def _named(debate: Outbound, ratings: Sequence[SaidRating]) -> list[Line]:
+    wanted = {sid for rating in ratings for sid in rating.sids}
+    return [line for line in debate.lines if line.sid in wanted][:_MAX_EVIDENCE]
+
+
+def _words(debate: Outbound, why: str) -> str:
+    """Return words of the model with people's names in the place of S1 and so on, and originals put back."""
+
+    def name(match: re.Match[str]) -> str:
+        speaker = match.group().strip("[]")
+        return f"[{speaker}]" if speaker in debate.people else match.group()
+
+    return debate.placeholders.restore(_SPEAKER.sub(name, why))

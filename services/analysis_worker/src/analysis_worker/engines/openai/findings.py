@@ -1,0 +1,54 @@
+"""What a model's verified answers amount to, before they are put into a dimension. Plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from analysis_worker.engines.openai.schemas import ArgumentsAnswer, SaidRating
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentsFound:
+    """One answer for each window, in order."""
+
+    answers: tuple[ArgumentsAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QualityFound:
+    """The ratings of both runs, over all windows; speakers by their own names again."""
+
+    runs: tuple[tuple[SaidRating, ...], tuple[SaidRating, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A dimension as the model sees it."""
+
+    findings: ArgumentsFound | QualityFound
+    model: str
+    prompt_sha256: str
+    windows: int
+    items: int
+    dropped: int
+    withheld: int
+
+    @property
+    def method(self) -> str:
+        """How it came about, with the counts."""
+        return (
+            f"asked a model sentence by id, {self.windows} windows, {self.dropped} of {self.items} items "
+            f"dropped by checks, {self.withheld} sentences withheld"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """The model gave nothing that can be used."""
+
+    #: In lower case, such as "circuit_open".
+    reason: str
+
+
+Finding: TypeAlias = Found | NotFound

@@ -1,0 +1,203 @@
+"""A debate as it may leave the process: sentences with placeholders, under ids that nobody in it can guess.
+
+Ids come from the text and a secret, so that the same debate is the same request and is paid for once, and
+still no debater can name a sentence. Sentences that speak to a model stay here; they are counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from analysis_worker.domain.conversation import Conversation, Role
+from analysis_worker.domain.metric import Evidence, quote
+from analysis_worker.engines.local.sentences import sentence_spans
+from analysis_worker.privacy.injection import speaks_to_a_model
+from analysis_worker.privacy.placeholders import PlaceholderMap, redact
+from common.provider.tokens import estimate_tokens
+
+#: Sides that are told to the model; others are words of users, and are not.
+_SIDES: Final = frozenset({"for", "against", "pro", "con", "proposition", "opposition"})
+#: What a turn and a sentence cost beside their text (tokens).
+_FRAME_TOKENS: Final = 16
+_SPEAKER: Final = re.compile(r"\[S(\d{1,4})\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One sentence."""
+
+    sid: str
+    #: "S1" and so on.
+    speaker: str
+    turn: int
+    #: With placeholders.
+    text: str
+    #: Where it stands in the original.
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """One debate. Holds the placeholder map: never logged, kept or sent as a whole."""
+
+    motion: str
+    #: Speaker, role and side, in the roster's order.
+    roster: tuple[tuple[str, str, str], ...]
+    lines: tuple[Line, ...]
+    #: Speaker -> participant id; only debaters may be judged.
+    people: Mapping[str, str]
+    debaters: tuple[str, ...]
+    #: Participant id -> side, as declared.
+    sides: Mapping[str, str]
+    placeholders: PlaceholderMap
+    nonce: str
+    #: Sentences that were kept back, since they speak to a model.
+    withheld: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Consecutive sentences that are sent together."""
+
+    lines: tuple[Line, ...]
+
+    def line(self, sid: str) -> Line | None:
+        """Return a sentence of this window, or None."""
+        return next((line for line in self.lines if line.sid == sid), None)
+
+
+def outbound_of(conversation: Conversation, secret: bytes) -> Outbound:
+    """Return a debate as it may leave. Never raises for what stands in it."""
+    redacted = redact(conversation)
+    safe = redacted.conversation
+    text = json.dumps([[turn.participant_id, turn.text] for turn in safe.turns])
+    key = hmac.digest(secret, hashlib.sha256(text.encode()).digest(), "sha256")
+    lines: list[Line] = []
+    withheld = 0
+    for index, (turn, original, place) in enumerate(
+        zip(safe.turns, conversation.turns, redacted.turns, strict=True)
+    ):
+        whole = speaks_to_a_model(original.text)
+        for start, end in sentence_spans(turn.text):
+            said = turn.text[start:end]
+            if speaks_to_a_model(said) or (whole and not _harmless(turn.text, start, end)):
+                withheld += 1
+                continue
+            was_start, was_end = place.original_span(start, end)
+            sid = hmac.digest(key, f"{index}.{start}".encode(), "sha256").hex()[:12]
+            evidence = quote(original.turn_id, original.text, was_start, was_end)
+            lines.append(Line(sid, turn.participant_id, index, said, evidence))
+    motion = "" if speaks_to_a_model(conversation.motion) else safe.motion
+    people = {
+        redacted.map.speaker(turn.participant_id): turn.participant_id for turn in conversation.turns
+    } | {
+        redacted.map.speaker(participant.participant_id): participant.participant_id
+        for participant in conversation.participants
+    }
+    return Outbound(
+        motion=motion,
+        roster=tuple(
+            (
+                participant.participant_id,
+                participant.role.value,
+                participant.side.lower() if participant.side.lower() in _SIDES else "",
+            )
+            for participant in safe.participants
+        ),
+        lines=tuple(lines),
+        people=people,
+        debaters=tuple(each.participant_id for each in safe.participants if each.role is Role.DEBATER),
+        sides={people[each.participant_id]: each.side for each in safe.participants},
+        placeholders=redacted.map,
+        nonce=hmac.digest(key, b"nonce", "sha256").hex()[:16],
+        withheld=withheld,
+    )
+
+
+def _harmless(text: str, start: int, end: int) -> bool:
+    """Say whether a turn that speaks to a model still does so without its neighbours of this sentence."""
+    return not speaks_to_a_model(text[max(0, start - 200) : end + 200])
+
+
+def windows(debate: Outbound, most_tokens: int) -> list[Window]:
+    """Cut a debate at turns, each window beginning with the turn that ended the one before it.
+
+    A turn that is longer than a window is cut at its sentences. Every sentence is in at least one window.
+    """
+    made: list[Window] = []
+    current: list[Line] = []
+    used = 0
+    for turn in _turns(debate.lines, most_tokens):
+        cost = _cost(turn)
+        if current and used + cost > most_tokens:
+            made.append(Window(tuple(current)))
+            last = [line for line in current if line.turn == current[-1].turn]
+            current = last if _cost(last) + cost <= most_tokens else []
+            used = _cost(current)
+        current += turn
+        used += cost
+    if current:
+        made.append(Window(tuple(current)))
+    return made
+
+
+def _turns(lines: Sequence[Line], most_tokens: int) -> Iterator[list[Line]]:
+    for _, group in groupby(lines, key=lambda line: line.turn):
+        piece: list[Line] = []
+        for line in group:
+            if piece and _cost([*piece, line]) > most_tokens:
+                yield piece
+                piece = []
+            piece.append(line)
+        yield piece
+
+
+def _cost(lines: Sequence[Line]) -> int:
+    return sum(estimate_tokens(line.text) + _FRAME_TOKENS for line in lines)
+
+
+def messages_of(debate: Outbound, window: Window, *, swapped: bool = False) -> tuple[str, str]:
+    """Return what is sent of a debate: who debates what, then the window. Both are JSON.
+
+    Args:
+        swapped: Name and list the speakers in the opposite order.
+
+    Raises:
+        OriginalInPayload: Personal data is left in it; nothing may be sent.
+    """
+    alias = aliases(debate) if swapped else {speaker: speaker for speaker, _, _ in debate.roster}
+
+    def told(text: str) -> str:
+        return _SPEAKER.sub(lambda match: f"[{alias.get(match.group()[1:-1], match.group()[1:-1])}]", text)
+
+    roster = sorted(
+        ({"speaker": alias[speaker], "role": role, "side": side} for speaker, role, side in debate.roster),
+        key=lambda row: int(row["speaker"][1:]),
+    )
+    about = {"motion": told(debate.motion), "participants": roster}
+    turns = [
+        {
+            "speaker": alias[speaker],
+            "sentences": [{"id": line.sid, "text": told(line.text)} for line in group],
+        }
+        for (_, speaker), group in groupby(window.lines, key=lambda line: (line.turn, line.speaker))
+    ]
+    sent = {"data": debate.nonce, "turns": turns, "end_of_data": debate.nonce}
+    first, second = (json.dumps(part, ensure_ascii=False, separators=(",", ":")) for part in (about, sent))
+    # What people wrote, that is: in our own words, such as "moderator", a participant's name may stand.
+    debate.placeholders.assert_clean(told(debate.motion))
+    debate.placeholders.assert_clean(" ".join(told(line.text) for line in window.lines))
+    return first, second
+
+
+def aliases(debate: Outbound) -> dict[str, str]:
+    """Return the speakers' names in the opposite order; it is its own inverse."""
+    speakers = [speaker for speaker, _, _ in debate.roster]
+    return dict(zip(speakers, reversed(speakers), strict=True))

@@ -1,0 +1,293 @@
+"""Answers of a model become verified dimensions, over real HTTP; the stand-in does what it is told."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from analysis_worker.domain.conversation import Conversation
+from analysis_worker.domain.result import Arguments, Dimension, Quality
+from analysis_worker.engines.local.engine import LocalEngine
+from analysis_worker.engines.openai.adapter import OpenAiAdapter
+from analysis_worker.engines.openai.asking import Client
+from analysis_worker.engines.openai.combine import combined
+from analysis_worker.engines.openai.engine import Models, TooManyDropped, find
+from analysis_worker.engines.openai.findings import Found
+from analysis_worker.engines.openai.outbound import Outbound, messages_of, outbound_of, windows
+from analysis_worker.engines.openai.prompts import prompt, system_text
+from analysis_worker.paid.port import Answer, Call, Reply
+from common.provider.errors import ContextTooLong, Refused, ServerFailed
+from common.provider.models import ModelTable
+from support.analysis import debate, example
+from support.openai_server import Fault, OpenAiServer, completion, error, openai_server
+
+SECRET = b"only the workers know"
+PARTS = ("cogency", "effectiveness", "reasonableness", "deliberation")
+
+
+class Straight:
+    """Paid calls that are simply made."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+    async def ask(self, call: Call, send: Callable[[], Awaitable[Reply]]) -> Answer:
+        self.calls.append(call)
+        reply = await send()
+        return Answer(reply.body, reply.usage, False, 1, 0)
+
+
+def seen(body: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return (speaker, id, text) of the sentences in a request."""
+    turns = json.loads(body["messages"][2]["content"])["turns"]
+    return [(turn["speaker"], each["id"], each["text"]) for turn in turns for each in turn["sentences"]]
+
+
+def honest(body: Mapping[str, Any]) -> str:
+    """Answer as a model would that does its work: by what sentences say, not by who says them."""
+    lines = seen(body)
+    if body["response_format"]["json_schema"]["name"] == "QualityAnswer":
+        own: dict[str, list[str]] = {}
+        for speaker, sid, _ in lines:
+            own.setdefault(speaker, []).append(sid)
+        debaters = {
+            row["speaker"]
+            for row in json.loads(body["messages"][1]["content"])["participants"]
+            if row["role"] == "debater"
+        }
+        ratings = [
+            {"speaker": who, "part": part, "why": "It is shown.", "sids": sids[:1], "score": 3}
+            for who, sids in own.items()
+            if who in debaters
+            for part in PARTS
+        ]
+        return json.dumps({"ratings": ratings})
+    sids = [sid for _, sid, _ in lines]
+    return json.dumps(
+        {
+            "components": [
+                {"sid": sid, "kind": "premise" if "because" in text else "claim"} for _, sid, text in lines
+            ],
+            "relations": [{"source": sids[1], "target": sids[0], "kind": "attack"}],
+            "fallacies": [{"why": "It leaps.", "sid": sids[0], "kind": "false_cause"}],
+        }
+    )
+
+
+@pytest.fixture
+def server() -> Iterator[OpenAiServer]:
+    with openai_server(honest) as served:
+        yield served
+
+
+@pytest.fixture
+async def client(server: OpenAiServer) -> AsyncIterator[Client]:
+    async with OpenAiAdapter("sk-test", base_url=server.url, timeout_s=20) as adapter:
+        yield Client(adapter, Straight(), "t", "ai-1", 1)
+
+
+MODELS = Models(ModelTable(), "gpt-6-luna")
+SAID = debate(
+    ("ann", "We should plant trees in Elm Road. It is cooler there because of the shade."),
+    ("bob", "Trees cost too much. Ann Smith should call 555-0134 and ask."),
+    ("ann", "They pay for themselves."),
+)
+
+
+async def found_in(client: Client, said: Conversation, dimension: Dimension) -> tuple[Found, Outbound]:
+    outbound = outbound_of(said, SECRET)
+    return await find(client, MODELS, outbound, dimension), outbound
+
+
+def local(said: Conversation, dimension: Dimension) -> Any:
+    engine = LocalEngine()
+    return engine.analyze(engine.prepare(said), dimension)
+
+
+async def test_arguments_quote_the_original_and_send_only_placeholders(
+    server: OpenAiServer, client: Client
+) -> None:
+    found, outbound = await found_in(client, SAID, Dimension.ARGUMENTS)
+    made = combined(local(SAID, Dimension.ARGUMENTS), outbound, found)
+    assert isinstance(made, Arguments)
+    texts = {turn.turn_id: turn.text for turn in SAID.turns}
+    quoted = [part.evidence for part in made.components]
+    assert len(quoted) == 5
+    assert all(texts[one.turn_id][one.start : one.end] == one.quote for one in quoted)
+    assert any("555-0134" in one.quote for one in quoted)
+    assert [(link.source, link.target, link.cross_turn) for link in made.relations] == [("c2", "c1", False)]
+    assert made.participants[0].claims.value == 2
+    # And of all that, the wire has seen no name and no number
+    sent = b"".join(body for body, _ in server.heard).decode().lower()
+    assert not re.search(r"\bann\b|\bbob\b|smith|555-0134", sent)
+
+
+async def test_the_beginning_of_all_requests_is_the_same_and_says_nothing_of_the_debate(
+    server: OpenAiServer, client: Client
+) -> None:
+    for said in (SAID, example("school_phones.json")):
+        await found_in(client, said, Dimension.ARGUMENTS)
+    systems = {body["messages"][0]["content"] for body in server.requests()}
+    assert systems == {system_text("arguments")}
+    assert all({m["role"] for m in body["messages"][1:]} == {"user"} for body in server.requests())
+
+
+async def test_the_same_debate_is_the_same_request_and_ids_hang_on_the_secret(
+    server: OpenAiServer, client: Client
+) -> None:
+    for _ in range(2):
+        await found_in(client, SAID, Dimension.ARGUMENTS)
+    assert server.heard[0][0] == server.heard[1][0]
+    ours, theirs = outbound_of(SAID, SECRET), outbound_of(SAID, b"guessed")
+    assert not {line.sid for line in ours.lines} & {line.sid for line in theirs.lines}
+
+
+async def test_two_runs_that_agree_are_a_sure_rating(server: OpenAiServer, client: Client) -> None:
+    found, outbound = await found_in(client, SAID, Dimension.QUALITY)
+    made = combined(local(SAID, Dimension.QUALITY), outbound, found)
+    assert isinstance(made, Quality)
+    assert [(part.score, part.confidence) for part in made.participants[0].parts] == [(3, 1)] * 4
+    # The second run saw the speakers under each other's names, in the opposite order
+    first, second = (seen(body)[0][0] for body in server.requests())
+    assert {first, second} == {"S1", "S2"}
+
+
+async def test_a_model_that_prefers_a_name_is_not_believed(server: OpenAiServer, client: Client) -> None:
+    def partial_to_s1(body: Mapping[str, Any]) -> str:
+        answer = json.loads(honest(body))
+        for rating in answer["ratings"]:
+            rating["score"] = 5 if rating["speaker"] == "S1" else 1
+        return json.dumps(answer)
+
+    server.author = partial_to_s1
+    found, outbound = await found_in(client, SAID, Dimension.QUALITY)
+    made = combined(local(SAID, Dimension.QUALITY), outbound, found)
+    assert isinstance(made, Quality)
+    assert made.overall.score is None
+    assert all(part.score is None for own in made.participants for part in own.parts)
+
+
+def broken(change: Callable[[dict[str, Any]], object]) -> Callable[[Mapping[str, Any]], str]:
+    """Return an author that makes one mistake, until it is told."""
+
+    def author(body: Mapping[str, Any]) -> str:
+        answer = json.loads(honest(body))
+        if len(body["messages"]) == 3:
+            change(answer)
+        return json.dumps(answer)
+
+    return author
+
+
+async def test_an_answer_that_breaks_a_rule_is_repaired_once(server: OpenAiServer, client: Client) -> None:
+    server.author = broken(lambda answer: answer["components"].append({"sid": "t1.s1", "kind": "claim"}))
+    found, _ = await found_in(client, SAID, Dimension.ARGUMENTS)
+    assert (len(server.heard), found.dropped) == (2, 0)
+    assert server.requests()[1]["messages"][3]["content"].startswith(prompt("repair").text)
+
+
+async def test_what_stays_wrong_is_dropped_and_counted(server: OpenAiServer, client: Client) -> None:
+    def author(body: Mapping[str, Any]) -> str:
+        answer = json.loads(honest(body))
+        own = answer["relations"][0]
+        answer["relations"].append({**own, "target": own["source"]})
+        return json.dumps(answer)
+
+    server.author = author
+    found, _ = await found_in(client, SAID, Dimension.ARGUMENTS)
+    assert (len(server.heard), found.items, found.dropped) == (2, 8, 1)
+    assert "1 of 8 items dropped" in found.method
+
+
+async def test_with_too_much_wrong_nothing_is_taken(server: OpenAiServer, client: Client) -> None:
+    server.author = lambda body: honest(body).replace('"kind": "claim"', '"kind": "claim", "sid": "x"')
+    with pytest.raises(TooManyDropped):
+        await found_in(client, SAID, Dimension.ARGUMENTS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"score": 10},
+        {"score": 0},
+        {"speaker": "S9"},
+        {"speaker": "Ann"},
+        {"sids": []},
+        {"sids": ["nothing"]},
+        {"why": ""},
+        {"why": "x" * 500},
+        {"why": "See https://evil.example"},
+        {"why": "[PHONE_7] said so"},
+        {"why": "[PHONE_1] [PERSON_1]"},
+    ],
+)
+async def test_ratings_that_break_a_rule_are_not_taken(
+    server: OpenAiServer, client: Client, change: dict[str, Any]
+) -> None:
+    def author(body: Mapping[str, Any]) -> str:
+        answer = json.loads(honest(body))
+        answer["ratings"] = [{**rating, **change} for rating in answer["ratings"]]
+        return json.dumps(answer)
+
+    server.author = author
+    with pytest.raises(TooManyDropped):
+        await found_in(client, SAID, Dimension.QUALITY)
+
+
+async def test_a_fault_in_passing_is_asked_once_more(server: OpenAiServer, client: Client) -> None:
+    server.faults = [error(503)]
+    found, _ = await found_in(client, SAID, Dimension.ARGUMENTS)
+    assert (found.model, len(server.heard)) == ("gpt-6-luna", 2)
+
+
+async def test_a_model_that_is_away_gives_way_to_the_next(server: OpenAiServer, client: Client) -> None:
+    server.faults = [error(404, "model_not_found")]
+    found, _ = await found_in(client, SAID, Dimension.ARGUMENTS)
+    assert found.model == "gpt-4o-mini"
+
+
+async def test_with_no_model_left_the_last_failure_is_told(server: OpenAiServer, client: Client) -> None:
+    server.faults = [error(500)] * 4
+    with pytest.raises(ServerFailed):
+        await found_in(client, SAID, Dimension.ARGUMENTS)
+
+
+async def test_a_cut_answer_is_asked_for_with_twice_the_room(server: OpenAiServer, client: Client) -> None:
+    server.faults = [Fault(body=completion('{"comp', finish_reason="length"))]
+    found, _ = await found_in(client, SAID, Dimension.ARGUMENTS)
+    first, second = (body["max_completion_tokens"] for body in server.requests())
+    assert (found.dropped, second) == (0, 2 * first)
+
+
+async def test_a_window_that_is_too_long_is_halved_once(server: OpenAiServer, client: Client) -> None:
+    server.faults = [error(400, "context_length_exceeded")]
+    long = debate(*((("ann", "bob")[n % 2], f"Tree number {n} should stand here. " * 12) for n in range(60)))
+    outbound = outbound_of(long, SECRET)
+    found = await find(client, MODELS, outbound, Dimension.ARGUMENTS)
+    assert found.windows == len(windows(outbound, 3_000)) > len(windows(outbound, 6_000))
+    server.faults = [error(400, "context_length_exceeded")] * 50
+    with pytest.raises(ContextTooLong):
+        await find(client, MODELS, outbound, Dimension.ARGUMENTS)
+
+
+async def test_a_refusal_is_not_argued_with(server: OpenAiServer, client: Client) -> None:
+    server.faults = [Fault(body=completion(None, refusal="no"))]
+    with pytest.raises(Refused):
+        await found_in(client, SAID, Dimension.ARGUMENTS)
+    assert len(server.heard) == 1
+
+
+def test_windows_hold_every_sentence_and_overlap_by_a_turn() -> None:
+    outbound = outbound_of(example("basic_income.json"), SECRET)
+    parts = windows(outbound, 1_500)
+    assert len(parts) > 2
+    assert {line for part in parts for line in part.lines} == set(outbound.lines)
+    for before, after in pairwise(parts):
+        assert after.lines[0].turn <= before.lines[-1].turn + 1
+    joined = [json.loads(messages_of(outbound, part)[1])["turns"] for part in parts]
+    assert all(joined)
