@@ -201,3 +201,51 @@ def _overlap(earlier: Turn, later: Turn) -> bool:
     assert earlier.end_s is not None
     assert later.start_s is not None
     return later.start_s <= earlier.end_s - 0.2
+
+
+def test_dominance_is_seen_in_time_where_time_was_captured() -> None:
+    # Given two who say as many words, of whom one takes three times as long
+    conversation = debate(*[("ada", "word " * 50), ("ben", "word " * 50)] * 6)
+    clock, turns = 0.0, []
+    for turn in conversation.turns:
+        length = 45.0 if turn.participant_id == "ada" else 15.0
+        turns.append(replace(turn, start_s=clock, end_s=clock + length))
+        clock += length
+    (window,) = analyze_interaction(prepare(replace(conversation, turns=tuple(turns)))).dominance_windows
+    assert (window.participant_id, window.basis) == ("ada", Basis.TIMESTAMPS)
+    assert window.share == 0.75
+    assert window.sample_size == 360
+    # Then their words alone show nothing of it
+    assert analyze_interaction(prepare(conversation)).dominance_windows == ()
+
+
+def test_a_stretch_is_found_wherever_it_lies() -> None:
+    """Windows slide: one that would be cut in two by a fixed grid is seen whole."""
+    even = [("ada", "word " * 40), ("ben", "word " * 40)]
+    for before in range(1, 6):
+        said = [*(even * before * 2), ("ben", "word " * 400), *(even * 6)]
+        (window,) = analyze_interaction(prepare(debate(*said))).dominance_windows
+        assert window.participant_id == "ben"
+
+
+def test_who_was_broken_into_is_counted_too() -> None:
+    interaction = analyze_interaction(
+        prepare(
+            _timed(
+                ("ada", "I want to say something about the harbour.", 0.0, 10.0),
+                ("ben", "No, let me speak now.", 8.0, 12.0),
+            )
+        )
+    )
+    assert _metric(interaction, "ada", "interruptions_received").value == 1
+    assert _metric(interaction, "ben", "interruptions_received").value == 0
+    assert _metric(interaction, "ada", "talk_time_share").value == pytest.approx(10 / 14, abs=1e-4)
+    assert _metric(interaction, "ben", "turn_share").value == 0.5
+    assert _metric(interaction, "ben", "short_turn_share").value == 0
+
+
+def test_without_times_short_turns_still_show_how_lively_it_was() -> None:
+    said = [("ada", "But that is not the point at all."), ("ben", "Yes it is.")] * 3
+    interaction = analyze_interaction(prepare(debate(*said)))
+    assert _metric(interaction, "ben", "short_turn_share").value == 1
+    assert _metric(interaction, "ben", "talk_time_share").value is None

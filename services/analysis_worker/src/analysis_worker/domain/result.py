@@ -62,6 +62,7 @@ __all__ = [
     "Tone",
     "TonePoint",
     "Topics",
+    "TurnLanguage",
     "TurnPair",
     "Weight",
 ]
@@ -239,6 +240,17 @@ DimensionResult: TypeAlias = Tone | Topics | Arguments | Linguistics | Interacti
 
 
 @dataclass(frozen=True, slots=True)
+class TurnLanguage:
+    """The language of one turn."""
+
+    turn_id: str
+    #: A BCP 47 tag.
+    language: str
+    #: 0 to 1.
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """A debate's bare facts."""
 
@@ -249,6 +261,8 @@ class Overview:
     word_count: int
     #: From capture timestamps; None without them.
     duration_s: float | None
+    #: Turns that are surely in another language than the debate.
+    turn_languages: tuple[TurnLanguage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

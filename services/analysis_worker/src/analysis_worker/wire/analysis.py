@@ -77,6 +77,12 @@ def analysis_to_pb(analysis: DebateAnalysis, include_detailed: bool) -> pb.Debat
         turn_count=overview.turn_count,
         word_count=overview.word_count,
         duration_seconds=overview.duration_s,
+        turn_languages=(
+            pb.DebateAnalysis.TurnLanguage(
+                turn_id=turn.turn_id, language=turn.language, confidence=turn.confidence
+            )
+            for turn in overview.turn_languages
+        ),
         tone=None if analysis.tone is None else _tone(analysis.tone, include_detailed),
         topics=None if analysis.topics is None else _topics(analysis.topics),
         arguments=None if analysis.arguments is None else _arguments(analysis.arguments, include_detailed),

@@ -29,7 +29,8 @@ def scored_sentences(document: Document) -> list[ScoredSentence]:
     found: list[ScoredSentence] = []
     if document.english:
         for turn in document.debater_turns():
-            found.extend(_of_turn(turn))
+            if turn.other_language is None:
+                found.extend(_of_turn(turn))
     return found
 
 

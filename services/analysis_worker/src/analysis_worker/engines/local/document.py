@@ -12,10 +12,10 @@ from typing import Final
 
 from analysis_worker.domain.conversation import Conversation, Participant, Role, Turn
 from analysis_worker.domain.metric import Evidence, quote
-from analysis_worker.engines.local.language import Language, identify
+from analysis_worker.engines.local.language import Language, identify, other_language
 from analysis_worker.engines.local.lexicon import STOP_WORDS, Cue, cues_in
 from analysis_worker.engines.local.sentences import sentence_spans
-from analysis_worker.engines.local.words import is_number, stem, words_of
+from analysis_worker.engines.local.words import is_number, is_unspaced, stem, words_of
 
 #: A sentence that talks to whoever grades the debate. It counts as words, and for nothing else.
 _TO_THE_GRADER: Final = re.compile(
@@ -71,6 +71,8 @@ class SpokenTurn:
     word_count: int
     #: Distinct stems of content, in order of first use.
     content: tuple[str, ...]
+    #: Its language, where that is surely another than the debate's. Its sentences have no cues.
+    other_language: Language | None = None
 
     @property
     def speaker(self) -> str:
@@ -90,6 +92,8 @@ class Document:
     turns: tuple[SpokenTurn, ...]
     #: `conversation.sha256()`, computed once.
     sha256: str
+    #: False where most words are single characters of a script that does not separate words.
+    spaced: bool = True
 
     @property
     def english(self) -> bool:
@@ -148,10 +152,14 @@ def prepare(conversation: Conversation) -> Document:
     word_count = sum(len(sentence) for turn in words for sentence in turn)
     language = identify((turn.text for turn in conversation.turns), word_count, conversation.language)
     turns: list[SpokenTurn] = []
-    sentence_count = 0
+    sentence_count = unspaced = 0
     for index, turn in enumerate(conversation.turns):
+        spoken_words = [word for sentence in words[index] for word in sentence]
+        other = other_language(turn.text, spoken_words, language)
+        unspaced += sum(map(is_unspaced, spoken_words))
+        english = language.english and other is None
         sentences = tuple(
-            _sentence(sentence_count + place, index, turn.text, span, spoken, english=language.english)
+            _sentence(sentence_count + place, index, turn.text, span, spoken, english=english)
             for place, (span, spoken) in enumerate(zip(spans[index], words[index], strict=True))
         )
         sentence_count += len(sentences)
@@ -164,10 +172,18 @@ def prepare(conversation: Conversation) -> Document:
                     sentences=sentences,
                     word_count=sum(len(sentence.words) for sentence in sentences),
                     content=tuple(dict.fromkeys(term for sentence in sentences for term in sentence.content)),
+                    other_language=other,
                 )
             )
     debaters = tuple(participant for participant in roster if participant.participant_id in debating)
-    return Document(conversation, language, debaters, tuple(turns), conversation.sha256())
+    return Document(
+        conversation,
+        language,
+        debaters,
+        tuple(turns),
+        conversation.sha256(),
+        spaced=2 * unspaced <= word_count,
+    )
 
 
 _NO_CUES: Final[Mapping[Cue, int]] = {}

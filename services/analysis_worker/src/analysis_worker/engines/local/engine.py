@@ -25,6 +25,7 @@ from analysis_worker.domain.result import (
     Quality,
     Tone,
     Topics,
+    TurnLanguage,
 )
 from analysis_worker.domain.safety import Safety
 from analysis_worker.engines.local import arguments, interaction, linguistics, quality, tone, topics
@@ -95,6 +96,11 @@ class LocalEngine:
             turn_count=len(document.conversation.turns),
             word_count=document.word_count,
             duration_s=None if duration_s is None else rounded(duration_s),
+            turn_languages=tuple(
+                TurnLanguage(turn.turn.turn_id, turn.other_language.tag, turn.other_language.confidence)
+                for turn in document.turns
+                if turn.other_language is not None
+            ),
         )
 
     def safety(self, document: Document) -> Safety:

@@ -95,6 +95,8 @@ def suspected_fallacies(document: Document) -> tuple[Fallacy, ...]:
         return ()
     found: list[Fallacy] = []
     for turn in document.debater_turns():
+        if turn.other_language is not None:
+            continue
         for sentence in turn.sentences:
             text = document.text_of(sentence)
             if sentence.to_the_grader or not _ANY.search(text):

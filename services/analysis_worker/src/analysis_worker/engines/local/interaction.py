@@ -25,6 +25,7 @@ from analysis_worker.engines.local.uptake import uptakes
 METHOD: Final = "shares, Gini, entropy, uptake over chance, politeness lexicon, capture times"
 _NO_TIMES: Final = "fewer than half of the turns have capture times"
 _NO_OVERLAP: Final = "capture times do not overlap anywhere, so who broke in cannot be seen"
+_UNSPACED: Final = "the script does not separate words"
 _SILENT: Final = "said nothing"
 _PER_100: Final = "per 100 words"
 _UPTAKE_CEILING: Final = 0.5
@@ -43,7 +44,8 @@ def analyze_interaction(document: Document) -> Interaction:
     timing = timing_of(document)
     spoken = document.turns_by_debater()
     words = {who: sum(turn.word_count for turn in turns) for who, turns in spoken.items()}
-    taken_up = uptakes(document)
+    taken_up = uptakes(document) if document.spaced else {}
+    nothing_taken = "no debater replies to another" if document.spaced else _UNSPACED
     everyone = [value for values in taken_up.values() for value in values]
     return Interaction(
         participants=tuple(
@@ -64,9 +66,9 @@ def analyze_interaction(document: Document) -> Interaction:
         ),
         balance=_balance(list(words.values())),
         entropy=_entropy(list(words.values())),
-        responsiveness=_uptake(everyone, "no debater replies to another"),
+        responsiveness=_uptake(everyone, nothing_taken),
         turn_matrix=_turn_matrix(document),
-        dominance_windows=dominance_windows(document),
+        dominance_windows=dominance_windows(document, timing),
         interruption_observable=timing.interruption_observable,
     )
 
@@ -146,16 +148,18 @@ def _latency(who: str, timing: Timing) -> Metric:
 
 def _manner(document: Document, turns: Sequence[SpokenTurn], taken_up: Sequence[float]) -> dict[str, Metric]:
     sentences = [sentence for turn in turns for sentence in turn.sentences]
-    words = sum(turn.word_count for turn in turns)
+    english = [turn for turn in turns if turn.other_language is None]
+    judged = [sentence for turn in english for sentence in turn.sentences if sentence.words]
+    words = sum(turn.word_count for turn in english)
 
     def rate(cue: Cue) -> Metric:
         if not document.english:
             return unknown(_PER_100, "the politeness lexicon is English")
         if not words:
-            return unknown(_PER_100, _SILENT)
-        hits = [sentence.cues.get(cue, 0) for sentence in sentences]
+            return unknown(_PER_100, "said nothing in English")
+        hits = [sentence.cues.get(cue, 0) for sentence in judged]
         spread = ratio_interval(
-            [(100.0 * hit, len(sentence.words)) for hit, sentence in zip(hits, sentences, strict=True)], 0.0
+            [(100.0 * hit, len(sentence.words)) for hit, sentence in zip(hits, judged, strict=True)], 0.0
         )
         confidence = shrunk(_POLITENESS_CEILING, words, _HALF_WORDS)
         return measured(100 * sum(hits) / words, _PER_100, words, confidence, ci95=spread)
@@ -166,7 +170,7 @@ def _manner(document: Document, turns: Sequence[SpokenTurn], taken_up: Sequence[
             if sentences
             else unknown("questions", _SILENT)
         ),
-        "uptake": _uptake(taken_up, "replies to no other debater"),
+        "uptake": _uptake(taken_up, "replies to no other debater" if document.spaced else _UNSPACED),
         "politeness": rate(Cue.POLITE),
         "impoliteness": rate(Cue.IMPOLITE),
     }

@@ -1,7 +1,7 @@
 """Linguistics: how each debater's language is made. Counts, no judgement; in every mode by this engine.
 
-Grade and cues are defined for English and stay empty elsewhere; counts and vocabulary hold for any
-language, but compare only within it.
+Grade and cues are defined for English, stay empty elsewhere, and leave out turns in another language; counts
+and vocabulary hold for any language that separates its words, but compare only within it.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from analysis_worker.engines.local.words import syllables_in
 METHOD: Final = "Flesch-Kincaid, MATTR-50, MTLD, HD-D 42, cue lexicons"
 _PER_100: Final = "per 100 words"
 _NOT_ENGLISH: Final = "defined for English only"
+_SILENT: Final = "said nothing in English"
+_UNSPACED: Final = "the script does not separate words"
+_CHARACTERS: Final = "each character of the script counts as a word"
 _FEWEST_WORDS_FOR_A_GRADE: Final = 30
 _HALF_WORDS: Final = 100
 #: Cue phrases mean something else in about one case of four.
@@ -45,7 +48,7 @@ def analyze_linguistics(document: Document) -> Linguistics:
     """Return each debater's metrics."""
     return Linguistics(
         tuple(
-            ParticipantMetrics(who, tuple(_metrics(turns, english=document.english)))
+            ParticipantMetrics(who, tuple(_metrics(document, turns)))
             for who, turns in document.turns_by_debater().items()
         )
     )
@@ -56,12 +59,21 @@ def flesch_kincaid_grade(word_count: int, sentence_count: int, syllable_count: i
     return 0.39 * word_count / sentence_count + 11.8 * syllable_count / word_count - 15.59
 
 
-def _metrics(turns: Sequence[SpokenTurn], *, english: bool) -> list[NamedMetric]:
+def _metrics(document: Document, turns: Sequence[SpokenTurn]) -> list[NamedMetric]:
     sentences = [sentence for turn in turns for sentence in turn.sentences if sentence.words]
     words = [word for sentence in sentences for word in sentence.words]
+    own = [
+        sentence
+        for turn in turns
+        if turn.other_language is None
+        for sentence in turn.sentences
+        if sentence.words
+    ]
+    own_words = [word for sentence in own for word in sentence.words]
+    english = document.english
     asked = sum(sentence.question for sentence in sentences)
     counts = {
-        "words": measured(len(words), "words", len(turns), 1.0),
+        "words": measured(len(words), "words", len(turns), 1.0, note="" if document.spaced else _CHARACTERS),
         "sentences": measured(len(sentences), "sentences", len(turns), 0.9),
         "words_per_sentence": (
             measured(
@@ -71,12 +83,12 @@ def _metrics(turns: Sequence[SpokenTurn], *, english: bool) -> list[NamedMetric]
                 shrunk(0.9, len(sentences), 5),
                 ci95=mean_interval([len(sentence.words) for sentence in sentences], 0.0),
             )
-            if sentences
-            else unknown("words", "said nothing")
+            if sentences and document.spaced
+            else unknown("words", "said nothing" if document.spaced else _UNSPACED)
         ),
-        "flesch_kincaid_grade": _grade(words, len(sentences), english=english),
-        **_diversity(words),
-        **{name: _rate(sentences, cue, len(words), english=english) for name, cue in _CUES},
+        "flesch_kincaid_grade": _grade(own_words, len(own), english=english),
+        **_diversity(words, spaced=document.spaced),
+        **{name: _rate(own, cue, len(own_words), english=english) for name, cue in _CUES},
         "questions": (
             measured(
                 asked / len(sentences),
@@ -102,7 +114,10 @@ def _grade(words: Sequence[str], sentence_count: int, *, english: bool) -> Metri
     return measured(grade, unit, len(words), shrunk(0.9, len(words), _HALF_WORDS))
 
 
-def _diversity(words: Sequence[str]) -> dict[str, Metric]:
+def _diversity(words: Sequence[str], *, spaced: bool) -> dict[str, Metric]:
+    if not spaced:
+        units = {"mattr50": "0..1", "mtld": "words", "hdd42": "0..1"}
+        return {name: unknown(unit, _UNSPACED, sample_size=len(words)) for name, unit in units.items()}
     measures = {
         "mattr50": (mattr(words), "0..1", MATTR_WINDOW),
         "mtld": (mtld(words) if len(words) >= MTLD_FEWEST_WORDS else None, "words", MTLD_FEWEST_WORDS),
@@ -126,7 +141,7 @@ def _rate(sentences: Sequence[Sentence], cue: Cue, word_count: int, *, english: 
     if not english:
         return unknown(_PER_100, _NOT_ENGLISH)
     if not word_count:
-        return unknown(_PER_100, "said nothing")
+        return unknown(_PER_100, _SILENT)
     hits = [sentence.cues.get(cue, 0) for sentence in sentences]
     spread = ratio_interval(
         [(100.0 * hit, len(sentence.words)) for hit, sentence in zip(hits, sentences, strict=True)], 0.0

@@ -49,10 +49,10 @@ class Timing:
 
 def timing_of(document: Document) -> Timing:
     """Read the times of a debate."""
-    usable = [turn for turn in document.turns if _span(turn) is not None]
+    usable = [turn for turn in document.turns if span_of(turn) is not None]
     if not usable or len(usable) < _COVERED * len(document.turns):
         return Timing(False, None, {}, Counter(), False, Counter(), Counter(), {})
-    spans = [span for turn in usable if (span := _span(turn)) is not None]
+    spans = [span for turn in usable if (span := span_of(turn)) is not None]
     by_speaker: dict[str, list[tuple[float, float]]] = {}
     words = Counter[str]()
     for turn, span in zip(usable, spans, strict=True):
@@ -71,7 +71,7 @@ def timing_of(document: Document) -> Timing:
     )
 
 
-def _span(turn: SpokenTurn) -> tuple[float, float] | None:
+def span_of(turn: SpokenTurn) -> tuple[float, float] | None:
     """Return start and end (s), or None where they are missing or impossible."""
     start, end = turn.turn.start_s, turn.turn.end_s
     if (

@@ -41,7 +41,7 @@ _PEAK: Final = 0.5
 _MAX_PEAKS: Final = 3
 _FEWEST_TURNS_FOR_A_TREND: Final = 5
 _NOT_ENGLISH: Final = "the tone lexicon is English"
-_SILENT: Final = "said nothing"
+_SILENT: Final = "said nothing in English"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,8 @@ def analyze_tone(document: Document) -> Tone:
     scored: dict[str, list[_Scored]] = {debater.participant_id: [] for debater in document.debaters}
     if document.english:
         for turn in document.debater_turns():
+            if turn.other_language is not None:
+                continue
             scored[turn.speaker].append(_Scored(turn, tuple(_scores(document, turn))))
     why_not = _SILENT if document.english else _NOT_ENGLISH
     participants = tuple(_participant(document, who, turns, why_not) for who, turns in scored.items())

@@ -20,6 +20,8 @@ _WORD: Final = re.compile(
     rf"(?:['’\-](?:[^\W\d_{_UNSPACED}][\u0300-\u036f]*)+)*"
 )
 
+_ALONE: Final = re.compile(f"[{_UNSPACED}]")
+
 _VOWELS: Final = re.compile(r"[aeiouy]+")
 #: A vowel group that two syllables share, as in "media", "museum", "poem", "dual", "science", "idea".
 _HIATUS: Final = re.compile(
@@ -57,6 +59,11 @@ def words_of(text: str) -> tuple[str, ...]:
     Interned, because a debate repeats itself: 100,000 words are some 6,000 distinct ones.
     """
     return tuple(sys.intern(word) for word in _WORD.findall(text.lower().replace("’", "'")))
+
+
+def is_unspaced(word: str) -> bool:
+    """Tell whether a word from `words_of` is a character of a script that does not separate words."""
+    return len(word) == 1 and _ALONE.match(word) is not None
 
 
 def is_number(word: str) -> bool:
