@@ -99,7 +99,8 @@ class ModelProvider:
     answers: dict[str, tuple[Recorded, int]] = field(default_factory=dict)
     shares: dict[str, float] = field(default_factory=dict)
     vtime: float = 0.0
-    flight: float = FLIGHT_FIRST
+    #: None: nothing has been learned yet.
+    learned: float | None = None
     threshold: float = FLIGHT_MAX
     cut_ms: float = -1e15
     latency: float | None = None
@@ -108,6 +109,16 @@ class ModelProvider:
     booked_ms: float = 0
     circuit: Circuit = field(default_factory=Circuit)
     now_ms: int = 0
+
+    @property
+    def flight(self) -> float:
+        if self.learned is None:
+            return self.limits.in_flight or FLIGHT_FIRST
+        return self.learned
+
+    @flight.setter
+    def flight(self, value: float) -> None:
+        self.learned = value
 
     # -- asking ----------------------------------------------------------------------------------
 

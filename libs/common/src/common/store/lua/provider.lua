@@ -88,14 +88,15 @@ local function split(text)
   return parts
 end
 
--- Calls that may be in flight: what has proved to go well, within the operator's limit.
+-- Calls that may be in flight: what has proved to go well, within the operator's limit, which is believed at first.
 local FLIGHT_FIRST, FLIGHT_MAX = 8, 1000
+local function flight_now() return num('flight', tonumber(set.in_flight) or FLIGHT_FIRST) end
 local function may_fly()
   local most = math.min(FLIGHT_MAX, tonumber(set.in_flight) or FLIGHT_MAX)
-  return math.max(1, math.min(most, math.floor(num('flight', FLIGHT_FIRST))))
+  return math.max(1, math.min(most, math.floor(flight_now())))
 end
 local function fly_more(flying)
-  local flight = num('flight', FLIGHT_FIRST)
+  local flight = flight_now()
   -- What is not used proves nothing.
   if flying * 2 < flight then return end
   local step = flight < num('threshold', FLIGHT_MAX) and 1 or 1 / flight
@@ -104,7 +105,7 @@ end
 -- Once for all calls that were under way together.
 local function fly_less(now)
   if now - num('cut_at', -1e15) < num('latency', 1000) then return end
-  put('flight', math.max(1, num('flight', FLIGHT_FIRST) * 0.7))
+  put('flight', math.max(1, flight_now() * 0.7))
   put('threshold', num('flight'))
   put('cut_at', now)
 end

@@ -54,7 +54,7 @@ local function circuit_went_well(token)
     put('circuit', 'RAMPING')
     put('ramped', 0)
     put('probe', '')
-    put('threshold', math.max(2, num('flight', FLIGHT_FIRST)))
+    put('threshold', math.max(2, flight_now()))
     put('flight', 2)
     for _, bucket in pairs(buckets) do bucket[3] = math.min(bucket[3], bucket[1] * RAMP_SHARE_MS) end
   elseif state.circuit == 'RAMPING' then
