@@ -26,9 +26,10 @@ SERVICES: Final = ("scheduler", "worker", "monitor")
 #: What each service runs.
 SCRIPTS: Final = {
     "scheduler": "submit cancel retry update delete configure get list explain attempts logs declare "
-    "declared keep kept missing records stats",
+    "declared keep kept missing records stats provider_configure budget_configure",
     "worker": "fetch finish renew progress log checkpoint restore report declare submit outbox outbox_done "
-    "kept keep_of_job stats sweep",
+    "kept keep_of_job stats sweep configure provider_reserve provider_settle provider_release provider_renew "
+    "budget_reserve budget_settle",
 }
 #: It only reads, so that of what these include it needs what reads.
 MONITOR_SCRIPTS: Final = "declared reports stats"
