@@ -384,6 +384,36 @@ class TestReading:
         assert isinstance(told[4], StateChanged)
         assert (told[4].state, told[4].error) == (JobState.FAILED, ERROR)
 
+    def test_reports_of_many_jobs_are_told_in_order_and_each_is_fenced(self, client: redis.Redis) -> None:
+        """Given two running jobs and one that another attempt holds, whose reports come in one batch."""
+        queue = Queue(client)
+        first, second, _ = (queue.submit() for _ in range(3))
+        one, two, late = queue.fetch(3)
+        queue.finish(late, Release(0))
+        part = ("tone", Content("text/plain", b"\x00\nfine"))
+        reports = [
+            jobs.Report(one.member, Progress(0.1, "reading")),
+            jobs.Report(two.member, Progress(0.2, "reading")),
+            jobs.Report(one.member, part=part),
+            jobs.Report(late.member, Progress(0.9, "late"), part),
+            jobs.Report(one.member, Progress(0.3, "writing")),
+        ]
+        before = client.xlen(queue.keys.events)
+        queue.cancel(second)
+        answers = queue.run(jobs.tell(queue.keys, reports, now_ms=queue.now_ms))
+        assert answers == [jobs.HELD, jobs.STOP, jobs.HELD, jobs.LOST, jobs.HELD]
+
+        entries: Any = client.xrange(queue.keys.events)
+        told = [event for _, entry in entries[before:] for event in events_of(entry)]
+        kinds = [(type(event), event.job_id) for event in told if not isinstance(event, StateChanged)]
+        assert kinds == [(Progressed, first), (Progressed, second), (PartMade, first), (Progressed, first)]
+        assert {event.at_ms for event in told} == {queue.now_ms}
+
+        snapshot = queue.snapshot(first)
+        assert snapshot.job.progress is not None
+        assert (snapshot.job.progress.stage, snapshot.job.revision) == ("writing", 3)
+        assert snapshot.parts[0].content == part[1]
+
     def test_large_parts_do_not_fill_the_server_with_events(self, client: redis.Redis) -> None:
         queue = Queue(client)
         queue.submit()

@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -26,6 +26,8 @@ from common.store.outbox import spelled
 
 #: The most jobs in one script call: keeps the server's longest script under about 3 ms.
 BATCH: Final = 256
+#: The most bytes of parts in one script call, unless a single one is larger.
+PIECE_BYTES: Final = 1_048_576
 #: The most that may wait to be written; who reports more waits.
 WAITING_MAX: Final = 4_096
 #: Between two tries while the server does not answer (s).
@@ -34,7 +36,8 @@ _log = logging.getLogger(__name__)
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen, like _End: many are made.
+@dataclass(slots=True)
 class _Report:
     job: RunningJob
     keys: QueueKeys
@@ -75,6 +78,20 @@ def _ending(end: _End) -> jobs.Ending:
     lease = job.lease
     first = None if lease.ran or job.has_notes else (lease.tenant, lease.started_ms)
     return jobs.Ending(lease.member, end.outcome, job.usage, outbox, first)
+
+
+def _in_pieces(reports: Sequence[_Report]) -> Iterator[list[_Report]]:
+    """Yield reports in order, so many that their parts stay below PIECE_BYTES; at least one at a time."""
+    piece: list[_Report] = []
+    size = 0
+    for item in reports:
+        size += len(item.part[1].data) if item.part is not None else 0
+        if piece and size > PIECE_BYTES:
+            yield piece
+            piece, size = [], len(item.part[1].data) if item.part is not None else 0
+        piece.append(item)
+    if piece:
+        yield piece
 
 
 class Committer:
@@ -188,19 +205,23 @@ class Committer:
                     self._changed.notify_all()
 
     def _write(self, batch: list[_Item]) -> None:
-        """Write reports one by one, then log lines and ends by queue. A job's own stand before its end."""
+        """Write checkpoints, then by queue reports, log lines and ends. A job's own stand before its end."""
+        reports: defaultdict[QueueKeys, list[_Report]] = defaultdict(list)
         logged: defaultdict[QueueKeys, list[RunningJob]] = defaultdict(list)
         ends: defaultdict[QueueKeys, list[_End]] = defaultdict(list)
         for item in batch:
             match item:
                 case _Report():
-                    self._write_report(item)
+                    reports[item.keys].append(item)
                 case _Checkpoint():
                     self._write_checkpoint(item)
                 case _Lines():
                     logged[item.keys].append(item.job)
                 case _End():
                     ends[item.keys].append(item)
+        for keys, reported in reports.items():
+            for some in _in_pieces(reported):
+                self._write_reports(keys, some)
         for keys, written in logged.items():
             self._write_lines(keys, written)
         for keys, of_queue in ends.items():
@@ -214,19 +235,25 @@ class Committer:
                         end.job.attempt,
                     )
 
-    def _write_report(self, item: _Report) -> None:
-        if item.job.stop_reason is StopReason.LOST:
+    def _write_reports(self, keys: QueueKeys, some: Sequence[_Report]) -> None:
+        some = [item for item in some if item.job.stop_reason is not StopReason.LOST]
+        if not some:
             return
-        operation = jobs.progress(item.keys, item.job.lease.member, report=item.progress, part=item.part)
+        operation = jobs.tell(
+            keys, [jobs.Report(item.job.lease.member, item.progress, item.part) for item in some]
+        )
         try:
-            answer = self._insist(operation) if item.part is not None else self._runner.run(operation)
+            # Progress alone is dropped while the server does not answer; a part is not.
+            insists = any(item.part is not None for item in some)
+            answers = self._insist(operation) if insists else self._runner.run(operation)
         except StoreUnavailable:
             return
         except StoreFull:
-            # The end of the job still goes through, and carries the whole result.
-            _log.warning("the store is full: a report of job %s was dropped", item.job.job_id)
+            # The ends of the jobs still go through, and carry the whole results.
+            _log.warning("the store is full: %d reports of jobs were dropped", len(some))
             return
-        self._heed(item.job, answer)
+        for item, answer in zip(some, answers, strict=True):
+            self._heed(item.job, answer)
 
     def _write_lines(self, keys: QueueKeys, written: list[RunningJob]) -> None:
         lines = [

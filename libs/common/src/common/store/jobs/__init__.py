@@ -9,10 +9,12 @@ from common.store.jobs.leasing import (
     Ending,
     Fetched,
     Lease,
+    Report,
     fetch,
     finish,
     progress,
     renew,
+    tell,
 )
 from common.store.jobs.logs import LoggedLine, LogPage, NewLine, append_log, read_log
 from common.store.jobs.operating import Verdict, cancel, delete, retry, update
@@ -66,6 +68,7 @@ __all__ = [
     "Page",
     "Rejected",
     "Repeated",
+    "Report",
     "Reused",
     "Snapshot",
     "Submitted",
@@ -87,5 +90,6 @@ __all__ = [
     "renew",
     "retry",
     "submit",
+    "tell",
     "update",
 ]

@@ -139,6 +139,29 @@ def renew(
     return Operation(script("renew"), keys.all(), [now_argument(now_ms), lease_ms, *members], list)
 
 
+_NOTHING: Final = Content("", b"")
+
+
+# Not frozen: many are made, and a frozen one takes three times as long to make.
+@dataclass(slots=True)
+class Report:
+    """What one attempt reports: how far it has come, or a finished part of its result."""
+
+    member: str
+    progress: Progress | None = None
+    part: tuple[str, Content] | None = None
+
+
+def tell(keys: QueueKeys, reports: Sequence[Report], *, now_ms: int | None = None) -> Operation[list[int]]:
+    """Record what leased jobs report, each job's in order. Returns LOST, HELD or STOP for each report."""
+    arguments: list[Argument] = [now_argument(now_ms)]
+    for one in reports:
+        name, content = one.part if one.part is not None else ("", _NOTHING)
+        spelled = progress_json(one.progress) if one.progress is not None else b""
+        arguments += (one.member, spelled, name, content.media_type, content.data)
+    return Operation(script("progress"), keys.all(), arguments, list)
+
+
 def progress(
     keys: QueueKeys,
     member: str,
@@ -147,17 +170,9 @@ def progress(
     part: tuple[str, Content] | None = None,
     now_ms: int | None = None,
 ) -> Operation[int]:
-    """Record progress or a finished part of a leased job. Returns LOST, HELD or STOP."""
-    name, content = part if part is not None else ("", Content("", b""))
-    arguments: list[Argument] = [
-        now_argument(now_ms),
-        member,
-        progress_json(report) if report is not None else "",
-        name,
-        content.media_type,
-        content.data,
-    ]
-    return Operation(script("progress"), keys.all(), arguments, int)
+    """Record progress or a finished part of one leased job. Returns LOST, HELD or STOP."""
+    operation = tell(keys, [Report(member, report, part)], now_ms=now_ms)
+    return Operation(operation.script, operation.keys, operation.arguments, lambda reply: int(reply[0]))
 
 
 @dataclass(slots=True)

@@ -1,38 +1,73 @@
 #!lua
--- Record how far a leased job has come, or keep a finished part of its result, and tell the watchers.
+-- Record how far leased jobs have come, keep finished parts of their results, and tell the watchers. A batch; each
+-- report is fenced by its own lease member.
 --
 -- Input:
 --   KEYS     those of QueueKeys.all()
 --   ARGV[1]  now (ms), or '' for the server's clock
---   ARGV[2]  member "id/attempt"
---   ARGV[3]  progress as JSON, or ''
---   ARGV[4]  name of the part, or ''
---   ARGV[5]  media type of the part
---   ARGV[6]  the part
+--   then for each report 5 values, those of one job in the order in which they were made:
+--     member "id/attempt", progress as JSON or '', name of the part or '', media type of the part, the part
 --
--- Output:
+-- Output, for each report:
 --   1  recorded
 --   2  recorded, and the job is asked to stop
 --   0  stale: another attempt holds the job, or it is final
 -- @include queue
 -- @include record
 
-local member = ARGV[2]
-if not redis.call('ZSCORE', LEASES, member) then return 0 end
+local members = {}
+for at = 2, #ARGV, 5 do members[#members + 1] = ARGV[at] end
+local held = redis.call('ZMSCORE', LEASES, unpack(members))
+local asked = redis.call('EXISTS', CANCELLING) == 1 and redis.call('SMISMEMBER', CANCELLING, unpack(members)) or {}
 local now = clock(ARGV[1])
-local id, attempt = split_member(member)
-local tenant = redis.call('HGET', run_key(id), 'tenant') or DEFAULT_TENANT
-redis.call('HSET', run_key(id), 'updated', ms(now))
-redis.call('HINCRBY', run_key(id), 'revision', 1)
-if ARGV[3] ~= '' then
-  redis.call('HSET', run_key(id), 'progress', ARGV[3])
-  lines[#lines + 1] = table.concat({'P', id, told(now), attempt, ARGV[3], shown(tenant)}, '\t')
+
+-- What is known of each job, by its member, and what its record is to hold in the end.
+local jobs, order = {}, {}
+local function job_of(member)
+  local job = jobs[member]
+  if not job then
+    local id, attempt = split_member(member)
+    job = {id = id, attempt = attempt, reports = 0, tenant = redis.call('HGET', run_key(id), 'tenant') or DEFAULT_TENANT}
+    jobs[member], order[#order + 1] = job, job
+  end
+  return job
+end
+
+-- A part is an entry of its own, so that its bytes need no escaping; what was told before it stands before it.
+local function tell_part(job, name, media, data)
+  if #lines > 0 then append_events(table.concat(lines, '\n')) end
+  lines, told_at = {}, nil
+  append_events(table.concat({'R', job.id, ms(now), job.attempt, name, media, shown(job.tenant)}, '\t'), data)
+end
+
+local reply = {}
+for place, member in ipairs(members) do
+  if not held[place] then
+    reply[place] = 0
+  else
+    local at = 5 * place - 3
+    local job, progress, name, media = job_of(member), ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+    job.reports = job.reports + 1
+    if progress ~= '' then
+      job.progress = progress
+      lines[#lines + 1] = 'P\t' .. job.id .. '\t' .. told(now) .. '\t' .. job.attempt .. '\t' .. progress .. '\t'
+        .. shown(job.tenant)
+    end
+    if name ~= '' then
+      redis.call('HSET', PREFIX .. 'parts:' .. job.id, name,
+        table.concat({job.attempt, ms(now), media}, '\t') .. '\n' .. ARGV[at + 4])
+      tell_part(job, name, media, ARGV[at + 4])
+    end
+    reply[place] = asked[place] == 1 and 2 or 1
+  end
+end
+for _, job in ipairs(order) do
+  if job.progress then
+    redis.call('HSET', run_key(job.id), 'updated', ms(now), 'progress', job.progress)
+  else
+    redis.call('HSET', run_key(job.id), 'updated', ms(now))
+  end
+  redis.call('HINCRBY', run_key(job.id), 'revision', job.reports)
 end
 commit(now)
-if ARGV[4] ~= '' then
-  redis.call('HSET', PREFIX .. 'parts:' .. id, ARGV[4],
-    table.concat({attempt, ms(now), ARGV[5]}, '\t') .. '\n' .. ARGV[6])
-  -- A part is an entry of its own, so that its bytes need no escaping.
-  append_events(table.concat({'R', id, ms(now), attempt, ARGV[4], ARGV[5], shown(tenant)}, '\t'), ARGV[6])
-end
-return redis.call('SISMEMBER', CANCELLING, member) == 1 and 2 or 1
+return reply
