@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -107,3 +110,36 @@ def test_a_reading_of_all_names_leaves_none_in_the_payload() -> None:
     redacted.map.assert_clean(payload)
     for name in ("vandersloot", "ximena", "quispe", "oyelaran"):
         assert name not in payload.lower()
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_the_same_conversation_has_the_same_map_in_any_process(seed: str) -> None:
+    # The map is not kept: a worker that takes up a paid answer of another makes it again.
+    said = ("Ada and Ms. Vandersloot wrote to ben@example.org.", "Call 212-555-0142 or 212-555-0143, Ada.")
+    program = (
+        "import json, sys\n"
+        "from analysis_worker.domain.conversation import Conversation, Participant, Turn\n"
+        "from analysis_worker.privacy.placeholders import redact\n"
+        "turns = tuple(Turn(f't{n}', 'p', text) for n, text in enumerate(json.loads(sys.argv[1])))\n"
+        "people = (Participant('p', 'Ada Oyelaran'),)\n"
+        "print(json.dumps(redact(Conversation('c', '', '', 'en', people, turns)).map.originals))\n"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", program, json.dumps(said)],
+        env={**os.environ, "PYTHONHASHSEED": seed},
+        capture_output=True,
+        check=True,
+    )
+    people = (Participant("p", "Ada Oyelaran"),)
+    turns = tuple(Turn(f"t{n}", "p", text) for n, text in enumerate(said))
+    here = redact(Conversation("c", "", "", "en", people, turns)).map.originals
+    assert list(json.loads(other.stdout).items()) == list(here.items())
+    assert {"[EMAIL_1]", "[PHONE_1]", "[PHONE_2]"} <= here.keys()
+
+
+def test_a_map_shows_no_original_where_it_is_printed() -> None:
+    redacted = redact(conversation("Ms. Vandersloot wrote to zoe@example.org."))
+    assert redacted.map.originals["[EMAIL_1]"] == "zoe@example.org"
+    shown = f"{redacted.map!r} {redacted!r}"
+    for original in ("Vandersloot", "zoe@example.org", "Oyelaran", "Quispe", "ada-1"):
+        assert original not in shown

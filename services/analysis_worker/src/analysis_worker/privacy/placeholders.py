@@ -11,7 +11,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -52,15 +52,22 @@ class OriginalInPayload(ValueError):
 
 @dataclass(slots=True)
 class PlaceholderMap:
-    """The placeholders of one conversation, and what they stand for. Private: it is never logged or sent."""
+    """The placeholders of one conversation, and what they stand for. Private: it is never logged or sent.
+
+    Nor is it kept: `redact` makes the same one of the same conversation again, so there is none left once the
+    conversation is gone. Its `repr` shows nothing, as a repr is what gets into logs.
+    """
 
     #: Placeholder, with its brackets -> the spelling that was met first.
-    originals: dict[str, str] = field(default_factory=dict)
+    originals: dict[str, str] = field(default_factory=dict, repr=False)
     #: Kind and folded spelling -> placeholder.
-    _known: dict[tuple[str, str], str] = field(default_factory=dict)
+    _known: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
     #: Further spellings of each placeholder's original.
-    _spellings: dict[str, set[str]] = field(default_factory=dict)
-    _people: dict[str, str] = field(default_factory=dict)
+    _spellings: dict[str, set[str]] = field(default_factory=dict, repr=False)
+    #: Participant id -> placeholder.
+    _people: dict[str, str] = field(default_factory=dict, repr=False)
+    #: How many placeholders of each kind were given out.
+    _given: Counter[str] = field(default_factory=Counter, repr=False)
 
     @classmethod
     def of(cls, participants: Sequence[Participant]) -> PlaceholderMap:
@@ -74,16 +81,6 @@ class PlaceholderMap:
                 name for name in (participant.display_name, participant.participant_id) if name
             }
         return made
-
-    @classmethod
-    def restored(cls, originals: Mapping[str, str], spellings: Mapping[str, Iterable[str]]) -> PlaceholderMap:
-        """Return a map as it was kept."""
-        return cls(dict(originals), {}, {name: set(some) for name, some in spellings.items()}, {})
-
-    @property
-    def spellings(self) -> Mapping[str, list[str]]:
-        """Every spelling that was met, by placeholder."""
-        return {name: sorted(some) for name, some in sorted(self._spellings.items())}
 
     def speaker(self, participant_id: str) -> str:
         """Return a participant's placeholder without brackets, such as "S1".
@@ -101,8 +98,8 @@ class PlaceholderMap:
             key = (kind, _folded(original) or original)
             placeholder = self._known.get(key, "")
             if not placeholder:
-                number = sum(known_kind == kind for known_kind, _ in self._known) + 1
-                placeholder = self._known[key] = f"[{kind}_{number}]"
+                self._given[kind] += 1
+                placeholder = self._known[key] = f"[{kind}_{self._given[kind]}]"
                 self.originals[placeholder] = original
         self._spellings.setdefault(placeholder, set()).add(original)
         return placeholder
