@@ -8,7 +8,6 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -19,19 +18,15 @@ from analysis_worker.domain.conversation import Conversation, Participant, Role,
 from analysis_worker.domain.result import (
     Arguments,
     Dimension,
-    DimensionResult,
-    Evidence,
     Interaction,
     Linguistics,
-    Metric,
     Quality,
     Tone,
     Topics,
 )
 from analysis_worker.engines.local.engine import ENGINE_VERSION, LocalEngine
-from support.analysis import all_of, analysed, debate, everything_in, example
-
-_RANGES = {"0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0), "0..2": (0.0, 2.0)}
+from support.analysis import analysed, debate, example
+from support.sound import assert_sound, message_of
 
 _FRAGMENTS = st.sampled_from(
     [
@@ -78,38 +73,30 @@ def _messy_conversations(draw: st.DrawFn) -> Conversation:
     return Conversation("messy", "", motion, language, tuple(roster), tuple(turns))
 
 
-def _assert_sound(conversation: Conversation, results: Sequence[DimensionResult]) -> None:
-    """Hold every number to its range and every quote to its turn."""
-    for value in everything_in(tuple(results)):
-        if isinstance(value, float):
-            assert math.isfinite(value)
-    for metric in all_of(Metric, tuple(results)):
-        assert 0 <= metric.confidence <= 1
-        if metric.value is not None and metric.unit in _RANGES:
-            low, high = _RANGES[metric.unit]
-            assert low <= metric.value <= high
-    for evidence in all_of(Evidence, tuple(results)):
-        assert any(
-            turn.text[evidence.start : evidence.end] == evidence.quote
-            for turn in conversation.turns
-            if turn.turn_id == evidence.turn_id
-        )
-
-
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_messy_conversations())
 def test_any_mess_is_analysed_without_error_and_within_range(conversation: Conversation) -> None:
-    _assert_sound(conversation, list(analysed(conversation).values()))
+    assert_sound(conversation, message_of(conversation))
 
 
 def test_the_examples_are_sound() -> None:
     for name in ("school_phones.json", "night_trains.vtt", "basic_income.json"):
         conversation = example(name)
-        results = analysed(conversation)
-        _assert_sound(conversation, list(results.values()))
-        assert all_of(Evidence, tuple(results.values()))
+        message = message_of(conversation)
+        assert_sound(conversation, message)
+        assert message.arguments.components
+        assert message.tone.overall.HasField("ci95")
 
 
+_MARATHON = debate(
+    *[
+        (
+            ("ada", "ben", "chair")[number % 3],
+            f"I think point {number % 97} is wrong, because it costs too much.",
+        )
+        for number in range(10_000)
+    ]
+)
 _CROWD = debate(*[(f"s{number % 200}", "I think so, but why?") for number in range(2_000)])
 
 
@@ -121,12 +108,22 @@ _CROWD = debate(*[(f"s{number % 200}", "I think so, but why?") for number in ran
         debate(("ada", "I am alone."), ("ada", "Still alone.")),
         debate(("chair", "Only the chair speaks."), ("chair", "Nobody else should be scored.")),
         debate(("ada", "word " * 50_000), ("ben", "No.")),
+        debate(
+            ("ada", "40 50 60"), ("ben", "1,000.5 2"), ("ada", "3 3 3 3 3 3 3 3 3 3 3 3 3 3 3 3 3 3 3 3 3 3")
+        ),
+        debate(("ada", "we should go because it is late " * 300), ("ben", "no we should not " * 300)),
+        debate(("ada", "\u200b".join("harbour") * 40), ("ben", "\u200b\u200b \ufeff")),
+        debate(("ada", "يجب أن نغلق الميناء القديم لأن الجدران مكسورة. " * 10), ("ben", "😀😡 🏳️‍🌈!")),
         _CROWD,
+        _MARATHON,
     ],
-    ids=["no turns", "no words", "one speaker", "no debater", "a very long turn", "two hundred speakers"],
+    ids=[
+        *("no turns", "no words", "one speaker", "no debater", "a very long turn", "numbers only"),
+        *("no punctuation", "letters without width", "right to left", "two hundred speakers", "10,000 turns"),
+    ],
 )
 def test_the_edges_are_analysed(conversation: Conversation) -> None:
-    _assert_sound(conversation, list(analysed(conversation).values()))
+    assert_sound(conversation, message_of(conversation))
 
 
 def test_two_processes_give_identical_bytes() -> None:

@@ -186,6 +186,8 @@ def prepare(conversation: Conversation) -> Document:
     )
 
 
+#: A sentence with fewer words of content than one in so many says nothing; speech has one in three.
+_FILLER: Final = 10
 _NO_CUES: Final[Mapping[Cue, int]] = {}
 
 
@@ -212,11 +214,15 @@ def _sentence(
 
 
 def _content(words: tuple[str, ...], *, english: bool) -> tuple[str, ...]:
-    """Return the stems that carry a topic. Without a stop list, short words stand in for function words."""
+    """Return the stems that carry a topic. Without a stop list, short words stand in for function words.
+
+    None in filler: a point could be made of its one rare word, and it would be made again in every turn.
+    """
     if english:
-        return tuple(
+        found = tuple(
             stem(word) for word in words if len(word) > 2 and word not in STOP_WORDS and not is_number(word)
         )
+        return found if _FILLER * len(found) >= len(words) else ()
     return tuple(word for word in words if not is_number(word) and (len(word) > 3 or not word.isascii()))
 
 

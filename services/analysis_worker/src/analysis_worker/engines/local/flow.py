@@ -23,6 +23,8 @@ _POINTS: Final = 20
 _FEWEST_POINTS: Final = 5
 #: An opening lasts for this many stems of content, but at most a third of all that a debater says.
 _OPENING_CONTENT: Final = 120
+#: A sentence with fewer stems makes no point.
+_FEWEST_CONTENT_WORDS: Final = 3
 _NOT_ENGLISH: Final = "the list of words to leave out is English"
 
 
@@ -53,7 +55,13 @@ def flows(document: Document) -> dict[str, Flow]:
 
 def _split(turns: Sequence[SpokenTurn]) -> tuple[list[str], frozenset[str]]:
     """Return the opening's stems, and the distinct ones of what follows."""
-    content = [term for turn in turns for sentence in turn.sentences for term in sentence.content]
+    content = [
+        term
+        for turn in turns
+        for sentence in turn.sentences
+        if len(sentence.content) >= _FEWEST_CONTENT_WORDS
+        for term in sentence.content
+    ]
     length = min(_OPENING_CONTENT, len(content) // 3)
     return content[:length], frozenset(content[length:])
 

@@ -4,4 +4,4 @@ from typing import Final
 
 ENGINE_NAME: Final = "local"
 #: Grows with every change that may move a number.
-ENGINE_VERSION: Final = "1.2.0"
+ENGINE_VERSION: Final = "1.3.0"
