@@ -24,10 +24,10 @@ from analysis_worker.paid.port import Answer, Call, Reply
 from common.provider.errors import ContextTooLong, Refused, ServerFailed
 from common.provider.models import ModelTable
 from support.analysis import debate, example
+from support.openai_author import honest, seen
 from support.openai_server import Fault, OpenAiServer, completion, error, openai_server
 
 SECRET = b"only the workers know"
-PARTS = ("cogency", "effectiveness", "reasonableness", "deliberation")
 
 
 class Straight:
@@ -40,43 +40,6 @@ class Straight:
         self.calls.append(call)
         reply = await send()
         return Answer(reply.body, reply.usage, False, 1, 0)
-
-
-def seen(body: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Return (speaker, id, text) of the sentences in a request."""
-    turns = json.loads(body["messages"][2]["content"])["turns"]
-    return [(turn["speaker"], each["id"], each["text"]) for turn in turns for each in turn["sentences"]]
-
-
-def honest(body: Mapping[str, Any]) -> str:
-    """Answer as a model would that does its work: by what sentences say, not by who says them."""
-    lines = seen(body)
-    if body["response_format"]["json_schema"]["name"] == "QualityAnswer":
-        own: dict[str, list[str]] = {}
-        for speaker, sid, _ in lines:
-            own.setdefault(speaker, []).append(sid)
-        debaters = {
-            row["speaker"]
-            for row in json.loads(body["messages"][1]["content"])["participants"]
-            if row["role"] == "debater"
-        }
-        ratings = [
-            {"speaker": who, "part": part, "why": "It is shown.", "sids": sids[:1], "score": 3}
-            for who, sids in own.items()
-            if who in debaters
-            for part in PARTS
-        ]
-        return json.dumps({"ratings": ratings})
-    sids = [sid for _, sid, _ in lines]
-    return json.dumps(
-        {
-            "components": [
-                {"sid": sid, "kind": "premise" if "because" in text else "claim"} for _, sid, text in lines
-            ],
-            "relations": [{"source": sids[1], "target": sids[0], "kind": "attack"}],
-            "fallacies": [{"why": "It leaps.", "sid": sids[0], "kind": "false_cause"}],
-        }
-    )
 
 
 @pytest.fixture

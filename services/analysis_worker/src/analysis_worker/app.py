@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import dramatiq
 from dramatiq.asyncio import get_event_loop_thread
@@ -34,6 +34,9 @@ from common.job.model import RetryPolicy
 from common.job.types import CONCURRENCY, JOB_TYPES, QUEUES
 from common.store.checks import check_servers
 from common.store.clients import redis_client
+
+if TYPE_CHECKING:
+    from analysis_worker.engines.openai.access import ModelAccess
 
 #: Threads that have not ended after this (ms) are left behind; the process ends without them.
 THREADS_STOP_MS: Final = 2_000
@@ -80,10 +83,12 @@ class AnalysisWorker:
         )
         analyses = StoredAnalyses(self._broker.runner, shared.store.namespace)
         self._paid: PaidStore | None = None
+        self._models: ModelAccess | None = None
         if shared.openai_api_key is not None:
             self._paid = PaidStore(shared, settings.paid)
+            self._models = _model_access(shared.openai_api_key, settings)
         paid = None if self._paid is None else self._paid.gate
-        ports = Ports(conversations, analyses, self._children, paid)
+        ports = Ports(conversations, analyses, self._children, paid, self._models)
         declare_actors(self._broker, discover(handlers, JOB_TYPES.values()), JOB_TYPES.values(), ports)
         load_actor_modules(self._broker, settings.actor_modules)
 
@@ -150,6 +155,16 @@ class AnalysisWorker:
 
     def _close_on_loop(self) -> None:
         loop = get_event_loop_thread()
-        for used in (self._remote, self._paid):
+        for used in (self._remote, self._models, self._paid):
             if used is not None and loop is not None:
                 asyncio.run_coroutine_threadsafe(used.close(), loop.loop).result(CLOSE_S)
+
+
+def _model_access(api_key: str, settings: AnalysisWorkerSettings) -> ModelAccess:
+    """Return what it takes to ask models. Imported here: a worker without a key spares the package."""
+    from analysis_worker.engines.openai.access import ModelAccess
+
+    shared = settings.worker
+    return ModelAccess.open(
+        api_key, base_url=shared.openai_base_url, model=shared.openai_model, table=settings.paid.models
+    )

@@ -152,6 +152,8 @@ class WorkerSettings:
     #: None: the built-in engine answers.
     openai_api_key: str | None = field(default=None, repr=False)
     openai_model: str = DEFAULT_MODEL
+    #: A compatible server to ask in OpenAI's place; "": OpenAI's own.
+    openai_base_url: str = ""
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
@@ -177,4 +179,5 @@ class WorkerSettings:
             conversation_service=environment.address("CONVERSATION_SERVICE_ADDR", None),
             openai_api_key=environment.secret("OPENAI_API_KEY"),
             openai_model=environment.text("OPENAI_MODEL", DEFAULT_MODEL),
+            openai_base_url=environment.text("OPENAI_BASE_URL"),
         )

@@ -38,6 +38,8 @@ class DegradedReason(StrEnum):
     INVALID_OUTPUT = "invalid_output"
     #: Something that must not leave the process was still in the payload.
     PRIVACY = "privacy"
+    #: The provider failed, could not be reached, or has no such model.
+    UNAVAILABLE = "unavailable"
 
 
 @dataclass(frozen=True, slots=True)

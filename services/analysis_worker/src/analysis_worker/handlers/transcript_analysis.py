@@ -8,6 +8,7 @@ from typing import Final
 from analysis_worker.runtime.context import JobContext
 from analysis_worker.runtime.registry import handles
 from analysis_worker.transcript.analysis import analyse
+from analysis_worker.transcript.by_model import Wish
 from analysis_worker.transcript.plan import MADE, Pace
 from analysis_worker.wire.metric import dimension_from_pb
 from bothsides.jobs import v1 as pb
@@ -34,6 +35,7 @@ async def analyse_transcript(spec: pb.TranscriptAnalysisSpec, context: JobContex
         include_detailed=spec.include_detailed,
         context=context,
         pace=_pace,
+        wish=Wish.of(spec),
     )
     context.progress(MADE, "Keeping the result")
     kept = await context.analyses.keep(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from analysis_worker.paid.accounting import AccountedCalls
 from analysis_worker.paid.port import PaidCalls
@@ -21,6 +21,9 @@ from analysis_worker.wire.results import content_of
 from bothsides.jobs import v1 as pb
 from common.job.ids import JobId
 from common.job.model import Content, PaidUsage
+
+if TYPE_CHECKING:
+    from analysis_worker.engines.openai.access import ModelAccess
 
 T = TypeVar("T")
 
@@ -75,6 +78,8 @@ class Ports:
     children: ChildPool
     #: None where nothing is set up that could be paid.
     paid: PaidCalls | None = None
+    #: None where no provider is set up.
+    models: ModelAccess | None = None
 
 
 class JobContext:
@@ -113,6 +118,11 @@ class JobContext:
     def paid(self) -> PaidCalls | None:
         """Calls that cost money; None if this worker has no key for any."""
         return None if self._ports.paid is None else AccountedCalls(self._ports.paid, self._attempt.pay)
+
+    @property
+    def models(self) -> ModelAccess | None:
+        """The models that may be asked; None if this worker has no key for any."""
+        return self._ports.models
 
     @property
     def cancel_requested(self) -> bool:

@@ -8,17 +8,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Coroutine, Iterable, Sequence
-from typing import Any, Final, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from analysis_worker.domain.result import DebateAnalysis, Dimension, Overview
+from analysis_worker.domain.result import DebateAnalysis, DegradedReason, Dimension, Overview
 from analysis_worker.domain.safety import Safety
 from analysis_worker.runtime.children import Lane
 from analysis_worker.runtime.context import JobContext
 from analysis_worker.transcript import in_child
+from analysis_worker.transcript.by_model import ASKED, Outcome, Wish, start
 from analysis_worker.transcript.in_child import Finished
 from analysis_worker.transcript.plan import Course, Pace, Step, steps_for
 from analysis_worker.wire.analysis import analysis_to_pb
 from bothsides.jobs import v1 as pb
+
+if TYPE_CHECKING:
+    from analysis_worker.engines.openai.outbound import Outbound
 
 T = TypeVar("T")
 #: Children that one analysis uses at most.
@@ -34,15 +39,24 @@ async def analyse(
     include_detailed: bool,
     context: JobContext,
     pace: Pace,
+    wish: Wish | None = None,
 ) -> pb.DebateAnalysis:
-    """Analyse a serialized conversation; equal input gives equal bytes.
+    """Analyse a serialized conversation; without a model, equal input gives equal bytes.
 
     Each finished dimension is published as a part named after it, such as "tone".
+
+    Args:
+        wish: What is wanted of models; None for the local engine alone.
     """
     context.progress(0.0, "Waiting for a free processor")
-    async with context.hold_children(LANES) as lanes:
-        run = _Run(conversation_id, conversation, steps_for(dimensions), include_detailed, context, pace)
-        return await run.on(lanes)
+    run = _Run(conversation_id, conversation, steps_for(dimensions), include_detailed, context, pace, wish)
+    try:
+        async with context.hold_children(LANES) as lanes:
+            overview = await run.on(lanes)
+        # While models answer, the children work for others.
+        return await run.with_models(overview)
+    finally:
+        await _stop(run.asked.values())
 
 
 class _Run:
@@ -56,6 +70,7 @@ class _Run:
         include_detailed: bool,
         context: JobContext,
         pace: Pace,
+        wish: Wish | None,
     ) -> None:
         self._conversation_id = conversation_id
         self._conversation = conversation
@@ -65,17 +80,52 @@ class _Run:
         self._waiting = list(steps)
         self._finished: dict[Dimension, Finished] = {}
         self._safety: Safety | None = None
+        self._wish = wish
+        self._outbound: Outbound | None = None
+        #: What models are asked for, and their answers.
+        self.asked: dict[Dimension, asyncio.Task[Outcome]] = {}
 
-    async def on(self, lanes: Sequence[Lane]) -> pb.DebateAnalysis:
-        """Run all steps on the children held."""
+    async def on(self, lanes: Sequence[Lane]) -> Overview:
+        """Run all steps on the children held, models being asked meanwhile."""
         self._tell("Reading the transcript")
         # On all lanes at once: each child has to have the conversation prepared.
         overview, *_ = await _all([lane.run(in_child.overview, self._conversation) for lane in lanes])
         self._course.prepared(overview.word_count)
         self._safety = await lanes[0].run(in_child.safety, self._conversation)
+        await self._ask(lanes[0])
         await self._run_steps(lanes, overview)
         self._course.learn(_now_ms())
+        return overview
+
+    async def with_models(self, overview: Overview) -> pb.DebateAnalysis:
+        """Put each answer in its place as it comes, and return the whole."""
+        waiting = dict(self.asked)
+        while waiting:
+            self._tell("Waiting for the model")
+            await asyncio.wait(waiting.values(), return_when=asyncio.FIRST_COMPLETED)
+            for dimension in [dimension for dimension, task in waiting.items() if task.done()]:
+                local = self._finished[dimension]
+                match waiting.pop(dimension).result():
+                    case None:
+                        made = local
+                    case DegradedReason() as reason:
+                        made = replace(local, provenance=replace(local.provenance, degraded_reason=reason))
+                    case found:
+                        made = await self._context.run_in_child(
+                            in_child.by_model, local, self._outbound, found
+                        )
+                self._finished[dimension] = made
+                self._publish(made, overview)
         return self._analysis(overview, list(self._finished.values()))
+
+    async def _ask(self, lane: Lane) -> None:
+        if self._wish is None:
+            return
+        wanted = {step.dimension for step in self._waiting}
+        access = self._context.models
+        if access is not None and wanted & ASKED:
+            self._outbound = await lane.run(in_child.outbound, self._conversation, access.secret)
+        self.asked = start(self._context, self._wish, self._outbound, wanted)
 
     async def _run_steps(self, lanes: Sequence[Lane], overview: Overview) -> None:
         free = list(lanes)
@@ -106,7 +156,12 @@ class _Run:
     def _take(self, step: Step, finished: Finished, overview: Overview) -> None:
         self._finished[step.dimension] = finished
         self._course.finish(step)
-        self._context.part(step.dimension.value, pb.JobResult(analysis=self._analysis(overview, [finished])))
+        if step.dimension not in self.asked:
+            self._publish(finished, overview)
+
+    def _publish(self, finished: Finished, overview: Overview) -> None:
+        part = pb.JobResult(analysis=self._analysis(overview, [finished]))
+        self._context.part(finished.dimension.value, part)
 
     def _tell(self, stage: str) -> None:
         self._context.progress(

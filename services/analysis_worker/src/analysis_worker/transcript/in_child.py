@@ -26,6 +26,8 @@ from bothsides.jobs import v1 as pb
 if TYPE_CHECKING:
     from analysis_worker.engines.local.document import Document
     from analysis_worker.engines.local.engine import LocalEngine
+    from analysis_worker.engines.openai.findings import Found
+    from analysis_worker.engines.openai.outbound import Outbound
 
 #: Prepared conversations that a child keeps: the present one, and one that may come back.
 DOCUMENTS_KEPT: Final = 2
@@ -81,6 +83,30 @@ def dimension(
     document = _document(conversation)
     result = _engine().analyze(document, wanted, earlier)
     return Finished(wanted, result, _engine().provenance(wanted, document))
+
+
+def outbound(conversation: bytes, secret: bytes) -> Outbound:
+    """Return a debate as it may leave the process."""
+    from analysis_worker.engines.openai.outbound import outbound_of
+
+    return outbound_of(_conversation(conversation), secret)
+
+
+def by_model(local: Finished, debate: Outbound, found: Found) -> Finished:
+    """Return a dimension with what a model found of it in the place of what the local engine suspected."""
+    from analysis_worker.engines.openai.combine import combined
+    from analysis_worker.engines.openai.findings import ENGINE_NAME, ENGINE_VERSION
+
+    made = Provenance(
+        dimension=local.dimension,
+        engine=ENGINE_NAME,
+        engine_version=ENGINE_VERSION,
+        method=found.method,
+        input_sha256=local.provenance.input_sha256,
+        model=found.model,
+        prompt_sha256=found.prompt_sha256,
+    )
+    return Finished(local.dimension, combined(local.result, debate, found), made)
 
 
 def reflection(text: str, conversation: bytes | None, participant_id: str | None) -> ReflectionAnalysis:

@@ -38,6 +38,7 @@ _CAUSE_TO_PB: Final = {
     DegradedReason.BUDGET: pb.Provenance.BUDGET,
     DegradedReason.INVALID_OUTPUT: pb.Provenance.INVALID_OUTPUT,
     DegradedReason.PRIVACY: pb.Provenance.PRIVACY,
+    DegradedReason.UNAVAILABLE: pb.Provenance.UNAVAILABLE,
 }
 _DIMENSION_FROM_PB: Final = {number: dimension for dimension, number in _DIMENSION_TO_PB.items()}
 

@@ -39,8 +39,6 @@ from common.provider.errors import (
 from common.provider.models import ModelCard, ModelTable, ModelUnknown
 
 T = TypeVar("T", bound=BaseModel)
-#: The dimensions that are asked for.
-ASKED: Final = frozenset({Dimension.ARGUMENTS, Dimension.QUALITY})
 #: A window (tokens of its text and ids); half of it if the model finds that too long.
 WINDOW_TOKENS: Final = 6_000
 #: With more items dropped than this share, nothing is taken.
@@ -79,7 +77,7 @@ class Models:
 
 
 async def find(client: Client, models: Models, debate: Outbound, dimension: Dimension) -> Found:
-    """Return what a model finds of one of the ASKED dimensions.
+    """Return what a model finds of arguments or quality.
 
     Raises:
         ProviderFailure: None that could be used.

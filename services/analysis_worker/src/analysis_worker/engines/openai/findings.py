@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final
 
 from analysis_worker.engines.openai.schemas import ArgumentsAnswer, SaidRating
+
+ENGINE_NAME: Final = "openai"
+#: Grows when other results come of the same answers.
+ENGINE_VERSION: Final = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +45,3 @@ class Found:
             f"asked a model sentence by id, {self.windows} windows, {self.dropped} of {self.items} items "
             f"dropped by checks, {self.withheld} sentences withheld"
         )
-
-
-@dataclass(frozen=True, slots=True)
-class NotFound:
-    """The model gave nothing that can be used."""
-
-    #: In lower case, such as "circuit_open".
-    reason: str
-
-
-Finding: TypeAlias = Found | NotFound

@@ -1,0 +1,31 @@
+"""What a worker needs to ask models: a provider, a table, a default, and the secret behind sentence ids."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+
+from analysis_worker.engines.openai.adapter import OpenAiAdapter
+from common.provider.models import ModelTable
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAccess:
+    """Made once for a worker."""
+
+    adapter: OpenAiAdapter
+    table: ModelTable
+    #: Asked where a job names none.
+    model: str
+    #: The same in all workers with the same key, so that they ask for the same bytes.
+    secret: bytes
+
+    @classmethod
+    def open(cls, api_key: str, *, base_url: str, model: str, table: ModelTable) -> ModelAccess:
+        """Return access with a key, without a connection yet."""
+        secret = hmac.digest(api_key.encode(), b"sentence ids", "sha256")
+        return cls(OpenAiAdapter(api_key, base_url=base_url or None), table, model, secret)
+
+    async def close(self) -> None:
+        """End all connections."""
+        await self.adapter.close()

@@ -1,0 +1,107 @@
+"""A worker with a key, from the order to the kept result, against a provider over HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from bothsides.jobs import v1 as pb
+from common.job.states import JobState
+from support.debates import debate
+from support.openai_author import honest
+from support.openai_server import OpenAiServer, error, openai_server
+from support.waiting import wait_until
+from support.worker_program import Desk, worker_program
+
+KEY = "sk-canary-of-the-key"
+Spec = pb.TranscriptAnalysisSpec
+BY_MODEL = {pb.DIMENSION_ARGUMENTS, pb.DIMENSION_QUALITY}
+
+
+@pytest.fixture
+def server() -> Iterator[OpenAiServer]:
+    with openai_server(honest) as served:
+        yield served
+
+
+def engines(analysis: pb.DebateAnalysis) -> dict[int, str]:
+    return {made.dimension: made.engine for made in analysis.provenance}
+
+
+def reasons(analysis: pb.DebateAnalysis) -> dict[int, str]:
+    return {made.dimension: made.degraded_reason for made in analysis.provenance if made.degraded}
+
+
+def result_of(desk: Desk, job_id: str) -> pb.DebateAnalysis:
+    done = desk.final(job_id)  # type: ignore[arg-type]  # an id
+    assert done.job.state is JobState.SUCCEEDED, done.job.error
+    assert done.result is not None
+    return pb.JobResult.FromString(done.result.data).analysis
+
+
+def test_a_worker_with_a_key_asks_pays_once_and_degrades(
+    valkey: str, client: redis.Redis, tmp_path: Path, server: OpenAiServer
+) -> None:
+    desk = Desk(client)
+    canaries = debate(12)
+    planted = [f"canary{number}word@example.org" for number in range(50)]
+    for number, canary in enumerate(planted):
+        canaries.turns[number % 12].text += f" Write to {canary}."
+    name = desk.put(canaries)
+    with worker_program(
+        valkey, tmp_path, OPENAI_API_KEY=KEY, OPENAI_BASE_URL=server.url, WORKER_CHILDREN="1"
+    ):
+        # The model makes two dimensions; all six come as parts
+        first_id = desk.analyse(name, include_detailed=True)
+        first = result_of(desk, first_id)
+        assert {made for made, engine in engines(first).items() if engine == "openai"} == BY_MODEL
+        assert not reasons(first)
+        assert {part.name for part in desk.snapshot(first_id).parts} == {
+            *("tone", "topics", "arguments", "linguistics", "interaction", "quality")
+        }
+        assert all(made.model == "gpt-6-luna" for made in first.provenance if made.engine == "openai")
+
+        # The same again costs nothing: every answer is in the ledger
+        asked = len(server.heard)
+        assert asked >= 3
+        again = result_of(desk, desk.analyse(name, include_detailed=True))
+        assert again == first
+        assert len(server.heard) == asked
+
+        # Who wants to stay local does, and a provider that is down degrades with its reason
+        local = result_of(desk, desk.analyse(name, engine=Spec.LOCAL))
+        assert set(engines(local).values()) == {"local"}
+        assert not reasons(local)
+        server.faults = [error(500)] * 1_000
+        down = result_of(desk, desk.analyse(name, engine=Spec.OPENAI, force_refresh=True))
+        assert set(engines(down).values()) == {"local"}
+        assert reasons(down).keys() == BY_MODEL
+        assert set(reasons(down).values()) <= {"unavailable", "circuit_open"}
+
+        # And one that waits instead is not lost
+        waits = desk.analyse(name, on_unavailable=Spec.WAIT, force_refresh=True)
+        wait_until(lambda: desk.job(waits).state in (JobState.RETRYING, JobState.PENDING), timeout_s=60)
+
+    # What was planted went nowhere but into the result, and the key into one header
+    sent = b"".join(body for body, _ in server.heard)
+    logged = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    everywhere = sent + logged + repr(client.keys()).encode()
+    assert not [canary for canary in planted if canary.encode() in everywhere]
+    assert KEY.encode() not in everywhere
+    assert json.loads(server.heard[0][0])["model"] == "gpt-6-luna"
+
+
+def test_without_a_key_only_who_asked_for_a_model_is_told(
+    valkey: str, client: redis.Redis, tmp_path: Path
+) -> None:
+    desk = Desk(client)
+    name = desk.put(debate(6))
+    with worker_program(valkey, tmp_path, WORKER_CHILDREN="1"):
+        plain = result_of(desk, desk.analyse(name))
+        asked = result_of(desk, desk.analyse(name, engine=Spec.OPENAI))
+    assert not reasons(plain)
+    assert reasons(asked) == dict.fromkeys(BY_MODEL, "no_key")
