@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ import dramatiq
 from dramatiq.message import Message
 
 from common.errors import InvalidField
+from common.job.digest import request_digest
 from common.job.ids import new_job_id
 from common.job.model import DEFAULT_TENANT, DuplicatePolicy, JobRequest, RetryPolicy
 from common.job.priority import Priority
@@ -109,4 +109,4 @@ def _whole(options: Mapping[str, Any], name: str) -> int | None:
 def _digest(message: Message[Any]) -> str:
     """Digest what was asked: the actor and its arguments, not when or by which message."""
     asked = {"actor": message.actor_name, "args": message.args, "kwargs": message.kwargs}
-    return hashlib.sha256(dramatiq.get_encoder().encode(asked)).hexdigest()[:32]
+    return request_digest(dramatiq.get_encoder().encode(asked))

@@ -19,7 +19,7 @@
 {NS:QUEUE}:everyone    set     tenants that have jobs
 {NS:QUEUE}:synced      string  written where a submit waits for the disk, see durability.py
 {NS:QUEUE}:ready:TENANT    zset    PENDING jobs by virtual deadline (ms)
-{NS:QUEUE}:jobs:TENANT     zset    every id, score 0, for lists in the order of ids
+{NS:QUEUE}:types:TENANT    set     types of which the tenant has jobs; their indexes together hold every id
 {NS:QUEUE}:index:TENANT:NAME   zset    the ids of one index, score 0; names as record.index_name makes them
 {NS:QUEUE}:starts:TENANT   zset    as starts, for a tenant's own window
 {NS:QUEUE}:done:STATE      zset    final jobs by end time (ms), for retention

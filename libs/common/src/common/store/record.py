@@ -88,8 +88,8 @@ def index_name(field: str, value: str) -> str:
 
 
 def index_names(request: JobRequest) -> list[str]:
-    """Return the indexes that a job is entered in, beside those of its state, tenant and indexed labels."""
-    names = [index_name("type", request.job_type)] if request.job_type != GENERIC else []
+    """Return the indexes that a job is entered in, beside those of its type, state and indexed labels."""
+    names = []
     if request.conversation_id:
         names.append(index_name("conversation", request.conversation_id))
     if request.batch_id:

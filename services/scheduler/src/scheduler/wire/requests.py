@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from bothsides.jobs import v1 as pb
+from common.job.digest import request_digest
 from common.job.ids import new_job_id
 from common.job.model import NO_LABELS, DuplicatePolicy, JobRequest, RetryPolicy
 from common.job.priority import Priority
@@ -83,7 +83,7 @@ def request_from_pb(request: pb.CreateJobRequest, origin: Origin, default_retry:
 
 
 def digest_of(job: pb.Job) -> str:
-    """Return half of the SHA-256 of what was asked: the same for the same input fields."""
+    """Return 96 bits of the SHA-256 of what was asked: the same for the same input fields."""
     unread = [field.name for field, _ in job.ListFields() if field.name not in INPUT_FIELDS]
     if unread:
         asked = pb.Job()
@@ -91,7 +91,7 @@ def digest_of(job: pb.Job) -> str:
         for name in unread:
             asked.ClearField(name)  # type: ignore[arg-type]
         job = asked
-    return hashlib.sha256(job.SerializeToString(deterministic=True)).hexdigest()[:32]
+    return request_digest(job.SerializeToString(deterministic=True))
 
 
 def _duplicate_policy(policy: pb.CreateJobRequest.DuplicatePolicy.ValueType) -> DuplicatePolicy:

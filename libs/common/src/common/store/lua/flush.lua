@@ -11,16 +11,19 @@
 -- @include ready
 
 local left = tonumber(ARGV[1])
+local function remove(tenant, id)
+  local f = redis.call('HMGET', run_key(id), 'state', 'attempt')
+  unqueue(id, tenant)
+  local member = id .. '/' .. (f[2] or '0')
+  if redis.call('ZREM', LEASES, member) == 1 then note_leased(tenant, -1) end
+  redis.call('SREM', CANCELLING, member)
+  if f[1] then redis.call('ZREM', PREFIX .. 'done:' .. f[1], id) end
+  delete_job(id)
+  left = left - 1
+end
 for _, tenant in ipairs(redis.call('SMEMBERS', EVERYONE)) do
-  for _, id in ipairs(redis.call('ZRANGE', jobs_key(tenant), '-', '+', 'BYLEX', 'LIMIT', 0, left)) do
-    local f = redis.call('HMGET', run_key(id), 'state', 'attempt')
-    unqueue(id, tenant)
-    local member = id .. '/' .. (f[2] or '0')
-    if redis.call('ZREM', LEASES, member) == 1 then note_leased(tenant, -1) end
-    redis.call('SREM', CANCELLING, member)
-    if f[1] then redis.call('ZREM', PREFIX .. 'done:' .. f[1], id) end
-    delete_job(id)
-    left = left - 1
+  for _, key in ipairs(type_keys(tenant)) do
+    for _, id in ipairs(redis.call('ZRANGE', key, '-', '+', 'BYLEX', 'LIMIT', 0, left)) do remove(tenant, id) end
   end
 end
 commit(0)

@@ -10,7 +10,7 @@ local function label_floor(name, tenant)
   local key = string.match(name, '^label:([^=]+)=')
   if not key then return nil end
   local since = redis.call('HGET', CONFIG, 'indexed:' .. key)
-  local some = since and redis.call('ZRANGE', jobs_key(tenant), 0, 0)[1]
+  local some = since and redis.call('ZRANGE', type_keys(tenant)[1] or '', 0, 0)[1]
   if not some then return false end
   local time, digits = tonumber(since) + SKEW_MS, {}
   for place = 10, 1, -1 do

@@ -22,8 +22,10 @@ local tenant, after, want, look = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(
 -- States whose jobs stand in a structure of the queue. If that is small it is read whole, and put in order.
 local PLACES = {SCHEDULED = SCHEDULED, RETRYING = RETRYING, RUNNING = LEASES, CANCELLING = LEASES}
 
--- Of all that hold every match, the smallest; and above which id it does, if not from the beginning.
-local best, size, whole, floor = jobs_key(tenant), redis.call('ZCARD', jobs_key(tenant)), false, nil
+-- Of all that hold every match, the smallest; and above which id it does, if not from the beginning. None: all jobs.
+local everything = type_keys(tenant)
+local best, size, whole, floor = nil, 0, false, nil
+for _, key in ipairs(everything) do size = size + redis.call('ZCARD', key) end
 for name in string.gmatch(ARGV[5], '[^\31]+') do
   local state = string.match(name, '^s=(%u+)$')
   local place = PLACES[state]
@@ -36,6 +38,21 @@ for name in string.gmatch(ARGV[5], '[^\31]+') do
   if card < size and (not place or card <= look) then best, size, whole, floor = key, card, place ~= nil, above end
 end
 
+-- Returns up to `most` ids between two bounds, the newest first, out of all of some lists.
+local function newest(keys, above, below, most)
+  local found = {}
+  for _, key in ipairs(keys) do
+    for _, id in ipairs(redis.call('ZRANGE', key, above, below, 'BYLEX', 'REV', 'LIMIT', 0, most)) do
+      found[#found + 1] = id
+    end
+  end
+  if #keys > 1 then
+    table.sort(found, function(a, b) return a > b end)
+    for place = #found, most + 1, -1 do found[place] = nil end
+  end
+  return found
+end
+
 local ids
 if whole then
   ids = {}
@@ -45,12 +62,12 @@ if whole then
   end
   table.sort(ids, function(a, b) return a > b end)
 else
-  ids = redis.call('ZRANGE', best, after == '' and '+' or '(' .. after, floor and '[' .. floor or '-', 'BYLEX', 'REV', 'LIMIT', 0, look)
+  ids = newest(best and {best} or everything, after == '' and '+' or '(' .. after, floor and '[' .. floor or '-', look)
 end
 -- Where to go on after all of these: below the floor the other jobs are looked at one by one.
 local function rest()
   if #ids == look then return ids[#ids] end
-  local below = floor and redis.call('ZRANGE', jobs_key(tenant), '(' .. floor, '-', 'BYLEX', 'REV', 'LIMIT', 0, 1)[1]
+  local below = floor and newest(everything, '(' .. floor, '-', 1)[1]
   return below and floor or ''
 end
 local reply = {'', #ids}

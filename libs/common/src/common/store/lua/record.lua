@@ -2,11 +2,18 @@
 -- is made when the job first moves. See common.store.record for the fields of both.
 local function job_key(id) return PREFIX .. 'job:' .. id end
 local function run_key(id) return PREFIX .. 'run:' .. id end
-local function jobs_key(tenant) return PREFIX .. 'jobs:' .. tenant end
 local function index_key(tenant, name) return PREFIX .. 'index:' .. tenant .. ':' .. name end
+-- Every job stands in the index of its type; all of these together hold all jobs of a tenant.
+local function types_key(tenant) return PREFIX .. 'types:' .. tenant end
+local function type_key(tenant, kind) return index_key(tenant, 'type=' .. (kind ~= '' and kind or 'GENERIC')) end
+local function type_keys(tenant)
+  local keys = redis.call('SMEMBERS', types_key(tenant))
+  for place, kind in ipairs(keys) do keys[place] = type_key(tenant, kind) end
+  return keys
+end
 
 -- Places in a header. Held to common.store.record by a test.
-local H = {created = 2, score = 3, schedule = 4, expire = 5, priority = 6, tenant = 7, batch = 17, unique = 18, index = 19}
+local H = {created = 2, score = 3, schedule = 4, expire = 5, priority = 6, tenant = 7, kind = 9, batch = 17, unique = 18, index = 19}
 -- A header is no longer than this (bytes).
 local HEADER_MAX = 8192
 
@@ -58,7 +65,8 @@ local function delete_job(id)
   local fields = header_of(id)
   if fields then
     local tenant = fields[H.tenant]
-    redis.call('ZREM', jobs_key(tenant), id)
+    local kind = fields[H.kind] ~= '' and fields[H.kind] or 'GENERIC'
+    redis.call('ZREM', type_key(tenant, kind), id)
     for _, name in ipairs(index_names(fields)) do redis.call('ZREM', index_key(tenant, name), id) end
     local state = redis.call('HGET', run_key(id), 'state')
     if state then redis.call('ZREM', index_key(tenant, 's=' .. state), id) end
@@ -66,7 +74,10 @@ local function delete_job(id)
       local claim = PREFIX .. 'unique:' .. tenant .. ':' .. fields[H.unique]
       if redis.call('GET', claim) == id then redis.call('DEL', claim) end
     end
-    if redis.call('EXISTS', jobs_key(tenant)) == 0 then redis.call('SREM', EVERYONE, tenant) end
+    if redis.call('EXISTS', type_key(tenant, kind)) == 0 then
+      redis.call('SREM', types_key(tenant), kind)
+      if redis.call('EXISTS', types_key(tenant)) == 0 then redis.call('SREM', EVERYONE, tenant) end
+    end
   end
   local keys = {}
   for place, kind in ipairs(OWN_KEYS) do keys[place] = PREFIX .. kind .. id end

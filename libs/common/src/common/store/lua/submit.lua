@@ -39,7 +39,9 @@ local function enter(key, score, id)
   entries[key] = list
   list[#list + 1], list[#list + 2] = score, id
 end
-local tenants = {}
+local tenants, kinds = {}, {}
+-- The type, in a header from priority to unique key.
+local KIND = '^[^\t]*\t[^\t]*\t[^\t]*\t([^\t]*)'
 
 -- The names of a job's indexes, with those of the labels that the queue indexes.
 local function with_labels(index, labels)
@@ -103,7 +105,11 @@ local function submit_one(id, tenant, priority, latest, run_at, delay, expire, t
   index = with_labels(index, labels)
   local header = {'1', ms(now), ms(score), start > now and ms(start) or '', expire, rest, index, labels}
   redis.call('SET', job_key(id), string.gsub(table.concat(header, '\t'), '\t+$', '') .. '\n' .. payload)
-  enter(jobs_key(tenant), 0, id)
+  local kind = string.match(rest, KIND)
+  if kind == '' then kind = 'GENERIC' end
+  enter(type_key(tenant, kind), 0, id)
+  kinds[tenant] = kinds[tenant] or {}
+  kinds[tenant][kind] = true
   for name in string.gmatch(index, '[^\31]+') do enter(index_key(tenant, name), 0, id) end
   if expire ~= '' then enter(EXPIRING, expire, id) end
   if other then
@@ -130,6 +136,7 @@ if #claimed > 0 then
 end
 for tenant, made_ready in pairs(tenants) do
   redis.call('SADD', EVERYONE, tenant)
+  for kind in pairs(kinds[tenant]) do redis.call('SADD', types_key(tenant), kind) end
   gauge('ready', made_ready)
   if made_ready > 0 then line_up(tenant) end
 end
