@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,15 @@ from common.store.operation import Operation, SyncRunner
 
 #: Where a test's clock begins (Unix ms).
 EPOCH_MS = 1_800_000_000_000
+
+
+#: The times in ids, each later than the one before.
+_made_ms = itertools.count(time.time_ns() // 1_000_000)
+
+
+def ordered_id(queue: str) -> JobId:
+    """Return a new id that sorts after those before it, also within a millisecond."""
+    return new_job_id(queue, now_ms=next(_made_ms))
 
 
 @dataclass
@@ -41,7 +51,7 @@ class Queue:
         return SyncRunner(self.client).run(operation)
 
     def request(self, **fields: Any) -> JobRequest:
-        given = {"job_id": new_job_id(self.name), "queue": self.name, "actor": "work", "payload": b"{}"}
+        given = {"job_id": ordered_id(self.name), "queue": self.name, "actor": "work", "payload": b"{}"}
         return JobRequest(**{**given, **fields})
 
     def submit_all(self, requests: list[JobRequest]) -> list[Submitted]:

@@ -156,10 +156,14 @@ def prepare(conversation: Conversation) -> Document:
     for index, turn in enumerate(conversation.turns):
         spoken_words = [word for sentence in words[index] for word in sentence]
         other = other_language(turn.text, spoken_words, language)
-        unspaced += sum(map(is_unspaced, spoken_words))
+        unspaced += 0 if turn.text.isascii() else sum(map(is_unspaced, spoken_words))
         english = language.english and other is None
+        lower = turn.text.lower()
+        graders = any(word in lower for word in _OF_THE_GRADER)
         sentences = tuple(
-            _sentence(sentence_count + place, index, turn.text, span, spoken, english=english)
+            _sentence(
+                sentence_count + place, index, turn.text, span, spoken, english=english, graders=graders
+            )
             for place, (span, spoken) in enumerate(zip(spans[index], words[index], strict=True))
         )
         sentence_count += len(sentences)
@@ -192,14 +196,19 @@ _NO_CUES: Final[Mapping[Cue, int]] = {}
 
 
 def _sentence(
-    index: int, turn_index: int, text: str, span: tuple[int, int], words: tuple[str, ...], *, english: bool
+    index: int,
+    turn_index: int,
+    text: str,
+    span: tuple[int, int],
+    words: tuple[str, ...],
+    *,
+    english: bool,
+    graders: bool,
 ) -> Sentence:
+    """Return a sentence; `graders` says that the turn may speak to the grader."""
     start, end = span
     spoken = text[start:end]
-    lower = spoken.lower()
-    to_the_grader = (
-        any(word in lower for word in _OF_THE_GRADER) and _TO_THE_GRADER.search(spoken) is not None
-    )
+    to_the_grader = graders and _TO_THE_GRADER.search(spoken) is not None
     return Sentence(
         index=index,
         turn_index=turn_index,

@@ -188,8 +188,11 @@ def cues_in(words: tuple[str, ...]) -> dict[Cue, int]:
     """Count each cue in the words of one sentence; at any word a cue counts once, by its longest phrase."""
     found: dict[Cue, int] = {}
     for position, word in enumerate(words):
+        phrases = _PHRASES.get(word)
+        if phrases is None:
+            continue
         here: list[Cue] = []
-        for rest, cue in _PHRASES.get(word, ()):
+        for rest, cue in phrases:
             if cue not in here and (not rest or words[position + 1 : position + 1 + len(rest)] == rest):
                 here.append(cue)
                 found[cue] = found.get(cue, 0) + 1

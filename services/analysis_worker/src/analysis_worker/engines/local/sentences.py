@@ -23,11 +23,17 @@ _END: Final = re.compile(
     r"|(?<![。！？؟।॥])[。！？؟।॥]++[\"'”’)\]»」』]*+"
     r"|\n\s*\n"
 )
-_ABBREVIATION: Final = re.compile(
-    r"(?:^|[\s(\[\"“])(?:mr|mrs|ms|dr|prof|sr|jr|st|gen|sen|rep|gov|lt|col|hon|rev|vs|fig|approx|inc|ltd|cf|al"
-    r"|(?:[a-z]\.)+[a-z]|[a-hj-z])\.$",
-    re.IGNORECASE,
-)
+_SHORTENED: Final = """
+    mr mrs ms dr prof sr jr st gen sen rep gov lt col hon rev vs fig approx inc ltd cf al
+    a b c d e f g h j k l m n o p q r s t u v w x y z
+"""
+#: Words that end in a full stop in the middle of a sentence, as single letters and "U.S." do.
+_ABBREVIATIONS: Final = frozenset(_SHORTENED.split())
+_LETTERS: Final = re.compile(r"(?:[a-z]\.)+[a-z]")
+#: What may stand before the first letter of a word.
+_BEFORE: Final = frozenset(' \t\r\n\x0b\x0c\u00a0(["“')
+#: Longer words are no abbreviations.
+_LONGEST: Final = 12
 _SPOKEN: Final = re.compile(r"\S+")
 _SPEAKS: Final = re.compile(r"[^\W_]")
 
@@ -62,8 +68,19 @@ def _continues(text: str, end: re.Match[str]) -> bool:
     if end.group() == ".":
         if following[:1].islower():
             return True
-        return bool(following) and _ABBREVIATION.search(text, max(0, end.start() - 12), end.end()) is not None
+        return bool(following) and _is_abbreviated(text, end.start())
     return end.group()[0] in ".…" and following[:1].islower()
+
+
+def _is_abbreviated(text: str, end: int) -> bool:
+    """Tell whether the word before the full stop at `end` is an abbreviation."""
+    start = end
+    while start > 0 and text[start - 1] not in _BEFORE:
+        start -= 1
+        if end - start > _LONGEST:
+            return False
+    word = text[start:end].lower()
+    return word in _ABBREVIATIONS or _LETTERS.fullmatch(word) is not None
 
 
 def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
