@@ -283,6 +283,15 @@ def test_the_next_step_points_to_what_was_left_unanswered_or_bare() -> None:
     assert steps.title == "What to try next"
     assert [(step.speaker, step.kind, step.text) for step in steps.quotes] == [
         ("Ann (for)", "give a reason for this", "Plain."),
+    ]
+
+
+def test_a_claim_is_suggested_to_one_debater_only() -> None:
+    analysis = debate()
+    del analysis.arguments.participants[:]
+    analysis.arguments.participants.extend([weak("b", 0.9, 0.1), weak("q", 0.9, 0.1)])
+    steps = report_view(analysis, CONVERSATION).quotes[0]
+    assert [(step.speaker, step.kind, step.text) for step in steps.quotes] == [
         ("Bob", "answer this claim of Ann (for)", "Plain."),
     ]
 

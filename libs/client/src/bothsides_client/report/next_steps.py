@@ -7,6 +7,7 @@ suggestion, and no verdict.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from bothsides.jobs import v1 as pb
@@ -25,23 +26,30 @@ _FEWEST: Final = 3
 def next_steps(analysis: pb.DebateAnalysis, cast: Cast) -> tuple[Quote, ...]:
     """Return the steps, in the order of the debaters."""
     by_speaker = {each.participant_id: each for each in analysis.arguments.participants}
-    steps = []
+    steps: list[Quote] = []
     for participant_id in cast.debaters:
         own = by_speaker.get(participant_id)
-        step = own and (_answer(analysis, cast, own) or _give_a_reason(analysis, cast, own))
+        said = {step.text for step in steps}
+        step = own and (_answer(analysis, cast, own, said) or _give_a_reason(analysis, cast, own))
         if step:
             steps.append(step)
     return tuple(steps[:MOST])
 
 
-def _answer(analysis: pb.DebateAnalysis, cast: Cast, own: pb.Arguments.Participant) -> Quote | None:
-    """Point to the surest claim of somebody else that stayed without an answer."""
+def _answer(
+    analysis: pb.DebateAnalysis, cast: Cast, own: pb.Arguments.Participant, said: Collection[str]
+) -> Quote | None:
+    """Point to the surest claim of somebody else that stayed without an answer, none twice."""
     rate = own.rebuttal_rate
     if not rate.HasField("value") or rate.value >= _FEW_ANSWERED or rate.sample_size < _FEWEST:
         return None
     components = {each.component_id: each for each in analysis.arguments.components}
     left = [components[name] for name in analysis.arguments.dropped_claim_ids if name in components]
-    others = [claim for claim in left if claim.participant_id != own.participant_id]
+    others = [
+        claim
+        for claim in left
+        if claim.participant_id != own.participant_id and quoted(claim.evidence.quote) not in said
+    ]
     if not others:
         return None
     claim = max(others, key=lambda each: each.confidence)

@@ -101,7 +101,8 @@ class _Run:
         """Put each answer in its place as it comes, and return the whole."""
         waiting = dict(self.asked)
         while waiting:
-            self._tell("Waiting for the model")
+            if not any(task.done() for task in waiting.values()):
+                self._tell("Waiting for the model")
             await asyncio.wait(waiting.values(), return_when=asyncio.FIRST_COMPLETED)
             for dimension in [dimension for dimension, task in waiting.items() if task.done()]:
                 local = self._finished[dimension]
@@ -156,6 +157,9 @@ class _Run:
     def _take(self, step: Step, finished: Finished, overview: Overview) -> None:
         self._finished[step.dimension] = finished
         self._course.finish(step)
+        asked = self.asked.get(step.dimension)
+        if asked is not None and asked.done() and asked.result() is None:
+            del self.asked[step.dimension]  # no model is there to be asked
         if step.dimension not in self.asked:
             self._publish(finished, overview)
 
