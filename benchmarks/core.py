@@ -12,7 +12,7 @@ import argparse
 import os
 from collections.abc import Callable, Mapping
 
-from measure import creating, draining, footprint, sharing, starting
+from measure import creating, draining, footprint, round_trip, sharing, starting
 from measure.report import Section
 
 from bothsides_stack.embedded import EmbeddedServer
@@ -30,6 +30,7 @@ PARTS: Mapping[str, Callable[[EmbeddedServer, int, float], Section]] = {
     "window": sharing.window,
     "create": creating.unary,
     "bulk": creating.in_bulk,
+    "e2e": round_trip.end_to_end,
 }
 
 
