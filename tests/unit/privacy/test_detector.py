@@ -140,3 +140,24 @@ def test_a_name_that_was_found_once_is_found_everywhere() -> None:
     texts = ["I spoke to Dr. Vandersloot.", "as vandersloot says, it works"]
     detector = Detector(texts, mode=NameMode.BALANCED)
     assert [(span.start, span.end) for span in detector.find(texts[1])] == [(3, 14)]
+
+
+def test_a_first_name_that_is_also_a_particle_is_found_in_small_letters() -> None:
+    detector = Detector(participants=[Participant("p-1", "Ben al-Zahrani")])
+    spans = detector.find("as ben told us, and zahrani too")
+    assert [(span.start, span.end) for span in spans] == [(3, 6), (20, 27)]
+
+
+def test_parts_of_an_id_that_are_words_hide_no_words() -> None:
+    detector = Detector(participants=[Participant("speaker-1", ""), Participant("moderator", "")])
+    assert detector.find("the speaker asked the moderator for a point of order") == []
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\u00ad", "\u2060", "\ufe0f", "\u202e"])
+def test_letters_that_cannot_be_seen_hide_no_name(hidden: str) -> None:
+    detector = Detector(participants=[Participant("p-1", "Oyelaran")])
+    text = f"it was Oye{hidden}la{hidden}ran, on 212{hidden}-555-0142"
+    assert [text[span.start : span.end] for span in detector.find(text)] == [
+        f"Oye{hidden}la{hidden}ran",
+        f"212{hidden}-555-0142",
+    ]

@@ -68,6 +68,7 @@ def test_what_looks_like_a_placeholder_is_replaced_too() -> None:
         "ada-oyelaran",
         "Quispe",
         "212 555 01 42",
+        "oye\u200blaran",
         json.dumps({"text": "Vándersloot said"}),
     ],
 )
@@ -143,3 +144,17 @@ def test_a_map_shows_no_original_where_it_is_printed() -> None:
     shown = f"{redacted.map!r} {redacted!r}"
     for original in ("Vandersloot", "zoe@example.org", "Oyelaran", "Quispe", "ada-1"):
         assert original not in shown
+
+
+@pytest.mark.parametrize("leak", ["oyelaran", "Quispe!", "ben-2"])
+def test_a_participant_who_was_never_named_is_looked_for_as_well(leak: str) -> None:
+    redacted = redact(conversation("Nobody is named here."))
+    with pytest.raises(OriginalInPayload):
+        redacted.map.assert_clean(f"so said {leak}")
+
+
+def test_a_participant_called_like_a_word_does_not_block_every_payload() -> None:
+    people = (Participant("moderator", "Moderator"), Participant("will", "Will"))
+    turns = (Turn("t1", "moderator", "Will the moderator do it?"),)
+    redacted = redact(Conversation("c", "", "", "en", people, turns))
+    redacted.map.assert_clean('{"role": "moderator", "text": "he will do it"}')

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from analysis_worker.domain.conversation import Participant
-from analysis_worker.privacy.kinds import Kind, Span, apart
+from analysis_worker.privacy.kinds import INVISIBLE, Kind, Span, apart
 from analysis_worker.privacy.names import NameMode, is_word, names_in
 from analysis_worker.privacy.patterns import by_form
 from analysis_worker.privacy.roster import Roster, fold
 
+_WHOLE: Final = frozenset({Kind.EMAIL, Kind.URL, Kind.HANDLE})
 #: Shorter parts of names are let go.
 _SHORTEST: Final = 2
 _WORD: Final = re.compile(r"[^\W_]+")
@@ -36,11 +38,12 @@ class Detector:
         *,
         mode: NameMode = NameMode.STRICT,
     ) -> None:
+        visible = [_visible(text)[0] for text in texts]
         self._roster = Roster(participants)
         self._mode = mode
-        self._spoken = words_without_capital(texts)
+        self._spoken = words_without_capital(visible)
         #: What each text shows by itself; it is wanted twice.
-        self._first = {text: self._look(text) for text in texts}
+        self._first = {text: self._look(text) for text in visible}
         self._met = Met(
             {
                 text[span.start : span.end]
@@ -51,13 +54,33 @@ class Detector:
         )
 
     def find(self, text: str) -> list[Span]:
-        """Return what was found, in order and without overlap. Never raises for what stands in a text."""
-        first = self._first.get(text)
-        spans = self._look(text) if first is None else first
-        return apart(text, [*spans, *self._met.found_in(text)])
+        """Return what was found, in order and without overlap. Never raises for what stands in a text.
+
+        Letters that cannot be seen are passed over: they must not hide a name.
+        """
+        visible, places = _visible(text)
+        first = self._first.get(visible)
+        spans = self._look(visible) if first is None else first
+        found = apart(visible, [*spans, *self._met.found_in(visible)])
+        if places is None:
+            return found
+        return [replace(span, start=places[span.start], end=places[span.end - 1] + 1) for span in found]
 
     def _look(self, text: str) -> list[Span]:
-        return [*self._roster.named_in(text), *by_form(text), *names_in(text, self._mode, self._spoken)]
+        forms = list(by_form(text))
+        # An address that holds a participant's name is one thing, and not a name and a rest.
+        whole = [span for span in forms if span.kind in _WHOLE]
+        rest = [span for span in forms if span.kind not in _WHOLE]
+        names = names_in(text, self._mode, self._spoken)
+        return [*whole, *self._roster.named_in(text), *rest, *names]
+
+
+def _visible(text: str) -> tuple[str, list[int] | None]:
+    """Return a text without invisible letters, and the place of each letter that is left; None if all are."""
+    if INVISIBLE.search(text) is None:
+        return text, None
+    places = [place for place, letter in enumerate(text) if INVISIBLE.match(letter) is None]
+    return "".join(text[place] for place in places), places
 
 
 class Met:

@@ -17,8 +17,9 @@ from typing import Final
 
 from analysis_worker.domain.conversation import Conversation, Participant
 from analysis_worker.privacy.detector import Detector
-from analysis_worker.privacy.kinds import Kind, Span
+from analysis_worker.privacy.kinds import INVISIBLE, Kind, Span
 from analysis_worker.privacy.names import NameMode, is_word
+from analysis_worker.privacy.roster import spellings_of
 
 #: What looks like a placeholder. One that is in the text already is given a placeholder of its own.
 PLACEHOLDER: Final = re.compile(
@@ -77,8 +78,9 @@ class PlaceholderMap:
             placeholder = f"[S{number}]"
             made._people[participant.participant_id] = placeholder
             made.originals[placeholder] = participant.display_name or participant.participant_id
+            # What is also a word of the language cannot be told from that word: it is left to the detector.
             made._spellings[placeholder] = {
-                name for name in (participant.display_name, participant.participant_id) if name
+                spelling for spelling in spellings_of(participant) if not is_word(spelling)
             }
         return made
 
@@ -139,6 +141,8 @@ class PlaceholderMap:
                 if len(looked_for) < _SHORTEST_LOOKED_FOR:
                     continue
                 if is_word(spelling):
+                    if spelling.islower():
+                        continue
                     # "White" the person cannot be told from "white" the colour but by the capital.
                     if re.search(rf"(?<![^\W_]){re.escape(spelling)}(?![^\W_])", text):
                         raise OriginalInPayload(placeholder)
@@ -259,6 +263,6 @@ def _redacted(text: str, detector: Detector, placeholders: PlaceholderMap, count
 
 
 def _folded(text: str) -> str:
-    decomposed = unicodedata.normalize("NFKD", text).casefold()
+    decomposed = unicodedata.normalize("NFKD", INVISIBLE.sub("", text)).casefold()
     plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return _NOT_ALPHANUMERIC.sub(" ", plain).strip()

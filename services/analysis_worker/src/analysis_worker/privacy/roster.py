@@ -11,8 +11,11 @@ from analysis_worker.domain.conversation import Participant
 from analysis_worker.engines.local.lexicon import STOP_WORDS
 from analysis_worker.privacy.kinds import Kind, Span
 from analysis_worker.privacy.name_lists import PARTICLES, TITLES
+from analysis_worker.privacy.names import is_word
 
 _SHORTEST_PART: Final = 2
+#: Particles that are said in small letters in names and in texts of many languages.
+_JOINERS: Final = PARTICLES - {"ben", "bin", "ibn", "abu", "zu", "ter", "della"}
 _PART: Final = re.compile(r"[\w’'`´-]+(?:\.[\w]+)*(?:@[\w.-]+\w)?")
 _APOSTROPHES: Final = "['’`´]?"
 
@@ -26,10 +29,14 @@ class Roster:
     def __init__(self, participants: Sequence[Participant]) -> None:
         spellings: dict[str, str] = {}
         for participant in participants:
-            for name in (participant.display_name, participant.participant_id):
-                for spelling in _spellings(name):
-                    spellings.setdefault(spelling, participant.participant_id)
+            for spelling in spellings_of(participant):
+                spellings.setdefault(spelling, participant.participant_id)
         self._who = spellings
+        self._with_capital = frozenset(
+            spelling
+            for spelling in spellings
+            if spelling in STOP_WORDS or spelling in _JOINERS or is_word(spelling)
+        )
         ordered = sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
         self._form = (
             re.compile(rf"(?<![^\W_])(?:{'|'.join(map(_form, ordered))})(?![^\W_])", re.IGNORECASE)
@@ -44,13 +51,23 @@ class Roster:
         folded = text if text.isascii() else _fold_in_place(text)
         for match in self._form.finditer(folded):
             spelling = _key(match.group())
-            if (spelling in STOP_WORDS or spelling in PARTICLES) and not text[match.start()].isupper():
+            if spelling in self._with_capital and not text[match.start()].isupper():
                 continue
             yield Span(match.start(), match.end(), Kind.PERSON, self._who.get(spelling, ""))
 
 
+def spellings_of(participant: Participant) -> Iterator[str]:
+    """Yield the ways in which a participant may be named, folded: whole, and by parts.
+
+    Of an id such as "speaker-1" no part counts that is a word of the language.
+    """
+    yield from _spellings(participant.display_name)
+    for spelling in _spellings(participant.participant_id):
+        if spelling == _key(participant.participant_id) or not is_word(spelling):
+            yield spelling
+
+
 def _spellings(name: str) -> Iterator[str]:
-    """Yield the ways in which a name may be said."""
     whole = _key(name)
     if len(whole) >= _SHORTEST_PART and not whole.isdigit():
         yield whole
