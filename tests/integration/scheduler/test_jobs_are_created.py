@@ -291,8 +291,9 @@ async def test_a_thousand_jobs_go_in_with_one_call(scheduler: Served, client: re
 
     expected = [f"work{i}" if i % 3 else "reflection_processing" for i in range(1_000)]
     assert [item.job.actor for item in response.items] == expected
+    by_type = {"data_processing": "GENERIC", "ai_analysis": "REFLECTION_PROCESSING"}
     stored = sum(
-        client.zcard(f"{{bothsides:{queue}}}:jobs:default") for queue in ("data_processing", "ai_analysis")
+        client.zcard(f"{{bothsides:{queue}}}:index:default:type={kind}") for queue, kind in by_type.items()
     )
     assert stored == 1_000
     assert len({item.job.job_id for item in response.items}) == 1_000

@@ -8,6 +8,7 @@
 -- Output: 1 if jobs are left, else 0
 -- @include queue
 -- @include record
+-- @include types
 -- @include ready
 
 local left = tonumber(ARGV[1])

@@ -14,6 +14,7 @@
 -- its header, and its run record as a flat list. Comparison is of numbers where both sides are numbers.
 -- @include queue
 -- @include record
+-- @include types
 -- @include matching
 -- @include label_index
 

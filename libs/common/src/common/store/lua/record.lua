@@ -6,11 +6,6 @@ local function index_key(tenant, name) return PREFIX .. 'index:' .. tenant .. ':
 -- Every job stands in the index of its type; all of these together hold all jobs of a tenant.
 local function types_key(tenant) return PREFIX .. 'types:' .. tenant end
 local function type_key(tenant, kind) return index_key(tenant, 'type=' .. (kind ~= '' and kind or 'GENERIC')) end
-local function type_keys(tenant)
-  local keys = redis.call('SMEMBERS', types_key(tenant))
-  for place, kind in ipairs(keys) do keys[place] = type_key(tenant, kind) end
-  return keys
-end
 
 -- Places in a header. Held to common.store.record by a test.
 local H = {created = 2, score = 3, schedule = 4, expire = 5, priority = 6, tenant = 7, kind = 9, batch = 17, unique = 18, index = 19}
