@@ -130,7 +130,7 @@ def _give_up(context: JobContext, error: Exception) -> NoReturn:
                 error.error_class,
                 error.reason,
                 "the model could not be asked",
-                suggestion="see the provider's state with `bothsides providers`, or let the job degrade "
+                suggestion="see the provider's state with `bothsides circuits`, or let the job degrade "
                 "to the local engine with on_unavailable=DEGRADE",
                 retry_after_ms=error.retry_after_ms,
             ) from None
