@@ -32,6 +32,7 @@ class MinuteStore:
             leased=0,
             oldest_ready_ms=None,
             paused=False,
+            outbox=0,
             total=Counts(),
             minutes={minute: self._counts(minute) for minute in minutes},
         )

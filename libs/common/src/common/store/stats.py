@@ -42,6 +42,8 @@ class QueueStatistics:
     #: Since when the longest-waiting of the jobs next in line has been ready; None: none waits.
     oldest_ready_ms: int | None
     paused: bool
+    #: Ends of jobs whose follow-ups have not been submitted yet.
+    outbox: int
     #: Since the queue began; empty unless asked for.
     total: Counts
     #: By minute since 1970, as asked for.
@@ -54,7 +56,7 @@ def read_stats(
     """Read gauges, totals and the counts of `minutes` (since 1970; kept for 130 minutes)."""
 
     def read(reply: list[Any]) -> QueueStatistics:
-        now, ready, scheduled, retrying, leased, oldest, paused, total, *counted = reply
+        now, ready, scheduled, retrying, leased, oldest, paused, outbox, total, *counted = reply
         return QueueStatistics(
             keys.queue,
             int(now),
@@ -64,6 +66,7 @@ def read_stats(
             int(leased),
             int(oldest) or None,
             paused == 1,
+            int(outbox),
             counts_of(total),
             {minute: counts_of(flat) for minute, flat in zip(minutes, counted, strict=True)},
         )

@@ -8,9 +8,9 @@
 --   ARGV[3…] minutes since 1970 to read
 --
 -- Output: now (ms), ready, scheduled (suspects too), retrying, leased, time (ms) since when the longest-waiting of
--- the jobs next in line has been ready (0: none waits), 1 if paused, totals, then each minute; the
--- last as flat lists of fields and values. A job whose time has come is ready, also when no worker has
--- fetched since, which is what moves it.
+-- the jobs next in line has been ready (0: none waits), 1 if paused, entries in the outbox, totals, then each
+-- minute; the last as flat lists of fields and values. A job whose time has come is ready, also when no worker
+-- has fetched since, which is what moves it.
 -- @include queue
 -- @include record
 
@@ -39,7 +39,7 @@ local reply = {
   redis.call('ZCARD', SCHEDULED) + redis.call('ZCARD', SUSPECTS) - due[1] - due[3],
   redis.call('ZCARD', RETRYING) - due[2], redis.call('ZCARD', LEASES), oldest,
   (paused[1] == '1' and not (paused[2] and tonumber(paused[2]) <= now)) and 1 or 0,
-  ARGV[2] == '1' and redis.call('HGETALL', COUNTERS) or {},
+  redis.call('XLEN', OUTBOX), ARGV[2] == '1' and redis.call('HGETALL', COUNTERS) or {},
 }
 for i = 3, #ARGV do reply[#reply + 1] = redis.call('HGETALL', PREFIX .. 'minute:' .. ARGV[i]) end
 return reply
