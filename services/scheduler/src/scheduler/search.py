@@ -13,6 +13,7 @@ from typing import Final
 
 from common.job.ids import new_job_id
 from common.job.model import Job
+from common.job.types import GENERIC
 from common.store import jobs, queues
 from common.store.jobs import Condition, Page
 from common.store.keys import queue_keys
@@ -113,13 +114,16 @@ def indexes_of(wanted: Filter) -> list[str]:
 
 
 def _index_of(condition: Condition) -> str:
-    if not condition.value or INDEX_SEPARATOR in condition.value:
+    value = condition.value
+    if condition.field == "type":
+        value = value or GENERIC  # a condition writes it as a record does, which leaves it out
+    if not value or INDEX_SEPARATOR in value:
         return ""  # what is not set is in no index
     if condition.field == "state":
-        return index_name("s", condition.value)
+        return index_name("s", value)
     # Of labels the store knows which the queue has declared.
     is_indexed = condition.field in _INDEXED or condition.field.startswith(LABEL)
-    return index_name(condition.field, condition.value) if is_indexed else ""
+    return index_name(condition.field, value) if is_indexed else ""
 
 
 def merge(pages: Sequence[Page], want: int) -> tuple[list[Job], str]:

@@ -5,7 +5,9 @@ local function run_key(id) return PREFIX .. 'run:' .. id end
 local function index_key(tenant, name) return PREFIX .. 'index:' .. tenant .. ':' .. name end
 -- Every job stands in the index of its type; all of these together hold all jobs of a tenant.
 local function types_key(tenant) return PREFIX .. 'types:' .. tenant end
-local function type_key(tenant, kind) return index_key(tenant, 'type=' .. (kind ~= '' and kind or 'GENERIC')) end
+local function type_key(tenant, kind) return index_key(tenant, 'type=' .. kind) end
+-- A header leaves the type out when it is GENERIC.
+local function kind_of(spelled) return spelled ~= '' and spelled or 'GENERIC' end
 
 -- Places in a header. Held to common.store.record by a test.
 local H = {created = 2, score = 3, schedule = 4, expire = 5, priority = 6, tenant = 7, kind = 9, batch = 17, unique = 18, index = 19}
@@ -60,7 +62,7 @@ local function delete_job(id)
   local fields = header_of(id)
   if fields then
     local tenant = fields[H.tenant]
-    local kind = fields[H.kind] ~= '' and fields[H.kind] or 'GENERIC'
+    local kind = kind_of(fields[H.kind])
     redis.call('ZREM', type_key(tenant, kind), id)
     for _, name in ipairs(index_names(fields)) do redis.call('ZREM', index_key(tenant, name), id) end
     local state = redis.call('HGET', run_key(id), 'state')

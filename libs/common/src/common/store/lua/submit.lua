@@ -105,8 +105,7 @@ local function submit_one(id, tenant, priority, latest, run_at, delay, expire, t
   index = with_labels(index, labels)
   local header = {'1', ms(now), ms(score), start > now and ms(start) or '', expire, rest, index, labels}
   redis.call('SET', job_key(id), string.gsub(table.concat(header, '\t'), '\t+$', '') .. '\n' .. payload)
-  local kind = string.match(rest, KIND)
-  if kind == '' then kind = 'GENERIC' end
+  local kind = kind_of(string.match(rest, KIND))
   enter(type_key(tenant, kind), 0, id)
   kinds[tenant] = kinds[tenant] or {}
   kinds[tenant][kind] = true
