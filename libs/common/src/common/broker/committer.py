@@ -85,11 +85,12 @@ def _in_pieces(reports: Sequence[_Report]) -> Iterator[list[_Report]]:
     piece: list[_Report] = []
     size = 0
     for item in reports:
-        size += len(item.part[1].data) if item.part is not None else 0
-        if piece and size > PIECE_BYTES:
+        own = len(item.part[1].data) if item.part is not None else 0
+        if piece and size + own > PIECE_BYTES:
             yield piece
-            piece, size = [], len(item.part[1].data) if item.part is not None else 0
+            piece, size = [], 0
         piece.append(item)
+        size += own
     if piece:
         yield piece
 
