@@ -17,12 +17,14 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from analysis_worker.domain.conversation import Conversation, Participant, Role, Turn
+from evaluation.gold import conversation
+
+from analysis_worker.domain.conversation import Conversation, Participant, Turn
 from analysis_worker.domain.result import Dimension, DimensionResult
 
 T = TypeVar("T")
@@ -67,7 +69,7 @@ def analyse(debate: Conversation, spent_ns: Counter[str]) -> int:
 
 def recombined(turn_count: int) -> Conversation:
     """Return a long debate made of the examples' turns, their sentences drawn anew with a fixed seed."""
-    debates = [_conversation(json.loads(path.read_text("utf-8"))) for path in sorted(EXAMPLES.glob("*.json"))]
+    debates = [conversation(json.loads(path.read_text("utf-8"))) for path in sorted(EXAMPLES.glob("*.json"))]
     sentences = [
         sentence.strip()
         for debate in debates
@@ -96,40 +98,7 @@ def recombined(turn_count: int) -> Conversation:
 def _read(path: Path) -> Iterator[Conversation]:
     with path.open(encoding="utf-8") as lines:
         for line in lines:
-            yield _conversation(json.loads(line))
-
-
-def _conversation(debate: Mapping[str, Any]) -> Conversation:
-    """Read a debate as the examples write it; "id", "name" and "speaker" are understood too."""
-    return Conversation(
-        conversation_id=debate.get("conversation_id") or debate["id"],
-        title=debate.get("title", ""),
-        motion=debate.get("motion", ""),
-        language=debate.get("language", ""),
-        participants=tuple(_participants(debate.get("participants", ()))),
-        turns=tuple(
-            Turn(
-                turn["turn_id"],
-                turn.get("participant_id") or turn["speaker"],
-                turn["text"],
-                turn.get("start_seconds", turn.get("start_s")),
-                turn.get("end_seconds", turn.get("end_s")),
-            )
-            for turn in debate["turns"]
-        ),
-    )
-
-
-def _participants(roster: Iterable[Mapping[str, str]]) -> Iterator[Participant]:
-    for person in roster:
-        name = person.get("display_name") or person.get("name", "")
-        role = person.get("role", Role.DEBATER)
-        yield Participant(
-            person.get("participant_id") or name,
-            name,
-            Role(role) if role in set(Role) else Role.MODERATOR,
-            person.get("side", ""),
-        )
+            yield conversation(json.loads(line))
 
 
 def _load() -> None:

@@ -48,30 +48,41 @@ def debates(data: Path, name: str = "debates") -> tuple[Conversation, ...]:
 
 
 def conversation(debate: Mapping[str, Any]) -> Conversation:
-    """Read a debate. Those who only ask or lead are no debaters, as far as the file says so."""
+    """Read a debate, of annotated data or of `examples/`. Those who only ask or lead are no debaters."""
     return Conversation(
-        conversation_id=debate["id"],
+        conversation_id=debate.get("conversation_id") or debate["id"],
         title=debate.get("title", ""),
         motion=debate.get("motion", ""),
         language=debate.get("language", ""),
         participants=tuple(_participants(debate)),
         turns=tuple(
-            Turn(turn["turn_id"], turn["speaker"], turn["text"], turn.get("start_s"), turn.get("end_s"))
+            Turn(
+                turn["turn_id"],
+                _speaker(turn),
+                turn["text"],
+                turn.get("start_seconds", turn.get("start_s")),
+                turn.get("end_seconds", turn.get("end_s")),
+            )
             for turn in debate["turns"]
         ),
     )
 
 
+def _speaker(turn: Mapping[str, Any]) -> str:
+    speaker: str = turn.get("participant_id") or turn["speaker"]
+    return speaker
+
+
 def _participants(debate: Mapping[str, Any]) -> Iterator[Participant]:
     known = set()
-    for participant in debate.get("participants", ()):
-        name = participant["name"]
-        known.add(name)
-        role = _ROLES.get(participant.get("role") or "", Role.AUDIENCE)
-        yield Participant(name, name, side=participant.get("side") or "", role=role)
+    for person in debate.get("participants", ()):
+        name = person.get("display_name") or person.get("name", "")
+        participant_id = person.get("participant_id") or name
+        known.add(participant_id)
+        # Examples leave out that someone debates.
+        role = _ROLES.get(person.get("role") or "", Role.AUDIENCE) if "role" in person else Role.DEBATER
+        yield Participant(participant_id, name, side=person.get("side") or "", role=role)
     for turn in debate["turns"]:
-        if turn["speaker"] not in known:
-            known.add(turn["speaker"])
-            yield Participant(
-                turn["speaker"], turn["speaker"], role=_ROLES.get(turn.get("role") or "", Role.AUDIENCE)
-            )
+        if (speaker := _speaker(turn)) not in known:
+            known.add(speaker)
+            yield Participant(speaker, speaker, role=_ROLES.get(turn.get("role") or "", Role.AUDIENCE))
