@@ -1,8 +1,8 @@
 """What the claim model sees of a sentence: its hand-made features and its words.
 
-The features are those that carry over between kinds of debate in Haddadan et al. 2019 (ACL): place, length,
-modality, person, tense, markers, numbers, and the sentences next to it. One of these matters more in speech
-than in essays: a short sentence rarely argues. English only.
+The features are those that carry over between kinds of debate in Haddadan et al. 2019 (ACL): length,
+modality, person, tense, markers, numbers, whether it opens the turn, and the sentence before it. One of these
+matters more in speech than in essays: a short sentence rarely argues. English only.
 """
 
 from __future__ import annotations
