@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, TypeVar
 
 from analysis_worker.domain.result import DegradedReason, Dimension
 from analysis_worker.paid.port import BudgetSpent, CallHeld
@@ -19,9 +19,12 @@ from common.provider.errors import ContentRefused, ProviderFailure
 from common.provider.models import ModelUnknown, PriceUnknown
 
 if TYPE_CHECKING:
+    from analysis_worker.engines.openai.asking import Client
+    from analysis_worker.engines.openai.engine import Models
     from analysis_worker.engines.openai.findings import Found
     from analysis_worker.engines.openai.outbound import Outbound
 
+T = TypeVar("T")
 #: The dimensions that are asked for.
 ASKED: Final = frozenset({Dimension.ARGUMENTS, Dimension.QUALITY})
 #: What a model found, why it found nothing, or None where there was nothing to ask.
@@ -74,16 +77,30 @@ def start(
 
 
 async def _find(context: JobContext, wish: Wish, debate: Outbound | None, dimension: Dimension) -> Outcome:
+    from analysis_worker.engines.openai.engine import find
+
+    if debate is None:
+        return DegradedReason.NO_KEY if wish.expressly else None
+    return await asked(context, wish, lambda client, models: find(client, models, debate, dimension))
+
+
+async def asked(
+    context: JobContext, wish: Wish, ask: Callable[[Client, Models], Awaitable[T]]
+) -> T | DegradedReason | None:
+    """Return what `ask` returns, why it could not, or None where there was nothing to ask.
+
+    What it raises ends the attempt, as the job wishes it.
+    """
     from analysis_worker.engines.openai.asking import Client
-    from analysis_worker.engines.openai.engine import Models, NothingToAsk, find
+    from analysis_worker.engines.openai.engine import Models, NothingToAsk
 
     access, paid = context.models, context.paid
-    if access is None or paid is None or debate is None:
+    if access is None or paid is None:
         return DegradedReason.NO_KEY if wish.expressly else None
     client = Client(access.adapter, paid, context.tenant, context.job_id, context.attempt, wish.force_refresh)
     models = Models(access.table, wish.model or access.model, wish.fall_back)
     try:
-        return await find(client, models, debate, dimension)
+        return await ask(client, models)
     except OriginalInPayload:
         return DegradedReason.PRIVACY
     except NothingToAsk:

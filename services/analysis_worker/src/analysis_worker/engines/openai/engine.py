@@ -8,7 +8,7 @@ away gives way to the next; and where a fifth of the items had to be dropped, no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -38,6 +38,7 @@ from common.provider.errors import (
 )
 from common.provider.models import ModelCard, ModelTable, ModelUnknown
 
+A = TypeVar("A")
 T = TypeVar("T", bound=BaseModel)
 #: A window (tokens of its text and ids); half of it if the model finds that too long.
 WINDOW_TOKENS: Final = 6_000
@@ -85,13 +86,22 @@ async def find(client: Client, models: Models, debate: Outbound, dimension: Dime
         ModelUnknown: The table does not have the model.
         NothingToAsk: There is no sentence.
     """
+
+    async def of(card: ModelCard) -> Found:
+        try:
+            return await _find(client, card, debate, dimension, WINDOW_TOKENS)
+        except ContextTooLong:
+            return await _find(client, card, debate, dimension, WINDOW_TOKENS // 2)
+
+    return await first_that_answers(models, of)
+
+
+async def first_that_answers(models: Models, ask: Callable[[ModelCard], Awaitable[A]]) -> A:
+    """Return what `ask` gets of the first model that is there; raises what the last one raised."""
     away: ProviderFailure | None = None
     for card in models.cards():
         try:
-            try:
-                return await _find(client, card, debate, dimension, WINDOW_TOKENS)
-            except ContextTooLong:
-                return await _find(client, card, debate, dimension, WINDOW_TOKENS // 2)
+            return await ask(card)
         except _AWAY as failure:
             away = failure
     if away is None:
