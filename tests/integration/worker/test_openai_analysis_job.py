@@ -11,11 +11,13 @@ import redis
 
 from bothsides.jobs import v1 as pb
 from common.job.states import JobState
+from common.provider.budget import Budget, BudgetScope, SpentPolicy
+from common.store.provider.budgets import read_budgets, set_budgets
 from support.debates import debate
 from support.openai_author import honest
 from support.openai_server import OpenAiServer, error, openai_server
 from support.waiting import wait_until
-from support.worker_program import Desk, worker_program
+from support.worker_program import NAMESPACE, Desk, worker_program
 
 KEY = "sk-canary-of-the-key"
 Spec = pb.TranscriptAnalysisSpec
@@ -105,3 +107,28 @@ def test_without_a_key_only_who_asked_for_a_model_is_told(
         asked = result_of(desk, desk.analyse(name, engine=Spec.OPENAI))
     assert not reasons(plain)
     assert reasons(asked) == dict.fromkeys(BY_MODEL, "no_key")
+
+
+def test_a_batchs_budget_holds_the_calls_of_its_members_alone(
+    valkey: str, client: redis.Redis, tmp_path: Path, server: OpenAiServer
+) -> None:
+    desk = Desk(client)
+    names = [desk.put(debate(turns, conversation_id=f"bridge-{turns}")) for turns in (17, 18, 19, 20)]
+    small = Budget(BudgetScope.BATCH, 10, SpentPolicy.REFUSE, "poor")
+    desk.run(set_budgets(NAMESPACE, desk.tenant, [small, Budget(BudgetScope.BATCH, 1_000_000)]))
+
+    with worker_program(valkey, tmp_path, OPENAI_API_KEY=KEY, OPENAI_BASE_URL=server.url):
+        members = [desk.analyse(name, job={"batch_id": "rich"}) for name in names[:2]]
+        alone = desk.analyse(names[2])
+        poor = desk.analyse(names[3], job={"batch_id": "poor"})
+        assert [reasons(result_of(desk, job_id)) for job_id in (*members, alone)] == [{}, {}, {}]
+        assert reasons(result_of(desk, poor)) == dict.fromkeys(BY_MODEL, "budget")
+
+    spent = [desk.job(job_id).paid for job_id in (*members, alone)]
+    costs = [paid.cost_micro_usd for paid in spent if paid is not None]
+    assert all(costs)
+    assert len(costs) == 3
+    rich = desk.run(read_budgets(NAMESPACE, desk.tenant, batch_id="rich"))
+    assert (rich.batch.cost_micro_usd, rich.batch.held_micro_usd) == (sum(costs[:2]), 0)
+    assert rich.total.cost_micro_usd == sum(costs)
+    assert desk.run(read_budgets(NAMESPACE, desk.tenant, batch_id="poor")).batch.calls == 0

@@ -25,6 +25,7 @@ class RecordedAttempt:
     job_id: JobId = JOB_ID
     attempt: int = 3
     tenant: str = "acme"
+    batch_id: str = "batch-1"
     remaining_ms: int = 4_000
     deadline_ms: int = 1_800_000_000_000
     cancel_requested: bool = False
@@ -90,6 +91,7 @@ def test_it_names_the_attempt_by_which_writes_are_fenced() -> None:
     context = context_of(RecordedAttempt())
 
     assert (context.job_id, context.attempt, context.tenant) == (JOB_ID, 3, "acme")
+    assert context.batch_id == "batch-1"
 
 
 def test_progress_goes_to_the_attempt_as_it_was_told() -> None:

@@ -120,6 +120,11 @@ class RunningJob:
         return self.lease.tenant
 
     @property
+    def batch_id(self) -> str:
+        """The batch that it is a member of; "" for none."""
+        return self.lease.batch_id
+
+    @property
     def spent(self) -> int:
         """Attempts used up before this one."""
         return self.lease.spent

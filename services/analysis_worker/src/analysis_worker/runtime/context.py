@@ -38,6 +38,8 @@ class Attempt(Protocol):
     @property
     def tenant(self) -> str: ...
     @property
+    def batch_id(self) -> str: ...
+    @property
     def remaining_ms(self) -> int: ...
     @property
     def deadline_ms(self) -> int: ...
@@ -105,6 +107,11 @@ class JobContext:
     @property
     def tenant(self) -> str:
         return self._attempt.tenant
+
+    @property
+    def batch_id(self) -> str:
+        """The batch that the job is a member of; "" for none."""
+        return self._attempt.batch_id
 
     @property
     def conversations(self) -> ConversationSource:

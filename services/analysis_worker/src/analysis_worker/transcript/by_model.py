@@ -97,7 +97,15 @@ async def asked(
     access, paid = context.models, context.paid
     if access is None or paid is None:
         return DegradedReason.NO_KEY if wish.expressly else None
-    client = Client(access.adapter, paid, context.tenant, context.job_id, context.attempt, wish.force_refresh)
+    client = Client(
+        access.adapter,
+        paid,
+        context.tenant,
+        context.job_id,
+        context.attempt,
+        context.batch_id,
+        wish.force_refresh,
+    )
     models = Models(access.table, wish.model or access.model, wish.fall_back)
     try:
         return await ask(client, models)

@@ -39,6 +39,8 @@ class Lease:
     started_ms: int = 0
     #: It ran before, so that its record may hold more than this lease knows.
     ran: bool = True
+    #: The batch that it is a member of; "" for none.
+    batch_id: str = ""
 
     @property
     def member(self) -> str:
@@ -119,6 +121,7 @@ def _lease(
         int(head[0]),
         now_ms,
         int(attempt) > 1,
+        head[16],
     )
 
 

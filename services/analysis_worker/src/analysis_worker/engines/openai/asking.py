@@ -47,6 +47,7 @@ class Client:
     tenant: str
     job_id: str
     attempt: int
+    batch_id: str = ""
     force_refresh: bool = False
 
 
@@ -128,6 +129,7 @@ async def _paid(client: Client, request: ModelRequest) -> bytes:
         expected_output_tokens=min(_EXPECTED_TOKENS, request.output_tokens),
         job_id=client.job_id,
         attempt=client.attempt,
+        batch_id=client.batch_id,
         force_refresh=client.force_refresh,
     )
     send = partial(client.adapter.send, request)
