@@ -11,9 +11,19 @@ from typing import Any
 import pytest
 import redis.asyncio
 
+from analysis_worker.paid.door import Door
 from analysis_worker.paid.gate import GateSettings, PaidGate
 from analysis_worker.paid.keeping import Keeping
-from analysis_worker.paid.port import Answer, BudgetSpent, Call, CallHeld, CheaperModelWanted, Reply, Usage
+from analysis_worker.paid.port import (
+    Answer,
+    BudgetSpent,
+    Call,
+    CallHeld,
+    CheaperModelWanted,
+    OutboundForbidden,
+    Reply,
+    Usage,
+)
 from analysis_worker.paid.weights import TenantWeights
 from common.job.limits import TenantLimits
 from common.provider.budget import Budget, Budgets, BudgetScope, SpentPolicy
@@ -362,6 +372,17 @@ async def test_an_answer_that_cannot_be_read_is_asked_for_again(fleet: Fleet) ->
     answer = await fleet.gate().ask(call_of(), provider)
     assert (answer.reused, provider.calls) == (False, 2)
     assert (await fleet.gate().ask(call_of(), provider)).reused
+
+
+async def test_nothing_is_sent_or_reused_for_whom_the_door_is_shut(fleet: Fleet) -> None:
+    provider = Provider()
+    await fleet.gate().ask(call_of(), provider)
+    for door in (Door(shut=True), Door(shut_for=frozenset({"t"}))):
+        with pytest.raises(OutboundForbidden):
+            await fleet.gate(door=door).ask(call_of(), provider)
+    assert provider.calls == 1
+    await fleet.gate(door=Door(shut_for=frozenset({"t"}))).ask(call_of(tenant="u"), provider)
+    assert provider.calls == 2
 
 
 async def test_what_is_kept_shows_nothing_of_the_answer(fleet: Fleet) -> None:

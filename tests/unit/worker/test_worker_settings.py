@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis_worker.paid.door import Door
 from analysis_worker.paid.settings import fingerprint_of
 from analysis_worker.settings import CHILD_MEMORY_BYTES, AnalysisWorkerSettings
 from common.settings import SettingsError
@@ -92,3 +93,16 @@ def test_a_wrong_key_is_told_and_not_quoted() -> None:
     with pytest.raises(SettingsError, match="STORE_ENCRYPTION_KEY must be 32 bytes in base64") as caught:
         AnalysisWorkerSettings.from_environment({"STORE_ENCRYPTION_KEY": "not-a-key-at-all"})
     assert "not-a-key-at-all" not in str(caught.value)
+
+
+def test_text_may_leave_unless_it_is_forbidden_to_all_or_some() -> None:
+    def door(**variables: str) -> Door:
+        return AnalysisWorkerSettings.from_environment(variables).paid.door
+
+    assert door() == Door()
+    assert door(OUTBOUND_TEXT="forbid") == Door(shut=True)
+    assert door(OUTBOUND_TEXT_FORBIDDEN_TENANTS="acme, 2nd.org").shut_for == {"acme", "2nd.org"}
+    with pytest.raises(SettingsError, match=r"OUTBOUND_TEXT='no' must be one of ALLOW, FORBID"):
+        door(OUTBOUND_TEXT="no")
+    with pytest.raises(SettingsError, match=r"OUTBOUND_TEXT_FORBIDDEN_TENANTS=.* must be tenants"):
+        door(OUTBOUND_TEXT_FORBIDDEN_TENANTS="acme; globex")

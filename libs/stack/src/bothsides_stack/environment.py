@@ -14,8 +14,8 @@ from bothsides_stack.ports import LOOPBACK
 
 #: The beginnings of all variables that the platform reads.
 FAMILIES: Final = (
-    *("AUTH_", "BOTHSIDES_", "CONVERSATION_", "JOB_", "MONITOR_", "OPENAI_", "OTEL_", "REDIS_"),
-    *("SCHEDULER_", "STORE_", "TLS_", "WORKER_"),
+    *("AUTH_", "BOTHSIDES_", "CONTENT_", "CONVERSATION_", "JOB_", "MONITOR_", "OPENAI_", "OTEL_"),
+    *("OUTBOUND_", "PROVIDER_", "REDIS_", "SCHEDULER_", "STORE_", "TLS_", "WORKER_"),
 )
 #: Variables of the platform that share their beginning with others' variables.
 SINGLE: Final = ("LOG_LEVEL", "NAMESPACE")

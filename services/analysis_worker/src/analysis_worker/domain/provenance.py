@@ -40,6 +40,8 @@ class DegradedReason(StrEnum):
     PRIVACY = "privacy"
     #: The provider failed, could not be reached, or has no such model.
     UNAVAILABLE = "unavailable"
+    #: The operator lets no text of the tenant leave the process.
+    OUTBOUND_FORBIDDEN = "outbound_forbidden"
 
 
 @dataclass(frozen=True, slots=True)

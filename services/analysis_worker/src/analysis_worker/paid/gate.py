@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from analysis_worker.paid.door import Door
 from analysis_worker.paid.keeping import BodyUnreadable, Keeping
 from analysis_worker.paid.lease import renewed
 from analysis_worker.paid.money import Purse
@@ -68,6 +69,7 @@ class PaidGate:
 
     Args:
         weight_of: A tenant's weight while tenants compete for a model.
+        door: Whose text may leave; None: everyone's.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class PaidGate:
         keeping: Keeping | None = None,
         weight_of: Callable[[str], Awaitable[float]] = equal_weights,
         settings: GateSettings | None = None,
+        door: Door | None = None,
     ) -> None:
         self._store = Steady(store)
         self._namespace = namespace
@@ -86,12 +89,14 @@ class PaidGate:
         self._purse = Purse(self._store, namespace, models, lease_ms=self._settings.lease_ms)
         self._keeping = keeping or Keeping()
         self._weight_of = weight_of
+        self._door = door or Door()
         self._declared: set[tuple[str, str]] = set()
         #: Set when an answer arrives for which calls of this process wait.
         self._arrivals: dict[str, asyncio.Event] = {}
 
     async def ask(self, call: Call, send: Callable[[], Awaitable[Reply]]) -> Answer:
         """Return the answer to a call; see PaidCalls.ask."""
+        self._door.check(call.tenant)
         try:
             asked = await self._asked(call)
             return await self._ask(call, asked, send)

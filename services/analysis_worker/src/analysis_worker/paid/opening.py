@@ -41,6 +41,7 @@ class PaidStore:
                 keep_ms=paid.keep_ms,
                 keep_bytes=paid.keep_bytes,
             ),
+            door=paid.door,
         )
 
     async def close(self) -> None:

@@ -93,6 +93,13 @@ class CheaperModelWanted(BudgetSpent):
     """A budget has no room for this model; its policy is to ask a cheaper one, or the local engine."""
 
 
+class OutboundForbidden(Exception):
+    """The operator lets no text of this tenant leave the process: nothing was sent."""
+
+    def __init__(self) -> None:
+        super().__init__("no text may leave the process")
+
+
 class PaidCalls(Protocol):
     """Where paid calls are made."""
 
@@ -103,5 +110,6 @@ class PaidCalls(Protocol):
             ProviderFailure: The call failed; of common.provider.errors.
             CallHeld: It may not be made yet.
             BudgetSpent: It may not be made at all; or CheaperModelWanted.
+            OutboundForbidden: No text of the tenant may leave.
         """
         ...

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from analysis_worker.paid.door import Door
 from common.provider.models import ModelsFileInvalid, ModelTable
 from common.sealing import Sealer, key_of
 from common.settings.environment import Environment
@@ -26,10 +27,12 @@ class PaidSettings:
     keep_bytes: int = KEEP_BYTES
     #: Seals what is kept; None: it is compressed only.
     sealer: Sealer | None = field(default=None, repr=False)
+    #: Whose text may leave.
+    door: Door = field(default_factory=Door)
 
     @classmethod
     def read(cls, environment: Environment) -> Self:
-        """Read STORE_ENCRYPTION_KEY and the PROVIDER_ variables."""
+        """Read STORE_ENCRYPTION_KEY, and the PROVIDER_ and OUTBOUND_ variables."""
         models, file = ModelTable(), environment.file(_MODELS_FILE)
         if file is not None:
             try:
@@ -40,7 +43,7 @@ class PaidSettings:
             "PROVIDER_ANSWERS_KEEP_HOURS", KEEP_MS // _HOUR_MS, minimum=0, maximum=87_600
         )
         keep_bytes = environment.integer("PROVIDER_ANSWERS_BYTES", KEEP_BYTES, minimum=0, maximum=2**40)
-        return cls(models, hours * _HOUR_MS, keep_bytes, _sealer(environment))
+        return cls(models, hours * _HOUR_MS, keep_bytes, _sealer(environment), Door.read(environment))
 
 
 def _sealer(environment: Environment) -> Sealer | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, TypeVar
 
 from analysis_worker.domain.result import DegradedReason, Dimension
-from analysis_worker.paid.port import BudgetSpent, CallHeld
+from analysis_worker.paid.port import BudgetSpent, CallHeld, OutboundForbidden
 from analysis_worker.privacy.placeholders import OriginalInPayload
 from analysis_worker.runtime.context import JobContext
 from bothsides.jobs import v1 as pb
@@ -111,6 +111,8 @@ async def asked(
         return await ask(client, models)
     except OriginalInPayload:
         return DegradedReason.PRIVACY
+    except OutboundForbidden:
+        return DegradedReason.OUTBOUND_FORBIDDEN
     except NothingToAsk:
         return None
     except (ProviderFailure, CallHeld, BudgetSpent, ModelUnknown, PriceUnknown) as error:

@@ -39,6 +39,7 @@ _CAUSE_TO_PB: Final = {
     DegradedReason.INVALID_OUTPUT: pb.Provenance.INVALID_OUTPUT,
     DegradedReason.PRIVACY: pb.Provenance.PRIVACY,
     DegradedReason.UNAVAILABLE: pb.Provenance.UNAVAILABLE,
+    DegradedReason.OUTBOUND_FORBIDDEN: pb.Provenance.OUTBOUND_FORBIDDEN,
 }
 _DIMENSION_FROM_PB: Final = {number: dimension for dimension, number in _DIMENSION_TO_PB.items()}
 
