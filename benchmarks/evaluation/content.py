@@ -9,10 +9,10 @@ from typing import Final
 
 from analysis_worker.domain.conversation import Conversation
 from analysis_worker.engines.local.sentences import sentence_spans
-from analysis_worker.privacy.content import content_flags
 from analysis_worker.privacy.evidence import find_quote
 from analysis_worker.privacy.injection import speaks_to_a_model
 from analysis_worker.privacy.placeholders import OriginalInPayload, redact
+from common.content.lists import content_flags
 from evaluation import gold
 from evaluation.row import Part, Row, interval
 

@@ -162,6 +162,31 @@ async def test_an_error_never_quotes_what_was_said(scheduler: Served) -> None:
     assert "confession" not in str(refused.status)
 
 
+async def test_hostile_content_is_taken_unless_the_operator_refuses_it(valkey: str) -> None:
+    hostile = _with_turn(turn_id="t9", text="What bullshit, you bastards.")
+    hostile.motion = "Kikes out"
+    store = {"REDIS_URL": valkey}
+    for action in ("flag", "mask"):
+        async with serving({**store, "CONTENT_INPUT": action}) as served:
+            await _put(served, hostile)
+            kept = await served.conversations.GetConversation(
+                pb.GetConversationRequest(conversation_id=hostile.conversation_id)
+            )
+            assert kept.turns == hostile.turns
+
+    async with serving({**store, "CONTENT_INPUT": "refuse"}) as served:
+        refused = await refusal(_put(served, hostile))
+        assert (refused.code, refused.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "CONTENT_REFUSED")
+        assert refused.fields == ["conversation.motion", "conversation.turns[4].text"]
+        assert refused.metadata["kinds"] == "profanity,slur"
+        assert "take it out" in str(refused.status)
+        assert "bullshit" not in str(refused.status)
+        # What is clean is taken, and so is what the lists are not made for.
+        await _put(served, debate("clean"))
+        hostile.language = "fr-CA"
+        await _put(served, hostile)
+
+
 async def test_an_unknown_conversation_is_not_found(scheduler: Served) -> None:
     refused = await refusal(
         scheduler.conversations.GetConversation(pb.GetConversationRequest(conversation_id="none"))

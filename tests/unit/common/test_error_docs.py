@@ -9,6 +9,7 @@ from pathlib import Path
 from common.errors import (
     AnalysisNotFound,
     ConversationNotFound,
+    ConversationRefused,
     Draining,
     DuplicateJob,
     EtagMismatch,
@@ -50,6 +51,7 @@ EXAMPLES: list[JobsError] = [
     InvalidResumeToken("resume_token", "is wrong"),
     RequestIdReused("ai-1"),
     TranscriptTooLarge("conversation", "is too large"),
+    ConversationRefused([("conversation.turns[0].text", ["slur"])]),
     JobNotFound("ai-1"),
     ConversationNotFound("c"),
     AnalysisNotFound("c"),

@@ -7,7 +7,8 @@
     │   ├── InvalidPageToken                         PAGE_TOKEN_INVALID
     │   ├── InvalidResumeToken                       RESUME_TOKEN_INVALID
     │   ├── RequestIdReused                          REQUEST_ID_REUSED
-    │   └── TranscriptTooLarge                       TRANSCRIPT_TOO_LARGE
+    │   ├── TranscriptTooLarge                       TRANSCRIPT_TOO_LARGE
+    │   └── ConversationRefused                      CONTENT_REFUSED
     ├── NotFound                NOT_FOUND            (named by the subclass)
     │   ├── JobNotFound                              JOB_NOT_FOUND
     │   ├── ConversationNotFound                     CONVERSATION_NOT_FOUND
@@ -126,6 +127,21 @@ class TranscriptTooLarge(InvalidField):
     """The conversation is larger than the store takes."""
 
     reason = "TRANSCRIPT_TOO_LARGE"
+
+
+class ConversationRefused(InvalidFields):
+    """The conversation has content that the operator does not take."""
+
+    reason = "CONTENT_REFUSED"
+
+    def __init__(self, places: list[tuple[str, list[str]]]) -> None:
+        super().__init__(
+            [
+                (field, f"holds what is flagged as {' and '.join(kinds)}: take it out, and put it again")
+                for field, kinds in places
+            ]
+        )
+        self.metadata["kinds"] = ",".join(sorted({kind for _, kinds in places for kind in kinds}))
 
 
 class NotFound(JobsError):

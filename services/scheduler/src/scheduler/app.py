@@ -10,6 +10,7 @@ from typing import Final
 import grpc.aio
 
 from bothsides.jobs import v1 as pb
+from common.content.rules import ContentAction
 from common.job.ids import JobId
 from common.job.model import RetryPolicy
 from common.rpc.server import Server, Service
@@ -137,7 +138,9 @@ class Scheduler:
                 Service(
                     CONVERSATION_SERVICE,
                     pb.add_ConversationServiceServicer_to_server,
-                    ConversationServicer(conversations),
+                    ConversationServicer(
+                        conversations, refuses_content=settings.content.input is ContentAction.REFUSE
+                    ),
                 ),
                 Service(
                     ANALYSIS_SERVICE, pb.add_AnalysisServiceServicer_to_server, AnalysisServicer(analyses)

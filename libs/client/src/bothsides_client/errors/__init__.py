@@ -6,8 +6,8 @@
     ├── JobUnsuccessful         a job that was waited for has no result; carries the job
     └── RequestFailed           a call did not succeed; carries what the server said
         ├── InvalidRequest      INVALID_ARGUMENT, OUT_OF_RANGE
-        │   ├── FieldInvalid, FilterInvalid, PageTokenInvalid, RequestIdReused, RequestUnreadable
-        │   └── ResumeTokenInvalid, TranscriptTooLarge
+        │   ├── ContentRefused, FieldInvalid, FilterInvalid, PageTokenInvalid, RequestIdReused
+        │   └── RequestUnreadable, ResumeTokenInvalid, TranscriptTooLarge
         ├── NotFound            NOT_FOUND
         │   └── AnalysisNotFound, ConversationNotFound, JobNotFound, QueueNotFound
         ├── AlreadyExists       ALREADY_EXISTS
@@ -65,6 +65,7 @@ from bothsides_client.errors.by_code import (
 from bothsides_client.errors.by_reason import (
     BY_REASON,
     AnalysisNotFound,
+    ContentRefused,
     ConversationNotFound,
     CredentialsInvalid,
     Draining,
@@ -109,6 +110,7 @@ __all__ = [
     "BadSetting",
     "BothSidesError",
     "Cancelled",
+    "ContentRefused",
     "ConversationNotFound",
     "CredentialsInvalid",
     "DeadlineExceeded",

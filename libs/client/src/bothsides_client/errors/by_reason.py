@@ -70,6 +70,13 @@ class TranscriptTooLarge(InvalidRequest):
     advice = "split it"
 
 
+class ContentRefused(InvalidRequest):
+    """The conversation has content that the operator does not take."""
+
+    REASON = "CONTENT_REFUSED"
+    advice = "take out what the named fields hold"
+
+
 class JobNotFound(NotFound):
     """No such job, or it is another tenant's, or its retention is over."""
 
@@ -206,6 +213,7 @@ BY_REASON: Mapping[str, type[RequestFailed]] = {
         RequestIdReused,
         RequestUnreadable,
         TranscriptTooLarge,
+        ContentRefused,
         JobNotFound,
         ConversationNotFound,
         AnalysisNotFound,

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Self
 
+from common.content.rules import ContentRules
 from common.job.types import QUEUES
 from common.provider.models import DEFAULT_MODEL
+from common.settings.content import content_rules
 from common.settings.environment import Address, Environment
 from common.settings.server import ServerSettings
 from common.settings.store import StoreSettings
@@ -74,6 +76,8 @@ class SchedulerSettings:
     conversation_service: Address | None = None
     #: How long calls in progress may go on after SIGTERM.
     shutdown_ms: int = 10_000
+    #: What is done with hostile content of conversations; the workers are told the same.
+    content: ContentRules = field(default_factory=ContentRules)
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
@@ -97,6 +101,7 @@ class SchedulerSettings:
             telemetry=TelemetrySettings.read(environment),
             conversation_service=environment.address("CONVERSATION_SERVICE_ADDR", None),
             shutdown_ms=environment.integer("SCHEDULER_SHUTDOWN_MS", 10_000, minimum=0, maximum=600_000),
+            content=content_rules(environment),
         )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from analysis_worker.domain.conversation import Conversation
 from analysis_worker.domain.safety import Safety, SafetyKind
-from analysis_worker.privacy.content import content_flags
 from analysis_worker.privacy.injection import speaks_to_a_model
+from common.content.lists import content_flags
 
 
 def safety_of(conversation: Conversation, *, english: bool) -> Safety:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from bothsides.jobs import v1 as pb
 from common.auth.caller import current_caller
 from common.errors import ConversationNotFound
-from scheduler import transcripts
+from scheduler import content, transcripts
 from scheduler.documents import Documents
 from scheduler.servicers.context import Context
 from scheduler.wire.conversations import (
@@ -13,21 +15,30 @@ from scheduler.wire.conversations import (
     conversation_to_pb,
     manuscript_from_pb,
     outline_from_pb,
+    texts_from_pb,
 )
 from scheduler.wire.times import instant_to_pb
 
 
 class ConversationServicer(pb.ConversationServiceServicer):
-    """Keeps the conversations of the caller's tenant."""
+    """Keeps the conversations of the caller's tenant.
 
-    def __init__(self, conversations: Documents) -> None:
+    Args:
+        refuses_content: Conversations with hostile content are not taken.
+    """
+
+    def __init__(self, conversations: Documents, *, refuses_content: bool = False) -> None:
         self._conversations = conversations
+        self._refuses_content = refuses_content
 
     async def PutConversation(self, request: pb.PutConversationRequest, context: Context) -> pb.Conversation:
         """Answers without the turns: the caller has them, and they may be 8 MiB."""
         conversation = request.conversation
         outline = outline_from_pb(conversation)
         transcripts.check(outline)
+        if self._refuses_content:
+            # In a thread: it takes a while for a very long one.
+            await asyncio.to_thread(content.check, conversation.language, texts_from_pb(conversation))
         manuscript = manuscript_from_pb(conversation, transcripts.speakers(outline))
         updated_ms = await self._conversations.put(
             current_caller().tenant,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,14 @@ def outline_from_pb(conversation: pb.Conversation) -> Outline:
     ]
     participants = [participant.participant_id for participant in conversation.participants]
     return Outline(participants, turns, conversation.ByteSize())
+
+
+def texts_from_pb(conversation: pb.Conversation) -> Iterator[tuple[str, str]]:
+    """Yield what people wrote, each under the name of its field in a request."""
+    yield "conversation.title", conversation.title
+    yield "conversation.motion", conversation.motion
+    for place, turn in enumerate(conversation.turns):
+        yield f"conversation.turns[{place}].text", turn.text
 
 
 def manuscript_from_pb(conversation: pb.Conversation, speakers: list[str]) -> Manuscript:

@@ -160,11 +160,11 @@ def content_flags(text: str) -> list[ContentFlag]:
 
 
 def mask(text: str) -> str:
-    """Return the text with slurs and profanity as [SLUR] and [PROFANITY]; threats are left to be read."""
+    """Return the text with [SLUR], [PROFANITY] or [THREAT] in the place of all that is flagged."""
     pieces: list[str] = []
     done = 0
     for flag in content_flags(text):
-        if flag.kind is ContentKind.THREAT or flag.start < done:
+        if flag.start < done:
             continue
         pieces += (text[done : flag.start], f"[{flag.kind.value.upper()}]")
         done = flag.end

@@ -1,0 +1,1 @@
+"""What is hostile in a text, and what is to be done with it."""
