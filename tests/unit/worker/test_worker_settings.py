@@ -68,10 +68,13 @@ def test_paid_calls_are_set_by_the_hour_and_the_byte(tmp_path: Path) -> None:
             "PROVIDER_MODELS_FILE": str(models),
             "PROVIDER_ANSWERS_KEEP_HOURS": "2",
             "PROVIDER_ANSWERS_BYTES": "1000",
+            "PROVIDER_TIMEOUT_MS": "5000",
+            "PROVIDER_LEASE_MS": "600",
         }
     ).paid
 
     assert (settings.keep_ms, settings.keep_bytes) == (7_200_000, 1_000)
+    assert (settings.timeout_ms, settings.lease_ms) == (5_000, 600)
     assert settings.models.card("llama").context_tokens == 8_192
 
 

@@ -166,5 +166,9 @@ def _model_access(api_key: str, settings: AnalysisWorkerSettings) -> ModelAccess
 
     shared = settings.worker
     return ModelAccess.open(
-        api_key, base_url=shared.openai_base_url, model=shared.openai_model, table=settings.paid.models
+        api_key,
+        base_url=shared.openai_base_url,
+        model=shared.openai_model,
+        table=settings.paid.models,
+        timeout_s=settings.paid.timeout_ms / 1000,
     )

@@ -40,6 +40,7 @@ class PaidStore:
                 key_fingerprint=fingerprint_of(shared.openai_api_key),
                 keep_ms=paid.keep_ms,
                 keep_bytes=paid.keep_bytes,
+                lease_ms=paid.lease_ms,
             ),
             door=paid.door,
         )

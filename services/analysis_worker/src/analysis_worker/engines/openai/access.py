@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
-from analysis_worker.engines.openai.adapter import OpenAiAdapter
+from analysis_worker.engines.openai.adapter import CALL_S, OpenAiAdapter
 from common.provider.models import ModelTable
 
 
@@ -21,10 +21,14 @@ class ModelAccess:
     secret: bytes
 
     @classmethod
-    def open(cls, api_key: str, *, base_url: str, model: str, table: ModelTable) -> ModelAccess:
-        """Return access with a key, without a connection yet."""
+    def open(
+        cls, api_key: str, *, base_url: str, model: str, table: ModelTable, timeout_s: float = CALL_S
+    ) -> ModelAccess:
+        """Return access with a key, without a connection yet; a call may take `timeout_s` in all."""
         secret = hmac.digest(api_key.encode(), b"sentence ids", "sha256")
-        return cls(OpenAiAdapter(api_key, base_url=base_url or None), table, model, secret)
+        return cls(
+            OpenAiAdapter(api_key, base_url=base_url or None, timeout_s=timeout_s), table, model, secret
+        )
 
     async def close(self) -> None:
         """End all connections."""
