@@ -20,10 +20,10 @@ from analysis_worker.wire.analysis import (
     analysis_to_pb,
     dimension_from_pb,
     dimension_to_pb,
-    reflection_to_pb,
 )
 from analysis_worker.wire.conversation import conversation_from_pb
 from analysis_worker.wire.metric import metric_to_pb, provenance_to_pb
+from analysis_worker.wire.reflection import reflection_to_pb
 from bothsides.jobs import v1 as pb
 from support.analysis import analysed, example
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 from analysis_worker.domain.metric import Evidence, Metric
 from analysis_worker.domain.provenance import Provenance
@@ -34,6 +34,39 @@ class Indicator:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """A sentence of the reflection, and the sentence of the debate that it is about."""
+
+    #: Its turn id is "reflection".
+    evidence: Evidence
+    said: Evidence
+    participant_id: str
+
+
+class FeedbackKind(StrEnum):
+    """The question that a remark answers (Hattie & Timperley 2007, Review of Educational Research 77:1)."""
+
+    #: Where is the author going?
+    FEED_UP = "feed_up"
+    #: How did it go?
+    FEED_BACK = "feed_back"
+    #: What next?
+    FEED_FORWARD = "feed_forward"
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """One remark to the author, with what it rests on."""
+
+    kind: FeedbackKind
+    text: str
+    #: In the reflection.
+    evidence: tuple[Evidence, ...]
+    #: In the debate.
+    said: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ReflectionAnalysis:
     """How deep a reflection goes, and what it rests on."""
 
@@ -46,3 +79,8 @@ class ReflectionAnalysis:
     #: Questions to think on; at most 3.
     prompts: tuple[str, ...]
     provenance: Provenance
+    #: What the depth rests on, or why there is none; "" by the local engine.
+    why: str = ""
+    #: Only by a model, as is feedback.
+    references: tuple[Reference, ...] = ()
+    feedback: tuple[Feedback, ...] = ()

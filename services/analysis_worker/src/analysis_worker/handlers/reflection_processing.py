@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from analysis_worker.domain.provenance import DegradedReason
+from analysis_worker.domain.reflection import ReflectionAnalysis
 from analysis_worker.runtime.context import JobContext
 from analysis_worker.runtime.registry import handles
 from analysis_worker.transcript import in_child
-from analysis_worker.wire.analysis import reflection_to_pb
+from analysis_worker.transcript.by_model import Wish, asked
+from analysis_worker.wire.reflection import reflection_to_pb
 from bothsides.jobs import v1 as pb
 
 
@@ -14,7 +19,8 @@ async def read_reflection(spec: pb.ReflectionProcessingSpec, context: JobContext
     """Read the reflection that `spec` carries, together with its debate if one is named.
 
     Raises:
-        AttemptFailed: As the conversation source and the child processes raise it.
+        AttemptFailed: As the conversation source and the child processes raise it, and as the job wishes it
+            where no model answers.
     """
     conversation: bytes | None = None
     if spec.conversation_id:
@@ -24,4 +30,37 @@ async def read_reflection(spec: pb.ReflectionProcessingSpec, context: JobContext
     reading = await context.run_in_child(
         in_child.reflection, spec.text, conversation, spec.participant_id or None
     )
+    wish = Wish.of(spec)
+    if wish is not None:
+        reading = await _by_model(reading, spec, conversation, context, wish)
     return pb.JobResult(reflection=reflection_to_pb(reading))
+
+
+async def _by_model(
+    local: ReflectionAnalysis,
+    spec: pb.ReflectionProcessingSpec,
+    conversation: bytes | None,
+    context: JobContext,
+    wish: Wish,
+) -> ReflectionAnalysis:
+    """Return the reading as a model has it, or the local one with the reason why it has to do."""
+    if context.models is None:
+        return _degraded(local, DegradedReason.NO_KEY) if wish.expressly else local
+    from analysis_worker.engines.openai.reflections.reading import find_in_reflection
+
+    secret = context.models.secret
+    written = await context.run_in_child(
+        in_child.written_reflection, spec.text, conversation, spec.participant_id or None, secret
+    )
+    context.progress(0.4, "Waiting for the model")
+    match await asked(context, wish, lambda client, models: find_in_reflection(client, models, written)):
+        case None:
+            return local
+        case DegradedReason() as reason:
+            return _degraded(local, reason)
+        case found:
+            return await context.run_in_child(in_child.reflection_by_model, local, written, found)
+
+
+def _degraded(local: ReflectionAnalysis, reason: DegradedReason) -> ReflectionAnalysis:
+    return replace(local, provenance=replace(local.provenance, degraded_reason=reason))

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from analysis_worker.engines.local.engine import LocalEngine
     from analysis_worker.engines.openai.findings import Found
     from analysis_worker.engines.openai.outbound import Outbound
+    from analysis_worker.engines.openai.reflections.reading import ReflectionFound
+    from analysis_worker.engines.openai.reflections.written import Written
 
 #: Prepared conversations that a child keeps: the present one, and one that may come back.
 DOCUMENTS_KEPT: Final = 2
@@ -115,6 +117,25 @@ def reflection(text: str, conversation: bytes | None, participant_id: str | None
 
     debate = None if conversation is None else _conversation(conversation)
     return analyze_reflection(text, debate, participant_id)
+
+
+def written_reflection(
+    text: str, conversation: bytes | None, participant_id: str | None, secret: bytes
+) -> Written:
+    """Return a reflection as it may leave the process, with its debate if one is named."""
+    from analysis_worker.engines.openai.reflections.written import written
+
+    debate = None if conversation is None else _conversation(conversation)
+    return written(text, debate, participant_id, secret)
+
+
+def reflection_by_model(
+    local: ReflectionAnalysis, reflection: Written, found: ReflectionFound
+) -> ReflectionAnalysis:
+    """Return a reading with what a model found in the place of what phrases show."""
+    from analysis_worker.engines.openai.reflections.combine import combined
+
+    return combined(local, reflection, found)
 
 
 @cache

@@ -10,12 +10,10 @@ from analysis_worker.domain.result import (
     Component,
     ComponentKind,
     DebateAnalysis,
-    Depth,
     Interaction,
     Linguistics,
     ParticipantArguments,
     Quality,
-    ReflectionAnalysis,
     RelationKind,
     Tone,
     Topics,
@@ -33,7 +31,7 @@ from analysis_worker.wire.metric import (
 )
 from bothsides.jobs import v1 as pb
 
-__all__ = ["analysis_to_pb", "dimension_from_pb", "dimension_to_pb", "reflection_to_pb"]
+__all__ = ["analysis_to_pb", "dimension_from_pb", "dimension_to_pb"]
 
 #: Components of a result without details.
 _FEW_COMPONENTS: Final = 20
@@ -52,13 +50,6 @@ _SAFETY_KINDS: Final = {
     SafetyKind.SLUR: pb.Safety.SLUR,
     SafetyKind.THREAT: pb.Safety.THREAT,
     SafetyKind.MODEL_INSTRUCTION: pb.Safety.MODEL_INSTRUCTION,
-}
-_DEPTHS: Final = {
-    Depth.UNKNOWN: pb.ReflectionAnalysis.DEPTH_UNSPECIFIED,
-    Depth.HABITUAL_ACTION: pb.ReflectionAnalysis.HABITUAL_ACTION,
-    Depth.UNDERSTANDING: pb.ReflectionAnalysis.UNDERSTANDING,
-    Depth.REFLECTION: pb.ReflectionAnalysis.REFLECTION,
-    Depth.CRITICAL_REFLECTION: pb.ReflectionAnalysis.CRITICAL_REFLECTION,
 }
 
 
@@ -101,23 +92,6 @@ def _safety(safety: Safety) -> pb.Safety:
             pb.Safety.Flagged(kind=_SAFETY_KINDS[kind], turn_count=len(turns), turn_ids=turns[:_MOST_FLAGGED])
             for kind, turns in safety.turn_ids
         ),
-    )
-
-
-def reflection_to_pb(reflection: ReflectionAnalysis) -> pb.ReflectionAnalysis:
-    """Write the reading of a reflection."""
-    grounded = reflection.grounded_in_debate
-    return pb.ReflectionAnalysis(
-        depth=_DEPTHS[reflection.depth],
-        confidence=reflection.confidence,
-        indicators=(
-            pb.ReflectionAnalysis.Indicator(name=sign.name, evidence=map(evidence_to_pb, sign.evidence))
-            for sign in reflection.indicators
-        ),
-        grounded_in_debate=None if grounded is None else metric_to_pb(grounded),
-        tone=metric_to_pb(reflection.tone),
-        prompts=reflection.prompts,
-        provenance=provenance_to_pb(reflection.provenance),
     )
 
 

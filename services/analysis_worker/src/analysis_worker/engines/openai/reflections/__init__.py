@@ -1,0 +1,1 @@
+"""A reflection read by a model: what is sent, what may come back, and what is made of it."""
