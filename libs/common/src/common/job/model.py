@@ -11,6 +11,7 @@ from typing import Final
 from common.job.ids import JobId
 from common.job.priority import Priority
 from common.job.states import JobState
+from common.job.values import made_quickly
 
 #: The tenant of everyone whose credentials name none.
 DEFAULT_TENANT: Final = "default"
@@ -119,6 +120,7 @@ class DuplicatePolicy(StrEnum):
     REPLACE = "REPLACE"
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True)
 class JobRequest:
     """A job as it is submitted: what the queue must know of it, and the message that workers get."""
@@ -156,6 +158,7 @@ class JobRequest:
     batch_id: str = ""
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True)
 class Job:
     """A job's record, read at one moment."""

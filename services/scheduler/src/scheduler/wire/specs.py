@@ -21,12 +21,14 @@ from common.errors import InvalidField
 from common.job.ids import JobId
 from common.job.model import Job
 from common.job.types import GENERIC, GENERIC_QUEUE, JOB_TYPES, JOB_TYPES_BY_SPEC
+from common.job.values import made_quickly
 from scheduler.wire.values import list_from_pb, object_from_pb, object_to_pb, value_to_pb
 
 #: Messages are JSON, whatever encoder a process may have set: a stored payload is never unpickled here.
 _JSON = JSONEncoder()
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True)
 class Work:
     """An actor and what it is called with."""
