@@ -14,6 +14,12 @@ JobId = NewType("JobId", str)
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 #: All numbers of two digits.
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
+#: A byte to the digit of its last five bits.
+_DIGIT_OF: Final = bytes(ord(_ALPHABET[byte & 31]) for byte in range(256))
+#: Two digits are not all random: the version, 0111, leaves its digit one bit; the variant, 10, stands between
+#: one bit and two.
+_VERSION_DIGITS: Final = tuple(_ALPHABET[0b01110 | bit] for bit in range(2))
+_VARIANT_DIGITS: Final = tuple(_ALPHABET[(bits & 4) << 2 | 0b01000 | bits & 3] for bits in range(8))
 #: 128 bits in base 32.
 _UUID_LENGTH: Final = 26
 
@@ -35,13 +41,23 @@ def new_job_id(queue: str, *, now_ms: int | None = None, seed: str | None = None
     With a `seed`, the same queue, time and seed give the same id.
     """
     made_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    random = os.urandom(10) if seed is None else hashlib.sha256(seed.encode()).digest()[:10]
-    entropy = int.from_bytes(random, "big")
+    code = _CODES.get(queue) or _OTHER_QUEUE + queue
+    # 48 bits of time are ten digits, the 80 others sixteen: no digit spans both.
+    return JobId(f"{code}-{_time_digits(made_ms)}{_random_tail() if seed is None else _seeded_tail(seed)}")
+
+
+def _random_tail() -> str:
+    """Return the sixteen digits after the time, each of five bits of a random byte."""
+    random = os.urandom(16)
+    digits = random.translate(_DIGIT_OF).decode()
+    return f"{_VERSION_DIGITS[random[0] & 1]}{digits[1:3]}{_VARIANT_DIGITS[random[3] & 7]}{digits[4:]}"
+
+
+def _seeded_tail(seed: str) -> str:
+    entropy = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:10], "big")
     version_and_a = 0x7000 | (entropy >> 62) & 0xFFF
     variant_and_b = 0x8000000000000000 | entropy & 0x3FFFFFFFFFFFFFFF
-    # 48 bits of time are ten digits, the 80 others sixteen: no digit spans both.
-    tail = _base32(version_and_a << 64 | variant_and_b, 16)
-    return JobId(f"{_CODES.get(queue) or _OTHER_QUEUE + queue}-{_time_digits(made_ms)}{tail}")
+    return _base32(version_and_a << 64 | variant_and_b, 16)
 
 
 @lru_cache(maxsize=4)

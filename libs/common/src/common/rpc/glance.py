@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, TypeAlias
 
@@ -27,59 +26,55 @@ _PLAIN_PATTERN: Final = re.compile(r"\^(?:(?!\[:)[^|\\]|\\x[0-9a-f]{2})*\$")
 
 def follows_surely(message: Message) -> bool:
     """Say whether `message` follows all its rules; False may also mean that this cannot tell."""
-    look = _look_of(message.DESCRIPTOR)
-    return look is not None and look(message)
-
-
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What to look at in messages of one type."""
-
-    #: Numbers of fields that must be set, and names of oneofs of which one must.
-    required: frozenset[int]
-    oneofs: tuple[str, ...]
-    #: By field number; fields that any value is good for are left out.
-    checks: Mapping[int, Check]
-
-    def __call__(self, message: Any) -> bool:
-        missing = len(self.required)
-        for field, value in message.ListFields():
-            number = field.number
-            if number in self.required:
-                missing -= 1
-            check = self.checks.get(number)
-            if check is not None and not check(value):
-                return False
-        for name in self.oneofs:
-            if message.WhichOneof(name) is None:
-                return False
-        return missing == 0
+    return _look_of(message.DESCRIPTOR)(message)
 
 
 @cache
-def _look_of(descriptor: Descriptor) -> Check | None:
-    """Return the look at a type of message; None if it has rules that only a close look can judge."""
-    options = descriptor.GetOptions()
-    if options.HasExtension(validate_pb2.message):
-        return None
-    required: set[int] = set()
-    checks: dict[int, Check] = {}
+def _look_of(descriptor: Descriptor, above: frozenset[Descriptor] = frozenset()) -> Check:
+    """Return the look at messages of one type; one that never agrees if it has rules that this cannot judge.
+
+    Args:
+        above: The types that it is looked at within, which it might hold in turn.
+    """
+    if descriptor.GetOptions().HasExtension(validate_pb2.message):
+        return _never
+    #: How many fields must be set, and how many oneofs of which one must.
+    must = 0
+    #: Check of each field, and how many of these it makes up for. Not of fields without rules.
+    rule_of: dict[FieldDescriptor, tuple[Check, int]] = {}
     for field in descriptor.fields:
         rules = field.GetOptions().Extensions[validate_pb2.field]
         if not rules.ListFields() and not _has_rules(field):
             continue
         if rules.ignore == validate_pb2.IGNORE_ALWAYS:
             continue
-        check = _check_of(field, rules)
-        checks[field.number] = check
-        if rules.required or not _may_be_unset(field, rules, check):
-            required.add(field.number)
-    oneofs = [
-        oneof.name
-        for oneof in descriptor.oneofs
-        if oneof.GetOptions().Extensions[validate_pb2.oneof].required
-    ]
-    return _Look(frozenset(required), tuple(oneofs), checks)
+        check = _check_of(field, rules, above | {descriptor})
+        is_needed = bool(rules.required) or not _may_be_unset(field, rules, check)
+        must += is_needed
+        rule_of[field] = (check, int(is_needed))
+    for oneof in descriptor.oneofs:
+        if oneof.GetOptions().Extensions[validate_pb2.oneof].required:
+            must += 1
+            for field in oneof.fields:
+                check, needs = rule_of.get(field, (_always, 0))
+                rule_of[field] = (check, needs + 1)
+    return _looking(rule_of, must)
+
+
+def _looking(rule_of: Mapping[FieldDescriptor, tuple[Check, int]], must: int) -> Check:
+    rule = rule_of.get
+
+    def look(message: Any) -> bool:
+        missing = must
+        for field, value in message.ListFields():
+            if (known := rule(field)) is not None:
+                check, needs = known
+                if not check(value):
+                    return False
+                missing -= needs
+        return missing == 0
+
+    return look
 
 
 def _may_be_unset(field: FieldDescriptor, rules: Any, check: Check) -> bool:
@@ -114,7 +109,12 @@ def _never(_: Any) -> bool:
     return False
 
 
-def _check_of(field: FieldDescriptor, rules: Any) -> Check:
+def _within(nested: Descriptor, above: frozenset[Descriptor]) -> Check:
+    """Return the look at a message inside of others; types that nest in a circle have theirs found anew."""
+    return follows_surely if nested in above else _look_of(nested, above)
+
+
+def _check_of(field: FieldDescriptor, rules: Any, above: frozenset[Descriptor]) -> Check:
     """Return the check of a field; one that never agrees if this does not know all of its rules."""
     kinds = {rule.name for rule, _ in rules.ListFields()} - {"required"}
     nested = field.message_type
@@ -131,10 +131,11 @@ def _check_of(field: FieldDescriptor, rules: Any) -> Check:
             most = rules.repeated.max_items
             return lambda items: len(items) <= most
         if not kinds and nested is not None and not nested.GetOptions().map_entry:
-            return lambda items: all(map(follows_surely, items))
+            look = _within(nested, above)
+            return lambda items: all(map(look, items))
         return _never
     if not kinds and nested is not None:
-        return follows_surely if _bears_rules(nested) else _always
+        return _within(nested, above) if _bears_rules(nested) else _always
     return _never
 
 
@@ -152,6 +153,8 @@ def _string_check(rules: Any) -> Check:
     if not _PLAIN_PATTERN.fullmatch(rules.pattern):
         return _never
     matches = re.compile(rules.pattern[1:-1]).fullmatch
+    if not least and most == math.inf:
+        return lambda text: matches(text) is not None
     return lambda text: least <= len(text) <= most and matches(text) is not None
 
 

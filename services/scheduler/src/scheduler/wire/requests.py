@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from bothsides.jobs import v1 as pb
 from common.job.digest import request_digest
@@ -33,6 +33,11 @@ INPUT_FIELDS: Final = frozenset(
 PRIORITIES: Final = {pb.Job.PRIORITY_UNSPECIFIED: Priority.NORMAL} | {
     pb.Job.Priority.Value(priority.value): priority for priority in Priority
 }
+_NAMES: Final = {field: field.name for field in pb.Job.DESCRIPTOR.fields if field.name in INPUT_FIELDS}
+#: By their numbers on the wire.
+_DUPLICATE_POLICIES: Final = {pb.CreateJobRequest.DUPLICATE_POLICY_UNSPECIFIED: DuplicatePolicy.RUN} | {
+    pb.CreateJobRequest.DuplicatePolicy.Value(policy.value): policy for policy in DuplicatePolicy
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,10 @@ def request_from_pb(request: pb.CreateJobRequest, origin: Origin, default_retry:
             finite, a generic spec that names the actor of a typed job.
     """
     job = request.job
+    given = _given(job)
     work = work_from_pb(job.spec)
     job_id = new_job_id(work.queue)
+    policy = given.get("retry_policy")
     return JobRequest(
         job_id=job_id,
         queue=work.queue,
@@ -63,28 +70,31 @@ def request_from_pb(request: pb.CreateJobRequest, origin: Origin, default_retry:
         payload=message_of(work, job_id, origin.tenant, origin.trace_context),
         job_type=work.job_type,
         tenant=origin.tenant,
-        priority=PRIORITIES[job.priority],
-        run_at_ms=instant_of(job, "schedule_time"),
-        deadline_ms=instant_of(job, "deadline_time"),
-        expire_ms=instant_of(job, "expire_time"),
-        ttl_ms=duration_of(job, "ttl"),
-        retry=retry_policy_from_pb(job.retry_policy, default_retry)
-        if job.HasField("retry_policy")
-        else default_retry,
-        timeout_ms=duration_of(job, "timeout"),
+        priority=PRIORITIES[given.get("priority", 0)],
+        run_at_ms=_instant(given, "schedule_time"),
+        deadline_ms=_instant(given, "deadline_time"),
+        expire_ms=_instant(given, "expire_time"),
+        ttl_ms=_duration(given, "ttl"),
+        retry=default_retry if policy is None else retry_policy_from_pb(policy, default_retry),
+        timeout_ms=_duration(given, "timeout"),
         conversation_id=work.conversation_id,
-        labels=dict(job.labels) if job.labels else NO_LABELS,
+        labels=dict(given["labels"]) if "labels" in given else NO_LABELS,
         trace_id=origin.trace_id,
         request_id=request.request_id,
         request_digest=digest_of(job) if request.request_id else "",
-        unique_key=job.unique_key,
-        duplicate_policy=_duplicate_policy(request.duplicate_policy),
+        unique_key=given.get("unique_key", ""),
+        duplicate_policy=_DUPLICATE_POLICIES[request.duplicate_policy],
     )
+
+
+def _given(job: pb.Job) -> dict[str, Any]:
+    """Return the fields that a caller has set, by name. To ask for each of them takes three times as long."""
+    return {_NAMES[field]: value for field, value in job.ListFields() if field in _NAMES}
 
 
 def digest_of(job: pb.Job) -> str:
     """Return 96 bits of the SHA-256 of what was asked: the same for the same input fields."""
-    unread = [field.name for field, _ in job.ListFields() if field.name not in INPUT_FIELDS]
+    unread = [field.name for field, _ in job.ListFields() if field not in _NAMES]
     if unread:
         asked = pb.Job()
         asked.CopyFrom(job)
@@ -92,12 +102,6 @@ def digest_of(job: pb.Job) -> str:
             asked.ClearField(name)  # type: ignore[arg-type]
         job = asked
     return request_digest(job.SerializeToString(deterministic=True))
-
-
-def _duplicate_policy(policy: pb.CreateJobRequest.DuplicatePolicy.ValueType) -> DuplicatePolicy:
-    if policy == pb.CreateJobRequest.DUPLICATE_POLICY_UNSPECIFIED:
-        return DuplicatePolicy.RUN
-    return DuplicatePolicy(pb.CreateJobRequest.DuplicatePolicy.Name(policy))
 
 
 def retry_policy_from_pb(policy: pb.RetryPolicy, default: RetryPolicy) -> RetryPolicy:
@@ -115,9 +119,17 @@ def retry_policy_from_pb(policy: pb.RetryPolicy, default: RetryPolicy) -> RetryP
 
 def instant_of(job: pb.Job, name: str) -> int | None:
     """Return a time of a job that is asked for (Unix ms); None if it is not set."""
-    return instant_from_pb(getattr(job, name), f"job.{name}") if job.HasField(name) else None  # type: ignore[arg-type]
+    return _instant(_given(job), name)
 
 
 def duration_of(job: pb.Job, name: str) -> int | None:
     """Return a duration of a job that is asked for (ms); None if it is not set."""
-    return duration_from_pb(getattr(job, name), f"job.{name}") if job.HasField(name) else None  # type: ignore[arg-type]
+    return _duration(_given(job), name)
+
+
+def _instant(given: Mapping[str, Any], name: str) -> int | None:
+    return instant_from_pb(given[name], f"job.{name}") if name in given else None
+
+
+def _duration(given: Mapping[str, Any], name: str) -> int | None:
+    return duration_from_pb(given[name], f"job.{name}") if name in given else None
