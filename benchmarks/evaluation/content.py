@@ -11,7 +11,8 @@ from analysis_worker.domain.conversation import Conversation
 from analysis_worker.engines.local.sentences import sentence_spans
 from analysis_worker.privacy.evidence import find_quote
 from analysis_worker.privacy.injection import speaks_to_a_model
-from analysis_worker.privacy.placeholders import OriginalInPayload, redact
+from analysis_worker.privacy.placeholders import OriginalInPayload
+from analysis_worker.privacy.redaction import redact
 from common.content.lists import content_flags
 from evaluation import gold
 from evaluation.row import Part, Row, interval
@@ -49,6 +50,8 @@ def part(data: Path) -> Part:
             "debates held back, as something known was left",
             sum(leak == "other" for leak in leaks) / len(leaks),
             len(leaks),
+            floor=0.0,
+            at_most=True,
             note="they would be analysed locally",
         ),
         *(

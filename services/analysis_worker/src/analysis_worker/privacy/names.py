@@ -207,7 +207,10 @@ def _is_common(word: str) -> bool:
 def _inflected(word: str) -> bool:
     for ending in ("s", "es", "ed", "d", "ing", "ly", "er", "ers"):
         stem = word.removesuffix(ending)
-        if stem != word and len(stem) > 2 and (stem in COMMON or stem in STOP_WORDS or stem + "e" in COMMON):
+        if stem == word or len(stem) <= 2:
+            continue
+        # "Roses" has the e of "rose" before its s, "Ross" has none.
+        if stem in COMMON or stem in STOP_WORDS or (ending != "s" and stem + "e" in COMMON):
             return True
     return False
 

@@ -19,7 +19,8 @@ from analysis_worker.domain.conversation import Conversation, Role
 from analysis_worker.domain.metric import Evidence, quote
 from analysis_worker.engines.local.sentences import sentence_spans
 from analysis_worker.privacy.injection import speaks_to_a_model
-from analysis_worker.privacy.placeholders import PlaceholderMap, redact
+from analysis_worker.privacy.placeholders import PlaceholderMap
+from analysis_worker.privacy.redaction import redact
 from common.provider.tokens import estimate_tokens
 
 #: Sides that are told to the model; others are words of users, and are not.

@@ -1,0 +1,89 @@
+"""Finds again what is known to be personal data, wherever else it stands: the last layer before the check.
+
+What a name is taken for may hang on what stands around it, so that one and the same name is found in one turn
+and missed in another. What was found once, or was sent as a placeholder before, is found by its spelling
+alone, by the measure that `PlaceholderMap.assert_clean` has for what may leave.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Final
+
+from analysis_worker.privacy.folding import FoldedWord, folded, folded_words
+from analysis_worker.privacy.kinds import Kind, Span
+from analysis_worker.privacy.names import is_word
+
+#: Shorter ones are too common to be looked for: "AB", "12".
+SHORTEST_LOOKED_FOR: Final = 3
+#: So many digits are looked for however they are grouped.
+DIGITS_LOOKED_FOR: Final = 7
+
+
+class Known:
+    """Spellings, and what each of them is."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        #: By the first word: all words, and what they are.
+        self._words: defaultdict[str, list[tuple[list[str], Kind, str]]] = defaultdict(list)
+        #: Digits without anything between them.
+        self._digits: dict[str, Kind] = {}
+        #: What is also a word of the language, as it is spelled.
+        self._exact: dict[str, tuple[Kind, str]] = {}
+        self._exact_form: re.Pattern[str] | None = None
+
+    def add(self, spelling: str, kind: Kind, participant_id: str = "") -> bool:
+        """Know a spelling from now on. Returns whether it is a new one."""
+        if spelling in self._seen:
+            return False
+        self._seen.add(spelling)
+        key = folded(spelling)
+        if len(key) < SHORTEST_LOOKED_FOR:
+            return False
+        if is_word(spelling):
+            if spelling.islower():
+                return False
+            self._exact[spelling] = (kind, participant_id)
+            self._exact_form = None
+            return True
+        words = key.split(" ")
+        self._words[words[0]].append((words, kind, participant_id))
+        digits = "".join(words)
+        if len(digits) >= DIGITS_LOOKED_FOR and digits.isdigit():
+            self._digits.setdefault(digits, kind)
+        return True
+
+    def found_in(self, text: str) -> Iterator[Span]:
+        """Yield where something known stands; spans may meet."""
+        if not self._seen:
+            return
+        words = folded_words(text)
+        for at, word in enumerate(words):
+            for wanted, kind, participant_id in self._words.get(word.word, ()):
+                until = at + len(wanted)
+                if [each.word for each in words[at:until]] == wanted:
+                    yield Span(word.start, words[until - 1].end, kind, participant_id)
+        if self._digits:
+            yield from self._numbers_in(words)
+        if self._exact:
+            if self._exact_form is None:
+                longest_first = sorted(self._exact, key=lambda spelling: (-len(spelling), spelling))
+                self._exact_form = re.compile(
+                    rf"(?<![^\W_])(?:{'|'.join(map(re.escape, longest_first))})(?![^\W_])"
+                )
+            for match in self._exact_form.finditer(text):
+                yield Span(*match.span(), *self._exact[match.group()])
+
+    def _numbers_in(self, words: list[FoldedWord]) -> Iterator[Span]:
+        if not any(word.word[0].isdigit() or word.word[-1].isdigit() for word in words):
+            return
+        joined = "".join(word.word for word in words)
+        places = [word for word in words for _ in word.word]
+        for digits, kind in self._digits.items():
+            at = joined.find(digits)
+            while at >= 0:
+                yield Span(places[at].start, places[at + len(digits) - 1].end, kind)
+                at = joined.find(digits, at + 1)
