@@ -72,12 +72,34 @@ async def ask_window(
         CallHeld: It may not be made yet; or BudgetSpent.
         OriginalInPayload: Personal data would have left the process.
     """
-    about, sent = messages_of(debate, window, swapped=question.swapped)
-    messages = [Message("system", system_text(question.name)), Message("user", about), Message("user", sent)]
-    body, told = b"", ""
+    about_and_sent = messages_of(debate, window, swapped=question.swapped)
+
+    def check(answer: T) -> Checked[T]:
+        return question.check(debate, window, answer)
+
+    return await ask(client, card, question.name, about_and_sent, question.schema, check)
+
+
+async def ask(
+    client: Client,
+    card: ModelCard,
+    name: str,
+    data: Sequence[str],
+    schema: type[T],
+    check: Callable[[T], Checked[T]],
+) -> Checked[T]:
+    """Return a checked answer to the prompt of a name, about data; it is repaired at most once.
+
+    Args:
+        data: JSON, a message each. Nobody looks for personal data in it any more.
+
+    Raises:
+        ProviderFailure: The call failed, or its answer could not be mended.
+        CallHeld: It may not be made yet; or BudgetSpent.
+    """
+    messages = [Message("system", system_text(name)), *(Message("user", each) for each in data)]
     try:
-        body = await _answer(client, card, messages, question)
-        checked = question.check(debate, window, read_answer(body, question.schema))
+        checked = check(await _answer(client, card, messages, name, schema))
         if not checked.violations:
             return checked
         told = "\n".join(checked.violations[:_MAX_NAMED])
@@ -85,8 +107,7 @@ async def ask_window(
         checked, told = None, str(failure)
     mend = [*messages, Message("user", f"{prompt('repair').text}\n{told}")]
     try:
-        body = await _answer(client, card, mend, question)
-        repaired = question.check(debate, window, read_answer(body, question.schema))
+        repaired = check(await _answer(client, card, mend, name, schema))
     except (InvalidOutput, OutputTruncated):
         if checked is None:
             raise
@@ -97,24 +118,15 @@ async def ask_window(
 
 
 async def _answer(
-    client: Client, card: ModelCard, messages: Sequence[Message], question: Question[T]
-) -> bytes:
+    client: Client, card: ModelCard, messages: Sequence[Message], name: str, schema: type[T]
+) -> T:
     """Return an answer that is whole, if need be with twice the room."""
-    request = request_of(
-        card,
-        messages,
-        question.schema,
-        output_tokens=OUTPUT_TOKENS,
-        cache_key=cache_key(question.name),
-    )
-    body = await _paid(client, request)
+    request = request_of(card, messages, schema, output_tokens=OUTPUT_TOKENS, cache_key=cache_key(name))
     try:
-        read_answer(body, question.schema)
+        return read_answer(await _paid(client, request), schema)
     except OutputTruncated:
-        return await _paid(client, ModelRequest({**request.body, "max_completion_tokens": 2 * OUTPUT_TOKENS}))
-    except InvalidOutput:
-        return body
-    return body
+        longer = ModelRequest({**request.body, "max_completion_tokens": 2 * OUTPUT_TOKENS})
+        return read_answer(await _paid(client, longer), schema)
 
 
 async def _paid(client: Client, request: ModelRequest) -> bytes:
