@@ -95,7 +95,7 @@ class ModelProvider:
     line: dict[str, Waiting] = field(default_factory=dict)
     flying: dict[str, Flying] = field(default_factory=dict)
     claims: dict[str, str] = field(default_factory=dict)
-    doubts: dict[str, bool] = field(default_factory=dict)
+    doubts: dict[str, int] = field(default_factory=dict)
     answers: dict[str, tuple[Recorded, int]] = field(default_factory=dict)
     shares: dict[str, float] = field(default_factory=dict)
     vtime: float = 0.0
@@ -126,7 +126,7 @@ class ModelProvider:
         self._begin(now_ms)
         if asked.token in self.flying:
             self.flying[asked.token].lease_ms = self.now_ms + lease_ms
-            return Granted(False)
+            return Granted(0)
         kept = self.answers.get(asked.answer_id)
         if (
             kept is not None
@@ -189,7 +189,7 @@ class ModelProvider:
         if self.circuit.state == "PROBING":
             self.circuit.probe = asked.token
         self._save(buckets)
-        return Granted(self.doubts.pop(asked.answer_id, False))
+        return Granted(self.doubts.get(asked.answer_id, 0))
 
     def _wait(self, amounts: Amounts, ahead: list[Amounts], buckets: dict[int, Bucket]) -> tuple[int, str]:
         waits: list[tuple[float, str]] = [(self.pause_ms - self.now_ms, "PROVIDER_PAUSED")]
@@ -308,7 +308,7 @@ class ModelProvider:
                 del self.flying[token]
                 if self.claims.get(call.asked.answer_id) == token:
                     del self.claims[call.asked.answer_id]
-                self.doubts[call.asked.answer_id] = True
+                self.doubts[call.asked.answer_id] = self.doubts.get(call.asked.answer_id, 0) + 1
 
     def _limit(self, place: int) -> tuple[float, float, bool] | None:
         own = (self.limits.requests, self.limits.tokens, self.limits.input_tokens, self.limits.output_tokens)[

@@ -14,7 +14,7 @@ from common.store import jobs
 from support.store import Queue
 
 ERROR = JobError(ErrorClass.TRANSIENT, "AWAY")
-PAID = PaidUsage(2, 1, 3_000, 100, 400, 70, 30)
+PAID = PaidUsage(2, 1, 3_000, 100, 400, 70, 30, doubtful_calls=1)
 
 
 def end(queue: Queue, outcome: Outcome, paid: PaidUsage | None = PAID) -> None:
@@ -30,7 +30,7 @@ def test_a_job_pays_for_all_its_attempts_and_wasted_those_that_failed(client: re
     end(queue, Retry(ERROR, 0))
     end(queue, Succeed(), None)
     job = queue.job(job_id)
-    assert job.paid == PaidUsage(4, 2, 6_000, 200, 800, 140, 60, 70)
+    assert job.paid == PaidUsage(4, 2, 6_000, 200, 800, 140, 60, 70, 2)
     assert job.usage == Usage(5, None, None)
 
 
@@ -69,6 +69,6 @@ async def test_what_was_paid_and_what_was_reused_are_written_to_the_attempt() ->
     async def send() -> Reply:
         return Reply(b"", used, {})
 
-    for answer in (Answer(b"", used, False, 7, 0), Answer(b"", used, True, 0, 9)):
+    for answer in (Answer(b"", used, False, 7, 0, doubtful=2), Answer(b"", used, True, 0, 9)):
         await AccountedCalls(Given(answer), meter.pay).ask(call, send)
-    assert meter.usage == Usage(None, None, PaidUsage(1, 1, 90, 40, 10, 7, 9))
+    assert meter.usage == Usage(None, None, PaidUsage(1, 1, 90, 40, 10, 7, 9, doubtful_calls=2))

@@ -68,5 +68,7 @@ def test_dollars_are_read_to_the_millionth_and_shown_as_finely_as_it_takes(text:
 def test_what_a_job_paid_is_said_in_one_line() -> None:
     used = pb.PaidUsage(call_count=7, cost_micro_usd=10_500, wasted_micro_usd=20_000)
     assert paid(used) == "$0.0105 for 7 calls, $0.02 wasted"
+    used = pb.PaidUsage(call_count=3, cost_micro_usd=10_000, doubtful_call_count=1)
+    assert paid(used) == "$0.01 for 3 calls, 1 perhaps paid for twice"
     used = pb.PaidUsage(reused_call_count=2, saved_micro_usd=30_000)
     assert paid(used) == "$0.00 for 0 calls, $0.03 saved by 2 answers that were there"

@@ -80,7 +80,8 @@ def paid(used: pb.PaidUsage) -> str:
     wasted = f", {usd(used.wasted_micro_usd)} wasted" if used.wasted_micro_usd else ""
     reused = used.reused_call_count
     saved = f", {usd(used.saved_micro_usd)} saved by {reused:,} answers that were there" if reused else ""
-    return f"{usd(used.cost_micro_usd)} for {used.call_count:,} calls{wasted}{saved}"
+    doubtful = f", {used.doubtful_call_count} perhaps paid for twice" if used.doubtful_call_count else ""
+    return f"{usd(used.cost_micro_usd)} for {used.call_count:,} calls{doubtful}{wasted}{saved}"
 
 
 def new_table(*columns: str) -> Table:

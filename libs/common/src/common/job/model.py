@@ -90,6 +90,8 @@ class PaidUsage:
     saved_micro_usd: int = 0
     #: Of a job: what attempts cost that failed.
     wasted_micro_usd: int = 0
+    #: Calls that may have been paid for besides: the same were under way when their callers died.
+    doubtful_calls: int = 0
 
     def __add__(self, other: PaidUsage) -> PaidUsage:
         return PaidUsage(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))

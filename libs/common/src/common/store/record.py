@@ -16,7 +16,7 @@ A job without a run is as it was submitted. A field whose value is the default i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -313,8 +313,8 @@ def usage_json(usage: Usage | None) -> bytes:
         return b""
     fields: dict[str, Any] = {"cpu": usage.cpu_ms, "peak": usage.peak_bytes}
     if usage.paid is not None:
-        # Without waste, which the end of the attempt decides. lua/finish.lua adds them up for the job.
-        fields["paid"] = astuple(usage.paid)[:-1]
+        # Of waste the end of the attempt decides. lua/finish.lua adds them up for the job.
+        fields["paid"] = astuple(replace(usage.paid, wasted_micro_usd=0))
     return orjson.dumps(fields)
 
 

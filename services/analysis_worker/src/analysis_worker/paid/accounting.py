@@ -34,6 +34,7 @@ class AccountedCalls:
                     used.cached_input_tokens,
                     used.output_tokens,
                     answer.cost_micro_usd,
+                    doubtful_calls=answer.doubtful,
                 )
             )
         return answer

@@ -147,7 +147,7 @@ class PaidGate:
                 # The whole queue waits now, and this call with it.
                 asked = replace(asked, token=uuid.uuid4().hex)
                 continue
-            return await through(self._kept(keys, call, asked, reply))
+            return await through(self._kept(keys, call, asked, reply, turn.doubtful))
 
     async def _turn(self, keys: ProviderKeys, asked: Asked, patience: Patience) -> Recorded | Granted:
         """Wait for the answer of another, or for leave to call; raises CallHeld if that takes too long."""
@@ -228,7 +228,9 @@ class PaidGate:
         await self._store.insist(calls.release(keys, asked.token, Ended("STOPPED")))
         await self._purse.lose(call, asked.token)
 
-    async def _kept(self, keys: ProviderKeys, call: Call, asked: Asked, reply: Reply) -> Answer:
+    async def _kept(
+        self, keys: ProviderKeys, call: Call, asked: Asked, reply: Reply, doubtful: int
+    ) -> Answer:
         used = reply.usage
         cost = self._purse.cost_of(call.model, used)
         body = self._keeping.pack(reply.body, asked.answer_id)
@@ -247,7 +249,9 @@ class PaidGate:
         if (event := self._arrivals.pop(asked.answer_id, None)) is not None:
             event.set()
         await self._purse.pay(call, asked.token, used, cost)
-        return Answer(reply.body, used, reused=False, cost_micro_usd=cost, saved_micro_usd=0)
+        return Answer(
+            reply.body, used, reused=False, cost_micro_usd=cost, saved_micro_usd=0, doubtful=doubtful
+        )
 
     async def _reused(self, call: Call, asked: Asked, kept: Recorded, body: bytes) -> Answer:
         await self._purse.save(call, asked.token, kept.cost_micro_usd)

@@ -67,6 +67,8 @@ class Answer:
     #: 0 if reused (millionths of a dollar).
     cost_micro_usd: int
     saved_micro_usd: int
+    #: How often the same call was under way when its caller died: so often it may be paid for besides.
+    doubtful: int = 0
 
 
 class CallHeld(Exception):

@@ -139,6 +139,7 @@ def paid_to_pb(paid: PaidUsage) -> pb.PaidUsage:
         cost_micro_usd=paid.cost_micro_usd,
         saved_micro_usd=paid.saved_micro_usd,
         wasted_micro_usd=paid.wasted_micro_usd,
+        doubtful_call_count=paid.doubtful_calls,
     )
 
 

@@ -62,19 +62,19 @@ local function cause(member, outbox)
   if outbox ~= '' then redis.call('XADD', OUTBOX, '*', 'job', member, 'put', outbox) end
 end
 
--- Adds what an attempt paid to what its job paid: seven numbers, and last what attempts cost that failed.
-local COST = 6
+-- Adds what an attempt paid to what its job paid: the fields of PaidUsage, in their order.
+local COST, WASTED = 6, 8
 local function add_paid(key, usage, failed)
   local spelled = string.match(usage, '"paid":%[([%d,]+)%]')
   if not spelled then return end
   local sums, place = {}, 0
-  for number in string.gmatch(redis.call('HGET', key, 'paid') or '0,0,0,0,0,0,0,0', '%d+') do
+  for number in string.gmatch(redis.call('HGET', key, 'paid') or '0,0,0,0,0,0,0,0,0', '%d+') do
     sums[#sums + 1] = tonumber(number)
   end
   for number in string.gmatch(spelled, '%d+') do
     place = place + 1
-    sums[place] = sums[place] + tonumber(number)
-    if failed and place == COST then sums[8] = sums[8] + tonumber(number) end
+    sums[place] = (sums[place] or 0) + tonumber(number)
+    if failed and place == COST then sums[WASTED] = sums[WASTED] + tonumber(number) end
   end
   for at, sum in ipairs(sums) do sums[at] = ms(sum) end
   redis.call('HSET', key, 'paid', table.concat(sums, ','))

@@ -136,7 +136,8 @@ local function reap(now)
     if call then
       local id = split(call)[1]
       if redis.call('HGET', CLAIMS, id) == token then redis.call('HDEL', CLAIMS, id) end
-      redis.call('SET', PREFIX .. 'doubt:' .. id, '1', 'PX', DOUBT_MS)
+      redis.call('INCR', PREFIX .. 'doubt:' .. id)
+      redis.call('PEXPIRE', PREFIX .. 'doubt:' .. id, DOUBT_MS)
     end
     put('lapsed', num('lapsed', 0) + 1)
   end

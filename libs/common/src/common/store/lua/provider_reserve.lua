@@ -20,7 +20,7 @@
 --
 -- Output: ANSWER, body, job that paid, input, cached and output tokens, cost
 --       | IN_FLIGHT, until when the other's lease lasts (ms), now (ms)
---       | GRANTED, '1' if the same was in flight when its caller died, else '0'
+--       | GRANTED, how often the same was in flight when its caller died, since there was an answer
 --       | WAIT, reason, ms until the next look
 --       | HELD, reason, until (ms)
 -- @include provider
@@ -79,4 +79,4 @@ if not forced then redis.call('HSET', CLAIMS, id, token) end
 circuit_granted(token)
 put('granted', num('granted', 0) + 1)
 save_buckets(now)
-return answer('GRANTED', tostring(redis.call('DEL', PREFIX .. 'doubt:' .. id)))
+return answer('GRANTED', redis.call('GET', PREFIX .. 'doubt:' .. id) or '0')

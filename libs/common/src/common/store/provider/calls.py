@@ -69,8 +69,8 @@ class InFlight:
 class Granted:
     """The call may be made, now."""
 
-    #: The same was under way when its caller died: it may be paid for twice.
-    doubtful: bool
+    #: How often the same was under way when its caller died: so often it may be paid for besides.
+    doubtful: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ def _verdict(reply: list[Any]) -> Verdict:
         case b"IN_FLIGHT", [until, now]:
             return InFlight(max(0, int(float(until)) - int(float(now))))
         case b"GRANTED", [doubtful]:
-            return Granted(doubtful == b"1")
+            return Granted(int(doubtful))
         case b"WAIT", [reason, look]:
             return Wait(reason.decode(), int(float(look)))
         case b"HELD", [reason, until]:
