@@ -93,6 +93,33 @@ def test_the_work_queue_counts_what_is_not_done() -> None:
     work.join()
 
 
+def test_a_batch_wakes_as_many_threads_as_it_has_items_for() -> None:
+    work = WorkQueue()
+    got: list[int] = []
+    threads = [threading.Thread(target=lambda: got.append(work.get(timeout=20))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    work.put_all([1, 2, 3, 4])
+    for thread in threads:
+        thread.join()
+    assert sorted(got) == [1, 2, 3]
+    assert work.get_nowait() == 4
+
+
+def test_who_joins_the_work_queue_waits_until_all_is_done() -> None:
+    work = WorkQueue()
+    work.put_all(["a", "b"])
+    joining = threading.Thread(target=work.join)
+    joining.start()
+    for _ in range(2):
+        assert joining.is_alive()
+        work.get_nowait()
+        work.task_done()
+    joining.join(20)
+    assert not joining.is_alive()
+    assert work.empty()
+
+
 def test_the_work_queue_knows_when_it_is_stuck() -> None:
     work = WorkQueue()
     assert work.stuck_s == 0

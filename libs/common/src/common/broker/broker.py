@@ -7,7 +7,6 @@ command stay as they are.
 
 from __future__ import annotations
 
-import logging
 import os
 import socket
 import threading
@@ -36,6 +35,7 @@ from common.broker.request import request_of
 from common.broker.running import RunningJob, StopReason
 from common.broker.skew import stamped
 from common.broker.slots import Slots
+from common.broker.work_loop import WorkThreads
 from common.broker.work_queue import WorkQueue
 from common.errors import DuplicateJob, QueueDraining, QueueFull, RequestIdReused, StoreUnavailable
 from common.job.ids import JobId
@@ -108,9 +108,8 @@ class JobBroker(Broker):
                 JobRetries(),
             ]
         self._hooks = Hooks()
-        super().__init__(middleware=[Lifecycle(), *middleware, WorkerLife()])
+        super().__init__(middleware=[WorkThreads(), Lifecycle(), *middleware, WorkerLife()])
         self._hooks = Hooks(self.middleware)
-        logging.getLogger("dramatiq.worker.WorkerThread").addFilter(_keeps_results)
         self.queues: dict[str, QueueKeys] = {}
         self.client: Any = client
         self.namespace = namespace
@@ -182,6 +181,11 @@ class JobBroker(Broker):
     def use_work_queue(self, work_queue: WorkQueue) -> None:
         """Say through what the consumers hand jobs to the threads; called when a worker boots."""
         self._work_queue = work_queue
+
+    @property
+    def work_queue(self) -> WorkQueue | None:
+        """Where the threads of this process's worker take jobs from; None while there is no worker."""
+        return self._work_queue
 
     def give_back_stuck(self) -> None:
         """Release what was leased ahead and waits behind jobs that turned out long, or behind a pause."""
@@ -351,6 +355,7 @@ class JobBroker(Broker):
         self.cancels.close()
         self.outbox.close()
         self._slots = None
+        self._work_queue = None
         self._start_parts()
 
     def close(self) -> None:
@@ -406,11 +411,6 @@ class WorkerLife(Middleware):
     def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
         if isinstance(broker, JobBroker):
             broker.settle()
-
-
-def _keeps_results(record: logging.LogRecord) -> bool:
-    """Drop Dramatiq's warning that a return value is lost without its Results middleware: here it is kept."""
-    return "you haven't added the Results middleware" not in str(record.msg)
 
 
 def _settings_of(client: Any) -> Mapping[str, Any]:

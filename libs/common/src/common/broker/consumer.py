@@ -174,7 +174,24 @@ class JobConsumer(Consumer):
                     self._end(job, Fail(_undecodable(job.lease)))
                 else:
                     self._fetched.append(JobMessage(message, job))
+            if not self._broker.draining.is_set():
+                self._hand_over()
         return fetched
+
+    def _hand_over(self) -> None:
+        """Put what was fetched before the worker's threads, all at once.
+
+        The rest is handed out one by one: jobs of unknown actors, and all of them if there is no worker.
+        """
+        work_queue, actors = self._broker.work_queue, self._broker.actors
+        if work_queue is None:
+            return
+        known = [message for message in self._fetched if message.actor_name in actors]
+        if len(known) < len(self._fetched):
+            self._fetched = deque(message for message in self._fetched if message.actor_name not in actors)
+        else:
+            self._fetched.clear()
+        work_queue.put_all(known)
 
     def _read(self, lease: Lease) -> tuple[Message[Any] | None, RunningJob]:
         """Return a lease's message and job; None for a message that cannot be decoded."""
