@@ -70,6 +70,8 @@ class OpenAiServer:
     heard: list[tuple[bytes, dict[str, str]]] = field(default_factory=list)
     #: Used up one by one before the author is asked.
     faults: list[Fault] = field(default_factory=list)
+    #: What happens to all calls of a model, by its name.
+    away: dict[str, Fault] = field(default_factory=dict)
     author: Author = lambda _: "{}"
     #: Set once a client has gone from a silent call.
     gone: threading.Event = field(default_factory=threading.Event)
@@ -82,7 +84,9 @@ class OpenAiServer:
     def next_fault(self, body: bytes, headers: dict[str, str]) -> Fault | None:
         with self.lock:
             self.heard.append((body, headers))
-            return self.faults.pop(0) if self.faults else None
+            if self.faults:
+                return self.faults.pop(0)
+        return self.away.get(json.loads(body)["model"])
 
 
 @contextmanager

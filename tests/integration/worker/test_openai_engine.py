@@ -16,8 +16,9 @@ from analysis_worker.engines.local.engine import LocalEngine
 from analysis_worker.engines.openai.adapter import OpenAiAdapter
 from analysis_worker.engines.openai.asking import Client
 from analysis_worker.engines.openai.combine import combined
-from analysis_worker.engines.openai.engine import Models, TooManyDropped, find
+from analysis_worker.engines.openai.engine import TooManyDropped, find
 from analysis_worker.engines.openai.findings import Found
+from analysis_worker.engines.openai.in_turn import Models
 from analysis_worker.engines.openai.outbound import Outbound, messages_of, outbound_of, windows
 from analysis_worker.engines.openai.prompts import prompt, system_text
 from analysis_worker.paid.port import Answer, Call, Reply

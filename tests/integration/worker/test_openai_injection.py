@@ -15,7 +15,8 @@ from analysis_worker.engines.local.engine import LocalEngine
 from analysis_worker.engines.openai.adapter import OpenAiAdapter
 from analysis_worker.engines.openai.asking import Client
 from analysis_worker.engines.openai.combine import combined
-from analysis_worker.engines.openai.engine import Models, find
+from analysis_worker.engines.openai.engine import find
+from analysis_worker.engines.openai.in_turn import Models
 from analysis_worker.engines.openai.outbound import outbound_of
 from analysis_worker.engines.openai.prompts import system_text
 from analysis_worker.paid.port import Answer, Call, Reply

@@ -14,7 +14,8 @@ from analysis_worker.domain.reflection import Depth, FeedbackKind, ReflectionAna
 from analysis_worker.engines.local.reflection import analyze_reflection
 from analysis_worker.engines.openai.adapter import OpenAiAdapter
 from analysis_worker.engines.openai.asking import Client
-from analysis_worker.engines.openai.engine import Models, NothingToAsk, TooManyDropped
+from analysis_worker.engines.openai.engine import NothingToAsk, TooManyDropped
+from analysis_worker.engines.openai.in_turn import Models
 from analysis_worker.engines.openai.prompts import prompt, system_text
 from analysis_worker.engines.openai.reflections.combine import combined
 from analysis_worker.engines.openai.reflections.reading import find_in_reflection

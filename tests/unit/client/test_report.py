@@ -157,7 +157,13 @@ def debate() -> pb.DebateAnalysis:
         provenance=[
             pb.Provenance(
                 dimension=pb.DIMENSION_TONE, engine="local", degraded=True, degraded_reason="circuit_open"
-            )
+            ),
+            pb.Provenance(
+                dimension=pb.DIMENSION_QUALITY,
+                engine="openai",
+                model="small",
+                passed_over=[pb.Provenance.PassedOver(model="large", cause=pb.Provenance.TIMEOUT)],
+            ),
         ],
     )
 
@@ -266,6 +272,7 @@ def test_caveats_name_dominance_degradation_and_what_cannot_be_seen() -> None:
     caveats = " ".join(report_view(debate(), CONVERSATION).caveats)
     assert "Ann (for) had 75% of the debaters' words in t2–t5." in caveats
     assert "Tone was made by the local engine instead (circuit open)." in caveats
+    assert "Quality was made by small, as large gave nothing." in caveats
     assert "Interruptions cannot be seen" in caveats
 
 

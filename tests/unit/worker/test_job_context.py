@@ -2,89 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import NoReturn
-
 import pytest
 
-from analysis_worker.runtime.children import ChildPool
-from analysis_worker.runtime.context import JobContext, Ports
 from analysis_worker.wire.results import RESULT_MEDIA_TYPE
 from bothsides.jobs import v1 as pb
-from common.job.ids import JobId
-from common.job.model import Content, PaidUsage
-
-JOB_ID = JobId("ai-1")
-
-
-@dataclass
-class RecordedAttempt:
-    """An attempt without a broker, which remembers what it was told."""
-
-    job_id: JobId = JOB_ID
-    attempt: int = 3
-    tenant: str = "acme"
-    batch_id: str = "batch-1"
-    remaining_ms: int = 4_000
-    deadline_ms: int = 1_800_000_000_000
-    cancel_requested: bool = False
-    reports: list[tuple[float, str, int, int, int | None]] = field(default_factory=list)
-    parts: list[tuple[str, Content]] = field(default_factory=list)
-    lines: list[tuple[str, str, dict[str, object]]] = field(default_factory=list)
-    kept: bytes | None = None
-
-    def report(
-        self,
-        fraction: float,
-        stage: str,
-        *,
-        completed_units: int = 0,
-        total_units: int = 0,
-        finish_ms: int | None = None,
-    ) -> None:
-        self.reports.append((fraction, stage, completed_units, total_units, finish_ms))
-
-    def keep_part(self, name: str, content: Content) -> None:
-        self.parts.append((name, content))
-
-    def log(self, level: str, message: str, /, **fields: object) -> None:
-        self.lines.append((level, message, fields))
-
-    def checkpoint(self, data: bytes) -> Future[bool]:
-        self.kept = data
-        told: Future[bool] = Future()
-        told.set_result(True)
-        return told
-
-    def restore(self) -> bytes | None:
-        return self.kept
-
-    def pay(self, paid: PaidUsage) -> None:
-        raise AssertionError("not called")
-
-    def spend(self, cpu_s: float, peak_bytes: int | None = None) -> None:
-        raise AssertionError("not called")
-
-    def snooze(self, delay_ms: int, reason: str) -> NoReturn:
-        raise RuntimeError(f"{reason} for {delay_ms} ms")
-
-
-class Nothing:
-    """Ports that this test has no use for."""
-
-    async def load(self, tenant: str, conversation_id: str) -> bytes:
-        raise AssertionError("not called")
-
-    async def keep(
-        self, tenant: str, conversation_id: str, analysis: bytes, *, job_id: JobId, attempt: int
-    ) -> bool:
-        raise AssertionError("not called")
-
-
-def context_of(attempt: RecordedAttempt) -> JobContext:
-    nothing = Nothing()
-    return JobContext(attempt, Ports(nothing, nothing, ChildPool(1)))
+from support.attempts import JOB_ID, RecordedAttempt, context_of
 
 
 def test_it_names_the_attempt_by_which_writes_are_fenced() -> None:

@@ -29,6 +29,7 @@ from scheduler.failures import FailureGroups
 from scheduler.history import History
 from scheduler.jobs import Jobs
 from scheduler.listing import JobList
+from scheduler.model_rules import ModelRules
 from scheduler.paging import PageTokens
 from scheduler.providers import Providers
 from scheduler.queues import Queues
@@ -125,6 +126,7 @@ class Scheduler:
             retry,
             many,
             Estimates(store, namespace),
+            ModelRules(settings.models),
         )
         self._server = Server.build(
             settings.server,

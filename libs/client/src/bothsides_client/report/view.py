@@ -114,8 +114,11 @@ def _caveats(analysis: pb.DebateAnalysis, cast: Cast, notes: Footnotes) -> Itera
         turns_in_all = count(flagged.turn_count, "turn", "turns")
         yield f"Flagged: {what} in {turns_in_all} ({printable(turns)}{more}); have a look."
     for each in analysis.provenance:
+        dimension = name_of_constant(pb.Dimension.Name(each.dimension).removeprefix("DIMENSION_"))
+        if each.passed_over and not each.degraded:
+            wanted = " and ".join(printable(model.model) for model in each.passed_over)
+            yield f"{dimension.capitalize()} was made by {printable(each.model)}, as {wanted} gave nothing."
         if each.degraded:
-            dimension = name_of_constant(pb.Dimension.Name(each.dimension).removeprefix("DIMENSION_"))
             reason = name_of_constant(each.degraded_reason) or "no reason given"
             yield f"{dimension.capitalize()} was made by the {each.engine} engine instead ({reason})."
 

@@ -8,9 +8,10 @@ from typing import Final, Self
 
 from common.content.rules import ContentRules
 from common.job.types import QUEUES
-from common.provider.models import DEFAULT_MODEL
+from common.provider.models import DEFAULT_MODEL, ModelTable
 from common.settings.content import content_rules
 from common.settings.environment import Address, Environment
+from common.settings.models import read_models
 from common.settings.server import ServerSettings
 from common.settings.store import StoreSettings
 
@@ -78,6 +79,8 @@ class SchedulerSettings:
     shutdown_ms: int = 10_000
     #: What is done with hostile content of conversations; the workers are told the same.
     content: ContentRules = field(default_factory=ContentRules)
+    #: What jobs may name; as that of the workers.
+    models: ModelTable = field(default_factory=ModelTable)
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
@@ -102,6 +105,7 @@ class SchedulerSettings:
             conversation_service=environment.address("CONVERSATION_SERVICE_ADDR", None),
             shutdown_ms=environment.integer("SCHEDULER_SHUTDOWN_MS", 10_000, minimum=0, maximum=600_000),
             content=content_rules(environment),
+            models=read_models(environment),
         )
 
 

@@ -45,6 +45,14 @@ class DegradedReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A model that was wanted before the one that answered, and why it gave nothing."""
+
+    model: str
+    reason: DegradedReason
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """How a dimension was made."""
 
@@ -60,6 +68,8 @@ class Provenance:
     degraded_reason: DegradedReason | None = None
     #: Unix milliseconds; None where the bytes must depend on the input alone.
     created_ms: int | None = None
+    #: In the order in which they were wanted; all of them where the dimension is degraded.
+    passed_over: tuple[PassedOver, ...] = ()
 
     @property
     def degraded(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from analysis_worker.domain.provenance import DegradedReason
+from analysis_worker.domain.provenance import DegradedReason, PassedOver
 from analysis_worker.domain.reflection import ReflectionAnalysis
 from analysis_worker.runtime.context import JobContext
 from analysis_worker.runtime.registry import handles
@@ -53,13 +53,17 @@ async def _by_model(
         in_child.written_reflection, spec.text, conversation, spec.participant_id or None, secret
     )
     context.progress(0.4, "Waiting for the model")
-    match await asked(context, wish, lambda client, models: find_in_reflection(client, models, written)):
+    passed_over: list[PassedOver] = []
+    match await asked(
+        context, wish, lambda client, models: find_in_reflection(client, models, written), passed_over
+    ):
         case None:
             return local
         case DegradedReason() as reason:
-            return _degraded(local, reason)
+            made = _degraded(local, reason)
         case found:
-            return await context.run_in_child(in_child.reflection_by_model, local, written, found)
+            made = await context.run_in_child(in_child.reflection_by_model, local, written, found)
+    return replace(made, provenance=replace(made.provenance, passed_over=tuple(passed_over)))
 
 
 def _degraded(local: ReflectionAnalysis, reason: DegradedReason) -> ReflectionAnalysis:

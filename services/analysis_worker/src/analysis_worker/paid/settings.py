@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from analysis_worker.paid.door import Door
-from common.provider.models import ModelsFileInvalid, ModelTable
+from common.provider.models import ModelTable
 from common.sealing import Sealer, key_of
 from common.settings.environment import Environment
+from common.settings.models import read_models
 from common.store.provider.calls import KEEP_BYTES, KEEP_MS, LEASE_MS
 
 _HOUR_MS: Final = 3_600_000
 #: How long a call may take in all, unless set otherwise. The package would wait 600 s, three times.
 TIMEOUT_MS: Final = 60_000
 _KEY: Final = "STORE_ENCRYPTION_KEY"
-_MODELS_FILE: Final = "PROVIDER_MODELS_FILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +38,6 @@ class PaidSettings:
     @classmethod
     def read(cls, environment: Environment) -> Self:
         """Read STORE_ENCRYPTION_KEY, and the PROVIDER_ and OUTBOUND_ variables."""
-        models, file = ModelTable(), environment.file(_MODELS_FILE)
-        if file is not None:
-            try:
-                models = ModelTable.read(file)
-            except ModelsFileInvalid as error:
-                environment.reject(_MODELS_FILE, f"describe models in TOML: {error}")
         hours = environment.integer(
             "PROVIDER_ANSWERS_KEEP_HOURS", KEEP_MS // _HOUR_MS, minimum=0, maximum=87_600
         )
@@ -51,7 +45,7 @@ class PaidSettings:
         timeout_ms = environment.integer("PROVIDER_TIMEOUT_MS", TIMEOUT_MS, minimum=100, maximum=3_600_000)
         lease_ms = environment.integer("PROVIDER_LEASE_MS", LEASE_MS, minimum=100, maximum=3_600_000)
         return cls(
-            models,
+            read_models(environment),
             hours * _HOUR_MS,
             keep_bytes,
             timeout_ms,

@@ -11,12 +11,12 @@ from collections.abc import Collection, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from analysis_worker.domain.result import DebateAnalysis, DegradedReason, Dimension, Overview
+from analysis_worker.domain.result import DebateAnalysis, Dimension, Overview
 from analysis_worker.domain.safety import Safety
 from analysis_worker.runtime.children import Lane
 from analysis_worker.runtime.context import JobContext
 from analysis_worker.transcript import in_child
-from analysis_worker.transcript.by_model import ASKED, Outcome, Wish, start
+from analysis_worker.transcript.by_model import ASKED, Outcome, Unanswered, Wish, start
 from analysis_worker.transcript.in_child import Finished
 from analysis_worker.transcript.plan import Course, Pace, Step, steps_for
 from analysis_worker.wire.analysis import analysis_to_pb
@@ -109,8 +109,9 @@ class _Run:
                 match waiting.pop(dimension).result():
                     case None:
                         made = local
-                    case DegradedReason() as reason:
-                        made = replace(local, provenance=replace(local.provenance, degraded_reason=reason))
+                    case Unanswered(reason, passed_over):
+                        degraded = replace(local.provenance, degraded_reason=reason, passed_over=passed_over)
+                        made = replace(local, provenance=degraded)
                     case found:
                         made = await self._context.run_in_child(
                             in_child.by_model, local, self._outbound, found

@@ -107,6 +107,7 @@ def by_model(local: Finished, debate: Outbound, found: Found) -> Finished:
         input_sha256=local.provenance.input_sha256,
         model=found.model,
         prompt_sha256=found.prompt_sha256,
+        passed_over=found.passed_over,
     )
     return Finished(local.dimension, combined(local.result, debate, found), made)
 

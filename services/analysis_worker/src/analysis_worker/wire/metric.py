@@ -115,6 +115,10 @@ def provenance_to_pb(made: Provenance) -> pb.Provenance:
         prompt_sha256=made.prompt_sha256,
         input_sha256=made.input_sha256,
         degraded=made.degraded,
+        passed_over=(
+            pb.Provenance.PassedOver(model=each.model, cause=_CAUSE_TO_PB[each.reason])
+            for each in made.passed_over
+        ),
     )
     if made.degraded_reason is not None:
         message.degraded_reason = made.degraded_reason.value

@@ -20,6 +20,7 @@ from scheduler.explaining import Explanations
 from scheduler.history import History, PageOfJob
 from scheduler.jobs import Jobs
 from scheduler.listing import Extent, JobList, PageRequest
+from scheduler.model_rules import ModelRules
 from scheduler.servicers.context import Context, viewer
 from scheduler.servicers.many import Many, ManyJobsServicer
 from scheduler.submission import Submission
@@ -29,6 +30,7 @@ from scheduler.wire.estimates import estimate_to_pb
 from scheduler.wire.explanations import explained_to_pb
 from scheduler.wire.history import attempt_to_pb, line_to_pb
 from scheduler.wire.jobs import fill_job, job_to_pb, snapshot_to_pb
+from scheduler.wire.model_wishes import wish_of
 from scheduler.wire.requests import Origin, request_from_pb
 from scheduler.wire.specs import message_with, other_work
 from scheduler.wire.updates import update_to_pb
@@ -48,6 +50,7 @@ class JobServicer(ManyJobsServicer):
         default_retry: RetryPolicy,
         many: Many,
         estimates: Estimates,
+        model_rules: ModelRules,
     ) -> None:
         super().__init__(many)
         self._jobs = jobs
@@ -58,9 +61,11 @@ class JobServicer(ManyJobsServicer):
         self._history = history
         self._default_retry = default_retry
         self._estimates = estimates
+        self._model_rules = model_rules
 
     async def CreateJob(self, request: pb.CreateJobRequest, context: Context) -> pb.Job:
         wanted = request_from_pb(request, _origin(), self._default_retry)
+        self._model_rules.check(wish_of(request.job.spec))
         if request.validate_only:
             judged = job_to_pb(await self._submission.judge(wanted))
             judged.estimate.CopyFrom(estimate_to_pb(await self._estimates.of(wanted)))
@@ -91,6 +96,7 @@ class JobServicer(ManyJobsServicer):
     def _read(self, request: pb.CreateJobRequest, origin: Origin) -> JobRequest | JobsError:
         try:
             validate(request)
+            self._model_rules.check(wish_of(request.job.spec))
             return request_from_pb(request, origin, self._default_retry)
         except JobsError as error:
             return error
@@ -139,6 +145,7 @@ class JobServicer(ManyJobsServicer):
     async def RetryJob(self, request: pb.RetryJobRequest, context: Context) -> pb.Job:
         tenant, payload = current_caller().tenant, b""
         if request.HasField("spec"):
+            self._model_rules.check(wish_of(request.spec, "spec"))
             present = await self._jobs.get(request.job_id, tenant, full=True)
             payload = message_with(present.payload, other_work(request.spec, present.job), present.job)
         return job_to_pb(await self._jobs.retry(request.job_id, tenant, payload))

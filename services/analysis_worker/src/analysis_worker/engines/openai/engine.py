@@ -2,14 +2,14 @@
 
 Recovery, by what went wrong: what fails in passing is asked once more; an answer that breaks rules is
 repaired once, then its wrong items are dropped; a window too long for the model is halved; a model that is
-away gives way to the next; and where a fifth of the items had to be dropped, nothing is taken.
+away gives way to the next (in_turn); and where a fifth of the items had to be dropped, nothing is taken.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from analysis_worker.domain.result import Dimension
 from analysis_worker.engines.openai.asking import Client, Question, ask_window
 from analysis_worker.engines.openai.findings import ArgumentsFound, Found, QualityFound
+from analysis_worker.engines.openai.in_turn import Models, first_that_answers
 from analysis_worker.engines.openai.outbound import Outbound, windows
 from analysis_worker.engines.openai.prompts import prompt_sha256
 from analysis_worker.engines.openai.schemas import (
@@ -26,25 +27,14 @@ from analysis_worker.engines.openai.schemas import (
     check_arguments,
     check_quality,
 )
-from common.provider.errors import (
-    ConnectionFailed,
-    ContextTooLong,
-    InvalidOutput,
-    ModelNotFound,
-    ProviderFailure,
-    QuotaExhausted,
-    ServerFailed,
-    Timeout,
-)
-from common.provider.models import ModelCard, ModelTable, ModelUnknown
+from common.provider.errors import ContextTooLong, InvalidOutput
+from common.provider.models import ModelCard
 
-A = TypeVar("A")
 T = TypeVar("T", bound=BaseModel)
 #: A window (tokens of its text and ids); half of it if the model finds that too long.
 WINDOW_TOKENS: Final = 6_000
 #: With more items dropped than this share, nothing is taken.
 MOST_DROPPED: Final = 0.2
-_AWAY: Final = (ServerFailed, ConnectionFailed, Timeout, ModelNotFound, QuotaExhausted)
 _ARGUMENTS: Final = Question("arguments", ArgumentsAnswer, check_arguments)
 _QUALITY: Final = tuple(
     Question("quality", QualityAnswer, check_quality(swapped), swapped) for swapped in (False, True)
@@ -59,22 +49,6 @@ class TooManyDropped(InvalidOutput):
 
 class NothingToAsk(Exception):
     """The debate has no sentence that could be sent."""
-
-
-@dataclass(frozen=True, slots=True)
-class Models:
-    """Which models to ask, in this order."""
-
-    table: ModelTable
-    first: str
-    #: Go on with the fallbacks of its card if it is away.
-    fall_back: bool = True
-
-    def cards(self) -> list[ModelCard]:
-        """Return their cards; raises ModelUnknown for the first, and leaves out others that are unknown."""
-        first = self.table.card(self.first)
-        rest = first.fallbacks if self.fall_back else ()
-        return [first, *(self.table.cards[name] for name in rest if name in self.table.cards)]
 
 
 async def find(client: Client, models: Models, debate: Outbound, dimension: Dimension) -> Found:
@@ -93,20 +67,8 @@ async def find(client: Client, models: Models, debate: Outbound, dimension: Dime
         except ContextTooLong:
             return await _find(client, card, debate, dimension, WINDOW_TOKENS // 2)
 
-    return await first_that_answers(models, of)
-
-
-async def first_that_answers(models: Models, ask: Callable[[ModelCard], Awaitable[A]]) -> A:
-    """Return what `ask` gets of the first model that is there; raises what the last one raised."""
-    away: ProviderFailure | None = None
-    for card in models.cards():
-        try:
-            return await ask(card)
-        except _AWAY as failure:
-            away = failure
-    if away is None:
-        raise ModelUnknown(models.first, models.table.cards)
-    raise away
+    found = await first_that_answers(models, of)
+    return replace(found, passed_over=tuple(models.passed_over))
 
 
 async def _find(

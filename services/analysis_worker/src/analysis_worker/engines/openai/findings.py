@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from analysis_worker.domain.provenance import PassedOver
 from analysis_worker.engines.openai.schemas import ArgumentsAnswer, SaidRating
 
 ENGINE_NAME: Final = "openai"
@@ -37,6 +38,8 @@ class Found:
     items: int
     dropped: int
     withheld: int
+    #: Models that were wanted before this one.
+    passed_over: tuple[PassedOver, ...] = ()
 
     @property
     def method(self) -> str:

@@ -14,11 +14,10 @@ from typing import Final
 from analysis_worker.engines.openai.asking import Client, Question, ask_window
 from analysis_worker.engines.openai.engine import (
     MOST_DROPPED,
-    Models,
     NothingToAsk,
     TooManyDropped,
-    first_that_answers,
 )
+from analysis_worker.engines.openai.in_turn import Models, first_that_answers
 from analysis_worker.engines.openai.outbound import Window
 from analysis_worker.engines.openai.prompts import prompt_sha256
 from analysis_worker.engines.openai.reflections.answers import DepthAnswer, Reading, ReflectionAnswer
