@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,10 +16,39 @@ def seen(body: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     return [(turn["speaker"], each["id"], each["text"]) for turn in turns for each in turn["sentences"]]
 
 
+def valence(text: str) -> int:
+    """Return how a sentence sounds: by a word of praise or blame in it."""
+    return 2 * ("well" in text or "agree" in text) - 3 * ("terrible" in text or "too much" in text)
+
+
+def topics(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a topic that begins with the window, and one wherever someone says "next"."""
+    segments: list[dict[str, Any]] = []
+    for turn in json.loads(body["messages"][2]["content"])["turns"]:
+        first = turn["sentences"][0]
+        if not segments or "next" in first["text"].lower():
+            words = re.findall(r"\b[a-z]{4,}", first["text"])
+            segments.append(
+                {"first": first["id"], "label": " ".join(sorted(words, key=len)[-2:]), "coherence": 3}
+            )
+    return segments
+
+
 def honest(body: Mapping[str, Any]) -> str:
     """Answer as a model would that does its work: by what sentences say, not by who says them."""
     lines = seen(body)
-    if body["response_format"]["json_schema"]["name"] == "QualityAnswer":
+    asked = body["response_format"]["json_schema"]["name"]
+    if asked == "ToneAnswer":
+        return json.dumps(
+            {
+                "sentences": [
+                    {"sid": sid, "valence": valence(text)} for who, sid, text in lines if who == "debater"
+                ]
+            }
+        )
+    if asked == "TopicsAnswer":
+        return json.dumps({"segments": topics(body)})
+    if asked == "QualityAnswer":
         own: dict[str, list[str]] = {}
         for speaker, sid, _ in lines:
             own.setdefault(speaker, []).append(sid)

@@ -21,7 +21,7 @@ from support.worker_program import NAMESPACE, Desk, worker_program
 
 KEY = "sk-canary-of-the-key"
 Spec = pb.TranscriptAnalysisSpec
-BY_MODEL = {pb.DIMENSION_ARGUMENTS, pb.DIMENSION_QUALITY}
+BY_MODEL = {pb.DIMENSION_TONE, pb.DIMENSION_TOPICS, pb.DIMENSION_ARGUMENTS, pb.DIMENSION_QUALITY}
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_worker_with_a_key_asks_pays_once_and_degrades(
     with worker_program(
         valkey, tmp_path, OPENAI_API_KEY=KEY, OPENAI_BASE_URL=server.url, WORKER_CHILDREN="1"
     ):
-        # The model makes two dimensions; all six come as parts
+        # The model makes four dimensions; all six come as parts
         first_id = desk.analyse(name, include_detailed=True)
         first = result_of(desk, first_id)
         assert {made for made, engine in engines(first).items() if engine == "openai"} == BY_MODEL

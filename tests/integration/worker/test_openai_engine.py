@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -12,35 +12,20 @@ import pytest
 
 from analysis_worker.domain.conversation import Conversation
 from analysis_worker.domain.result import Arguments, Dimension, Quality
-from analysis_worker.engines.local.engine import LocalEngine
-from analysis_worker.engines.openai.adapter import OpenAiAdapter
 from analysis_worker.engines.openai.asking import Client
-from analysis_worker.engines.openai.combine import combined
 from analysis_worker.engines.openai.engine import TooManyDropped, find
 from analysis_worker.engines.openai.findings import Found
 from analysis_worker.engines.openai.in_turn import Models
 from analysis_worker.engines.openai.outbound import Outbound, messages_of, outbound_of, windows
 from analysis_worker.engines.openai.prompts import prompt, system_text
-from analysis_worker.paid.port import Answer, Call, Reply
 from common.provider.errors import ContextTooLong, Refused, ServerFailed
 from common.provider.models import ModelTable
 from support.analysis import debate, example
 from support.openai_author import honest, seen
+from support.openai_client import made_of, straight_client
 from support.openai_server import Fault, OpenAiServer, completion, error, openai_server
 
 SECRET = b"only the workers know"
-
-
-class Straight:
-    """Paid calls that are simply made."""
-
-    def __init__(self) -> None:
-        self.calls: list[Call] = []
-
-    async def ask(self, call: Call, send: Callable[[], Awaitable[Reply]]) -> Answer:
-        self.calls.append(call)
-        reply = await send()
-        return Answer(reply.body, reply.usage, False, 1, 0)
 
 
 @pytest.fixture
@@ -51,8 +36,8 @@ def server() -> Iterator[OpenAiServer]:
 
 @pytest.fixture
 async def client(server: OpenAiServer) -> AsyncIterator[Client]:
-    async with OpenAiAdapter("sk-test", base_url=server.url, timeout_s=20) as adapter:
-        yield Client(adapter, Straight(), "t", "ai-1", 1)
+    async with straight_client(server.url) as connected:
+        yield connected
 
 
 MODELS = Models(ModelTable(), "gpt-6-luna")
@@ -68,16 +53,11 @@ async def found_in(client: Client, said: Conversation, dimension: Dimension) -> 
     return await find(client, MODELS, outbound, dimension), outbound
 
 
-def local(said: Conversation, dimension: Dimension) -> Any:
-    engine = LocalEngine()
-    return engine.analyze(engine.prepare(said), dimension)
-
-
 async def test_arguments_quote_the_original_and_send_only_placeholders(
     server: OpenAiServer, client: Client
 ) -> None:
     found, outbound = await found_in(client, SAID, Dimension.ARGUMENTS)
-    made = combined(local(SAID, Dimension.ARGUMENTS), outbound, found)
+    made = made_of(SAID, Dimension.ARGUMENTS, outbound, found)
     assert isinstance(made, Arguments)
     texts = {turn.turn_id: turn.text for turn in SAID.turns}
     quoted = [part.evidence for part in made.components]
@@ -113,7 +93,7 @@ async def test_the_same_debate_is_the_same_request_and_ids_hang_on_the_secret(
 
 async def test_two_runs_that_agree_are_a_sure_rating(server: OpenAiServer, client: Client) -> None:
     found, outbound = await found_in(client, SAID, Dimension.QUALITY)
-    made = combined(local(SAID, Dimension.QUALITY), outbound, found)
+    made = made_of(SAID, Dimension.QUALITY, outbound, found)
     assert isinstance(made, Quality)
     assert [(part.score, part.confidence) for part in made.participants[0].parts] == [(3, 1)] * 4
     # The second run saw the speakers under each other's names, in the opposite order
@@ -130,7 +110,7 @@ async def test_a_model_that_prefers_a_name_is_not_believed(server: OpenAiServer,
 
     server.author = partial_to_s1
     found, outbound = await found_in(client, SAID, Dimension.QUALITY)
-    made = combined(local(SAID, Dimension.QUALITY), outbound, found)
+    made = made_of(SAID, Dimension.QUALITY, outbound, found)
     assert isinstance(made, Quality)
     assert made.overall.score is None
     assert all(part.score is None for own in made.participants for part in own.parts)

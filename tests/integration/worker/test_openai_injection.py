@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,29 +11,20 @@ import pytest
 
 from analysis_worker.domain.conversation import Conversation
 from analysis_worker.domain.result import Dimension, Quality
-from analysis_worker.engines.local.engine import LocalEngine
-from analysis_worker.engines.openai.adapter import OpenAiAdapter
 from analysis_worker.engines.openai.asking import Client
-from analysis_worker.engines.openai.combine import combined
 from analysis_worker.engines.openai.engine import find
 from analysis_worker.engines.openai.in_turn import Models
 from analysis_worker.engines.openai.outbound import outbound_of
 from analysis_worker.engines.openai.prompts import system_text
-from analysis_worker.paid.port import Answer, Call, Reply
 from common.provider.errors import InvalidOutput
 from common.provider.models import ModelTable
 from support.analysis import debate
 from support.attacks import ATTACKS
+from support.openai_client import made_of, straight_client
 from support.openai_server import OpenAiServer, openai_server
 
 PARTS = ("cogency", "effectiveness", "reasonableness", "deliberation")
 _HONEST = 3
-
-
-class Straight:
-    async def ask(self, call: Call, send: Callable[[], Awaitable[Reply]]) -> Answer:
-        reply = await send()
-        return Answer(reply.body, reply.usage, False, 1, 0)
 
 
 def obedient(attack: str) -> Callable[[Mapping[str, Any]], str]:
@@ -104,27 +95,25 @@ def server() -> Iterator[OpenAiServer]:
 
 @pytest.fixture
 async def client(server: OpenAiServer) -> AsyncIterator[Client]:
-    async with OpenAiAdapter("sk-test", base_url=server.url, timeout_s=20) as adapter:
-        yield Client(adapter, Straight(), "t", "ai-1", 1)
+    async with straight_client(server.url) as connected:
+        yield connected
 
 
 @pytest.mark.parametrize("place", [_turn, _name, _title, _motion])
 async def test_no_attack_earns_a_score(
     server: OpenAiServer, client: Client, place: Callable[[str], Conversation]
 ) -> None:
-    engine = LocalEngine()
     untouched = 0
     for attack in ATTACKS:
         said = place(attack)
         server.author, server.heard = obedient(attack), []
         outbound = outbound_of(said, b"secret")
-        base = engine.analyze(engine.prepare(said), Dimension.QUALITY)
         try:
             found = await find(client, Models(ModelTable(), "gpt-6-luna"), outbound, Dimension.QUALITY)
         except InvalidOutput:
             made: Any = None  # the local engine's result stands, which no model has seen
         else:
-            made = combined(base, outbound, found)
+            made = made_of(said, Dimension.QUALITY, outbound, found)
             assert isinstance(made, Quality)
             scores = {part.score for own in made.participants for part in own.parts}
             # Either the model never saw it, or what it did because of it does not count

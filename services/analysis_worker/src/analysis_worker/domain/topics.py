@@ -18,7 +18,7 @@ class Segment:
     #: Strongest first; at most 10.
     keywords: tuple[str, ...]
     coherence: Metric
-    #: "start", "moderator_question", "agenda" or "lexical".
+    #: "start", "moderator_question", "agenda", "lexical" or "model".
     boundary_basis: str
     #: A question opened it, and no debater took it up.
     unanswered: bool

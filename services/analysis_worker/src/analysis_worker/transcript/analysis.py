@@ -114,7 +114,7 @@ class _Run:
                         made = replace(local, provenance=degraded)
                     case found:
                         made = await self._context.run_in_child(
-                            in_child.by_model, local, self._outbound, found
+                            in_child.by_model, self._conversation, local, self._outbound, found
                         )
                 self._finished[dimension] = made
                 self._publish(made, overview)

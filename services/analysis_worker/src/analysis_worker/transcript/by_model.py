@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 #: The dimensions that are asked for.
-ASKED: Final = frozenset({Dimension.ARGUMENTS, Dimension.QUALITY})
+ASKED: Final = frozenset({Dimension.TONE, Dimension.TOPICS, Dimension.ARGUMENTS, Dimension.QUALITY})
 #: What a model found, why it found nothing, or None where there was nothing to ask.
 Outcome: TypeAlias = "Found | Unanswered | None"
 _Spec = pb.TranscriptAnalysisSpec

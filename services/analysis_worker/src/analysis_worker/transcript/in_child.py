@@ -94,7 +94,7 @@ def outbound(conversation: bytes, secret: bytes) -> Outbound:
     return outbound_of(_conversation(conversation), secret)
 
 
-def by_model(local: Finished, debate: Outbound, found: Found) -> Finished:
+def by_model(conversation: bytes, local: Finished, debate: Outbound, found: Found) -> Finished:
     """Return a dimension with what a model found of it in the place of what the local engine suspected."""
     from analysis_worker.engines.openai.combine import combined
     from analysis_worker.engines.openai.findings import ENGINE_NAME, ENGINE_VERSION
@@ -109,7 +109,8 @@ def by_model(local: Finished, debate: Outbound, found: Found) -> Finished:
         prompt_sha256=found.prompt_sha256,
         passed_over=found.passed_over,
     )
-    return Finished(local.dimension, combined(local.result, debate, found), made)
+    result = combined(local.result, debate, found, lambda: _document(conversation))
+    return Finished(local.dimension, result, made)
 
 
 def reflection(text: str, conversation: bytes | None, participant_id: str | None) -> ReflectionAnalysis:

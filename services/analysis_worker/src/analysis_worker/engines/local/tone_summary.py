@@ -115,9 +115,7 @@ def _mean(turns: Sequence[Sequence[float]], told: _Told) -> Metric:
     )
 
 
-def _participant(
-    document: Document, who: str, turns: Sequence[ScoredTurn], told: _Told
-) -> ParticipantTone:
+def _participant(document: Document, who: str, turns: Sequence[ScoredTurn], told: _Told) -> ParticipantTone:
     scores = [score for turn in turns for score in turn.scores]
     negative = sum(score < _NEGATIVE for score in scores)
     confidence = shrunk(_CEILING, len(scores), _HALF_SENTENCES)
@@ -192,6 +190,5 @@ def _directed(document: Document, turns: Sequence[ScoredTurn], told: _Told) -> t
             pair = (entry.turn.speaker, target)
             towards.setdefault(pair, []).append(entry.scores)
     return tuple(
-        DirectedTone(source, target, _mean(said, told))
-        for (source, target), said in sorted(towards.items())
+        DirectedTone(source, target, _mean(said, told)) for (source, target), said in sorted(towards.items())
     )

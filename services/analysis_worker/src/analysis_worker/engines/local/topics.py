@@ -8,7 +8,7 @@ its words; English has the better list of words to leave out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,18 +52,24 @@ class _Unit:
     content: tuple[str, ...]
 
 
-def analyze_topics(document: Document, *, segment_count: int | None = None) -> Topics:
+def analyze_topics(
+    document: Document, *, segment_count: int | None = None, begins: Collection[int] | None = None
+) -> Topics:
     """Return the segments of a debate; none where nothing was said.
 
     Args:
         segment_count: How many there are, where that is known; else length and agenda tell.
+        begins: Which spoken turns begin them (indexes), where that is known; the first one always does.
     """
     units = _units(document)
     if not units:
         nothing = unknown(_UNIT, "nothing was said")
         return Topics((), nothing, nothing, (), ())
     space = LexicalSpace([unit.content for unit in units])
-    starts = _starts(document, units, space.vectors, segment_count)
+    if begins is None:
+        starts = _starts(document, units, space.vectors, segment_count)
+    else:
+        starts = sorted({0, *(_first_units(units)[index] for index in begins)})
     spans = list(zip(starts, [*starts[1:], len(units)], strict=True))
     coherences = [_coherence(space.vectors[start:end]) for start, end in spans]
     reference, reference_note = _reference(document, space)
@@ -101,9 +107,7 @@ def _starts(
     document: Document, units: Sequence[_Unit], vectors: Matrix, segment_count: int | None
 ) -> list[int]:
     """Return the units at which segments begin."""
-    first_unit: dict[int, int] = {}
-    for place, unit in enumerate(units):
-        first_unit.setdefault(unit.turn.index, place)
+    first_unit = _first_units(units)
     points = turning_points(document)
     marked = evenly([first_unit[turn.index] for turn in document.turns if turn.index in points], _MOST_PLACES)
     others = evenly(
@@ -122,6 +126,14 @@ def _starts(
         1,
     )
     return best_cuts(vectors, places, bonus, min(wanted, _MOST_TOPICS))
+
+
+def _first_units(units: Sequence[_Unit]) -> dict[int, int]:
+    """Return the unit with which each turn begins, by the turn's index."""
+    first: dict[int, int] = {}
+    for place, unit in enumerate(units):
+        first.setdefault(unit.turn.index, place)
+    return first
 
 
 def _coherence(vectors: Matrix) -> Metric:

@@ -60,6 +60,7 @@ class Question(Generic[T]):
     schema: type[T]
     check: Callable[[Outbound, Window, T], Checked[T]]
     swapped: bool = False
+    blind: bool = False
 
 
 async def ask_window(
@@ -72,7 +73,7 @@ async def ask_window(
         CallHeld: It may not be made yet; or BudgetSpent.
         OriginalInPayload: Personal data would have left the process.
     """
-    about_and_sent = messages_of(debate, window, swapped=question.swapped)
+    about_and_sent = messages_of(debate, window, swapped=question.swapped, blind=question.blind)
 
     def check(answer: T) -> Checked[T]:
         return question.check(debate, window, answer)

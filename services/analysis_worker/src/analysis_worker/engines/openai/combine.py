@@ -1,12 +1,11 @@
 """Puts what a model found in the place of what the local engine suspected. Text is copied from the debate.
 
-What a model was not asked for stays as the local engine has it: talking points, weights, topics.
+What a model was not asked for stays as the local engine has it: talking points, weights, keywords, drift.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Final
@@ -24,11 +23,23 @@ from analysis_worker.domain.result import (
     Rating,
     Relation,
     RelationKind,
+    Tone,
+    Topics,
 )
+from analysis_worker.engines.local.document import Document
 from analysis_worker.engines.local.quality import WEIGHTS, mean_of, overall_of
-from analysis_worker.engines.openai.findings import ArgumentsFound, Found, QualityFound
+from analysis_worker.engines.openai.findings import (
+    ArgumentsFound,
+    Found,
+    QualityFound,
+    ToneFound,
+    TopicsFound,
+)
 from analysis_worker.engines.openai.outbound import Line, Outbound
 from analysis_worker.engines.openai.schemas import SaidRating
+from analysis_worker.engines.openai.tone import tone_by_model
+from analysis_worker.engines.openai.topics import topics_by_model
+from analysis_worker.engines.openai.wording import kept
 
 #: People agree with one another on claims with a kappa of 0.4 to 0.6 (Haddadan et al. 2019): no model is
 #: taken to be surer before it was measured.
@@ -43,11 +54,15 @@ _APART: Final = 2.0
 _WIDEST: Final = 4.0
 _MAX_EVIDENCE: Final = 6
 _MAX_DROPPED_CLAIMS: Final = 20
-_SPEAKER: Final = re.compile(r"\[?\bS\d{1,4}\b\]?")
 
 
-def combined(base: DimensionResult, debate: Outbound, found: Found) -> DimensionResult:
+def combined(
+    base: DimensionResult, debate: Outbound, found: Found, document: Callable[[], Document]
+) -> DimensionResult:
     """Return the dimension as the model sees it; `base` is what the local engine made of it.
+
+    Args:
+        document: Prepares the debate; called only for what is counted anew.
 
     Raises:
         TypeError: The two are not of one dimension.
@@ -57,6 +72,10 @@ def combined(base: DimensionResult, debate: Outbound, found: Found) -> Dimension
             return _arguments(base, debate, findings)
         case Quality(), QualityFound() as findings:
             return _quality(base, debate, findings)
+        case Tone(), ToneFound() as findings:
+            return tone_by_model(base, debate, findings.answers, document())
+        case Topics(), TopicsFound() as findings:
+            return topics_by_model(base, debate, findings.windows, document())
     raise TypeError(f"a {type(base).__name__} cannot be made of {type(found.findings).__name__}")
 
 
@@ -105,7 +124,7 @@ def _arguments(base: Arguments, debate: Outbound, found: ArgumentsFound) -> Argu
                 kind,
                 debate.people[debate.lines[place[sid]].speaker],
                 debate.lines[place[sid]].evidence,
-                _words(debate, why),
+                kept(debate, why, [debate.lines[place[sid]]]),
                 _FALLACY,
             )
             for (sid, kind), why in sorted(
@@ -194,7 +213,7 @@ def _rating(debate: Outbound, found: QualityFound, speaker: str, part: str) -> R
         part,
         rounded(fmean(scores)),
         rounded(1 - apart / _WIDEST),
-        _words(debate, first[0].why),
+        kept(debate, first[0].why, _named(debate, first[:1])),
         tuple(line.evidence for line in _named(debate, [*first, *second])),
         len(first) + len(second),
         Basis.LLM,
@@ -204,13 +223,3 @@ def _rating(debate: Outbound, found: QualityFound, speaker: str, part: str) -> R
 def _named(debate: Outbound, ratings: Sequence[SaidRating]) -> list[Line]:
     wanted = {sid for rating in ratings for sid in rating.sids}
     return [line for line in debate.lines if line.sid in wanted][:_MAX_EVIDENCE]
-
-
-def _words(debate: Outbound, why: str) -> str:
-    """Return words of the model with people's names in the place of S1 and so on, and originals put back."""
-
-    def name(match: re.Match[str]) -> str:
-        speaker = match.group().strip("[]")
-        return f"[{speaker}]" if speaker in debate.people else match.group()
-
-    return debate.placeholders.restore(_SPEAKER.sub(name, why))

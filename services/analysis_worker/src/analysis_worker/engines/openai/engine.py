@@ -8,17 +8,25 @@ away gives way to the next (in_turn); and where a fifth of the items had to be d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
 
 from analysis_worker.domain.result import Dimension
 from analysis_worker.engines.openai.asking import Client, Question, ask_window
-from analysis_worker.engines.openai.findings import ArgumentsFound, Found, QualityFound
+from analysis_worker.engines.openai.findings import (
+    ArgumentsFound,
+    Findings,
+    Found,
+    QualityFound,
+    ToneFound,
+    TopicsFound,
+)
 from analysis_worker.engines.openai.in_turn import Models, first_that_answers
-from analysis_worker.engines.openai.outbound import Outbound, windows
+from analysis_worker.engines.openai.outbound import Outbound, Window, windows
 from analysis_worker.engines.openai.prompts import prompt_sha256
 from analysis_worker.engines.openai.schemas import (
     ArgumentsAnswer,
@@ -27,6 +35,8 @@ from analysis_worker.engines.openai.schemas import (
     check_arguments,
     check_quality,
 )
+from analysis_worker.engines.openai.tone import ToneAnswer, check_tone
+from analysis_worker.engines.openai.topics import TopicsAnswer, WindowTopics, check_topics
 from common.provider.errors import ContextTooLong, InvalidOutput
 from common.provider.models import ModelCard
 
@@ -35,10 +45,20 @@ T = TypeVar("T", bound=BaseModel)
 WINDOW_TOKENS: Final = 6_000
 #: With more items dropped than this share, nothing is taken.
 MOST_DROPPED: Final = 0.2
-_ARGUMENTS: Final = Question("arguments", ArgumentsAnswer, check_arguments)
-_QUALITY: Final = tuple(
-    Question("quality", QualityAnswer, check_quality(swapped), swapped) for swapped in (False, True)
+#: What is asked of every window; where there are two questions, there are two runs.
+_QUESTIONS: Final[Mapping[Dimension, tuple[Question[Any], ...]]] = MappingProxyType(
+    {
+        Dimension.TONE: (Question("tone", ToneAnswer, check_tone, blind=True),),
+        Dimension.TOPICS: (Question("topics", TopicsAnswer, check_topics),),
+        Dimension.ARGUMENTS: (Question("arguments", ArgumentsAnswer, check_arguments),),
+        Dimension.QUALITY: tuple(
+            Question("quality", QualityAnswer, check_quality(swapped), swapped=swapped)
+            for swapped in (False, True)
+        ),
+    }
 )
+#: The dimensions that can be asked for; linguistics and interaction are counted, and need no model.
+ASKABLE: Final = frozenset(_QUESTIONS)
 
 
 class TooManyDropped(InvalidOutput):
@@ -52,7 +72,7 @@ class NothingToAsk(Exception):
 
 
 async def find(client: Client, models: Models, debate: Outbound, dimension: Dimension) -> Found:
-    """Return what a model finds of arguments or quality.
+    """Return what a model finds of one of the dimensions that can be asked for.
 
     Raises:
         ProviderFailure: None that could be used.
@@ -77,25 +97,31 @@ async def _find(
     parts = windows(debate, window_tokens)
     if not parts:
         raise NothingToAsk
-    checked: list[Checked[ArgumentsAnswer]] | list[Checked[QualityAnswer]]
-    findings: ArgumentsFound | QualityFound
-    if dimension is Dimension.ARGUMENTS:
-        arguments = await _all([ask_window(client, card, debate, part, _ARGUMENTS) for part in parts])
-        findings = ArgumentsFound(tuple(each.answer for each in arguments))
-        checked = arguments
-    else:
-        asked = [ask_window(client, card, debate, part, run) for run in _QUALITY for part in parts]
-        ratings = await _all(asked)
-        runs = ratings[: len(parts)], ratings[len(parts) :]
-        first, second = (tuple(rating for each in run for rating in each.answer.ratings) for run in runs)
-        findings = QualityFound((first, second))
-        checked = ratings
+    questions = _QUESTIONS[dimension]
+    checked = await _all([ask_window(client, card, debate, part, run) for run in questions for part in parts])
     items = sum(each.items for each in checked)
     dropped = sum(min(each.items, len(each.violations)) for each in checked)
     if dropped > MOST_DROPPED * items:
         raise TooManyDropped(f"{dropped} of {items} items broke a rule")
     digest = prompt_sha256(dimension.value)
+    findings = _findings(dimension, parts, tuple(each.answer for each in checked))
     return Found(findings, card.name, digest, len(parts), items, dropped, debate.withheld)
+
+
+def _findings(dimension: Dimension, parts: Sequence[Window], answers: tuple[Any, ...]) -> Findings:
+    match dimension:
+        case Dimension.TONE:
+            return ToneFound(answers)
+        case Dimension.TOPICS:
+            ends = ((part.lines[0].sid, part.lines[-1].sid) for part in parts)
+            return TopicsFound(
+                tuple(WindowTopics(answer, *both) for answer, both in zip(answers, ends, strict=True))
+            )
+        case Dimension.ARGUMENTS:
+            return ArgumentsFound(answers)
+    runs = answers[: len(parts)], answers[len(parts) :]
+    first, second = (tuple(rating for answer in run for rating in answer.ratings) for run in runs)
+    return QualityFound((first, second))
 
 
 async def _all(calls: Sequence[Coroutine[Any, Any, Checked[T]]]) -> list[Checked[T]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from analysis_worker.domain.provenance import PassedOver
 from analysis_worker.engines.openai.schemas import ArgumentsAnswer, SaidRating
+from analysis_worker.engines.openai.tone import ToneAnswer
+from analysis_worker.engines.openai.topics import WindowTopics
 
 ENGINE_NAME: Final = "openai"
 #: Grows when other results come of the same answers.
@@ -28,10 +30,27 @@ class QualityFound:
 
 
 @dataclass(frozen=True, slots=True)
+class ToneFound:
+    """One answer for each window, in order."""
+
+    answers: tuple[ToneAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicsFound:
+    """One answer for each window, in order, with the window's ends."""
+
+    windows: tuple[WindowTopics, ...]
+
+
+Findings: TypeAlias = ArgumentsFound | QualityFound | ToneFound | TopicsFound
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """A dimension as the model sees it."""
 
-    findings: ArgumentsFound | QualityFound
+    findings: Findings
     model: str
     prompt_sha256: str
     windows: int

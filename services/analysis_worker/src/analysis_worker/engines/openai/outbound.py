@@ -164,11 +164,14 @@ def _cost(lines: Sequence[Line]) -> int:
     return sum(estimate_tokens(line.text) + _FRAME_TOKENS for line in lines)
 
 
-def messages_of(debate: Outbound, window: Window, *, swapped: bool = False) -> tuple[str, str]:
+def messages_of(
+    debate: Outbound, window: Window, *, swapped: bool = False, blind: bool = False
+) -> tuple[str, str]:
     """Return what is sent of a debate: who debates what, then the window. Both are JSON.
 
     Args:
         swapped: Name and list the speakers in the opposite order.
+        blind: Name no speaker: say of each turn only by which role it is.
 
     Raises:
         OriginalInPayload: Personal data is left in it; nothing may be sent.
@@ -176,16 +179,19 @@ def messages_of(debate: Outbound, window: Window, *, swapped: bool = False) -> t
     alias = aliases(debate) if swapped else {speaker: speaker for speaker, _, _ in debate.roster}
 
     def told(text: str) -> str:
+        if blind:
+            return _SPEAKER.sub("[SPEAKER]", text)
         return _SPEAKER.sub(lambda match: f"[{alias.get(match.group()[1:-1], match.group()[1:-1])}]", text)
 
     roster = sorted(
         ({"speaker": alias[speaker], "role": role, "side": side} for speaker, role, side in debate.roster),
         key=lambda row: int(row["speaker"][1:]),
     )
-    about = {"motion": told(debate.motion), "participants": roster}
+    about = {"motion": told(debate.motion), "participants": [] if blind else roster}
+    roles = {speaker: role for speaker, role, _ in debate.roster}
     turns = [
         {
-            "speaker": alias[speaker],
+            "speaker": roles[speaker] if blind else alias[speaker],
             "sentences": [{"id": line.sid, "text": told(line.text)} for line in group],
         }
         for (_, speaker), group in groupby(window.lines, key=lambda line: (line.turn, line.speaker))

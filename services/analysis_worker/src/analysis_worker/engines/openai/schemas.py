@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from analysis_worker.engines.openai.outbound import Line, Outbound, Window, aliases
-from analysis_worker.privacy.placeholders import PLACEHOLDER
+from analysis_worker.engines.openai.outbound import Outbound, Window, aliases
+from analysis_worker.engines.openai.wording import problem_with
 
 T = TypeVar("T", bound=BaseModel)
-#: Longer reasons are no short sentences.
-MAX_WHY: Final = 400
 _MAX_SIDS: Final = 6
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class SaidComponent(_Strict):
+class SaidComponent(Strict):
     sid: str
     kind: Literal["claim", "premise"]
 
 
-class SaidRelation(_Strict):
+class SaidRelation(Strict):
     source: str
     target: str
     kind: Literal["support", "attack"]
 
 
-class SaidFallacy(_Strict):
+class SaidFallacy(Strict):
     why: str
     sid: str
     kind: Literal[
@@ -49,13 +47,13 @@ class SaidFallacy(_Strict):
     ]
 
 
-class ArgumentsAnswer(_Strict):
+class ArgumentsAnswer(Strict):
     components: list[SaidComponent]
     relations: list[SaidRelation]
     fallacies: list[SaidFallacy]
 
 
-class SaidRating(_Strict):
+class SaidRating(Strict):
     speaker: str
     part: Literal["cogency", "effectiveness", "reasonableness", "deliberation"]
     why: str
@@ -63,7 +61,7 @@ class SaidRating(_Strict):
     score: int
 
 
-class QualityAnswer(_Strict):
+class QualityAnswer(Strict):
     ratings: list[SaidRating]
 
 
@@ -99,7 +97,7 @@ def check_arguments(debate: Outbound, window: Window, answer: ArgumentsAnswer) -
             relations.append(relation)
     fallacies: list[SaidFallacy] = []
     for place, fallacy in enumerate(answer.fallacies):
-        problem = _not_a_debaters(debate, window, fallacy.sid) or _bad_words(
+        problem = _not_a_debaters(debate, window, fallacy.sid) or problem_with(
             debate, fallacy.why, [window.line(fallacy.sid)]
         )
         if problem:
@@ -132,7 +130,7 @@ def check_quality(swapped: bool) -> Callable[[Outbound, Window, QualityAnswer], 
             elif (speaker, rating.part) in kept:
                 problem = "is given twice"
             else:
-                problem = _bad_words(debate, rating.why, lines)
+                problem = problem_with(debate, rating.why, lines)
             if problem:
                 wrong.append(f"ratings[{place}] {problem}")
             else:
@@ -147,19 +145,3 @@ def _not_a_debaters(debate: Outbound, window: Window, sid: str) -> str:
     if line is None:
         return "is no sentence of the last message"
     return "" if line.speaker in debate.debaters else "is no debater's sentence"
-
-
-def _bad_words(debate: Outbound, why: str, lines: Sequence[Line | None]) -> str:
-    """Say what is wrong with words of the model's own, or "".
-
-    They may name the speakers, and what their sentences hold: nobody can have a debate's placeholders listed.
-    """
-    if not why.strip() or len(why) > MAX_WHY:
-        return f"has no reason, or one of more than {MAX_WHY} characters"
-    if not why.isprintable() or "://" in why or "<" in why:
-        return "has a reason that is not plain words"
-    shown = {f"[{speaker}]" for speaker in debate.people}
-    shown |= {found for line in lines if line is not None for found in PLACEHOLDER.findall(line.text)}
-    if not set(PLACEHOLDER.findall(why)) <= shown:
-        return "has a placeholder that does not stand in its sentences"
-    return ""

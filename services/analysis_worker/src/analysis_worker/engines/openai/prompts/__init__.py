@@ -60,6 +60,12 @@ def read_prompt(source: str) -> Prompt:
     return Prompt(fields["name"], int(version), tuple(changes), text.strip())
 
 
+def all_texts() -> tuple[str, ...]:
+    """Return what stands in all prompts of this folder."""
+    files = (file for file in resources.files(__name__).iterdir() if file.name.endswith(".md"))
+    return tuple(prompt(file.name.removesuffix(".md")).text for file in sorted(files, key=str))
+
+
 def system_text(name: str) -> str:
     """Return what the model is told about a dimension; the same for every debate."""
     return f"{prompt('rules').text}\n\n{prompt(name).text}"
