@@ -10,6 +10,7 @@ import dramatiq
 from dramatiq.asyncio import get_event_loop_thread
 
 from analysis_worker import handlers
+from analysis_worker.paid.keeping import Keeping
 from analysis_worker.paid.opening import PaidStore
 from analysis_worker.runtime.actors import declare_actors, load_actor_modules
 from analysis_worker.runtime.ailments import Parts
@@ -29,6 +30,7 @@ from analysis_worker.sources.port import ConversationSource
 from analysis_worker.sources.service import RemoteConversations
 from analysis_worker.sources.store import StoredConversations
 from analysis_worker.transcript.in_child import warm
+from analysis_worker.vault.store import StoredVault
 from common.broker import JobBroker
 from common.job.model import RetryPolicy
 from common.job.types import CONCURRENCY, JOB_TYPES, QUEUES
@@ -88,7 +90,13 @@ class AnalysisWorker:
             self._paid = PaidStore(shared, settings.paid)
             self._models = _model_access(shared.openai_api_key, settings)
         paid = None if self._paid is None else self._paid.gate
-        ports = Ports(conversations, analyses, self._children, paid, self._models)
+        vault = StoredVault(
+            self._broker.runner,
+            shared.store.namespace,
+            keeping=Keeping(settings.paid.sealer),
+            keep_ms=None if self._remote is None else settings.paid.keep_ms,
+        )
+        ports = Ports(conversations, analyses, self._children, paid, self._models, vault)
         declare_actors(self._broker, discover(handlers, JOB_TYPES.values()), JOB_TYPES.values(), ports)
         load_actor_modules(self._broker, settings.actor_modules)
 

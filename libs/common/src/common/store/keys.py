@@ -64,6 +64,7 @@
 {NS:KIND:TENANT}:index     zset    ids of kept documents by update time (ms)
 {NS:KIND:TENANT}:item:ID   hash    body and its description, see documents.py
 {NS:KIND:TENANT}:synced    string  as that of a queue
+{NS:conversations:TENANT}:placeholders:ID  hash    version and body of a conversation's placeholder map
 """
 
 from __future__ import annotations
@@ -230,3 +231,10 @@ def documents(namespace: str, kind: str, tenant: str) -> tuple[str, str]:
 def documents_synced(namespace: str, kind: str, tenant: str) -> str:
     """Return the key that is written where a document waits for the disk."""
     return f"{{{namespace}:{kind}:{tenant}}}:synced"
+
+
+def placeholders(namespace: str, tenant: str, conversation_id: str) -> tuple[str, str]:
+    """Return the keys of a conversation and of its placeholder map."""
+    _, prefix = documents(namespace, "conversations", tenant)
+    tag = prefix.removesuffix("item:")
+    return prefix + conversation_id, f"{tag}placeholders:{conversation_id}"

@@ -10,6 +10,7 @@ from analysis_worker.runtime.context import JobContext
 from analysis_worker.runtime.registry import handles
 from analysis_worker.transcript import in_child
 from analysis_worker.transcript.by_model import Wish, asked
+from analysis_worker.transcript.sending import kept_map
 from analysis_worker.wire.reflection import reflection_to_pb
 from bothsides.jobs import v1 as pb
 
@@ -50,7 +51,12 @@ async def _by_model(
 
     secret = context.models.secret
     written = await context.run_in_child(
-        in_child.written_reflection, spec.text, conversation, spec.participant_id or None, secret
+        in_child.written_reflection,
+        spec.text,
+        conversation,
+        spec.participant_id or None,
+        secret,
+        await kept_map(context, spec.conversation_id),
     )
     context.progress(0.4, "Waiting for the model")
     passed_over: list[PassedOver] = []

@@ -7,9 +7,10 @@ that what is said of it can still be followed. Participants are S1 to Sn. Nothin
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,6 +27,11 @@ PLACEHOLDER: Final = re.compile(
 )
 LITERAL: Final = "LITERAL"
 _SPEAKER: Final = "S"
+#: Of what is kept.
+_FORM: Final = 1
+#: What a map may have given out in its life and still be extended: PLACEHOLDER ends at 9,999 and 999,999.
+_MOST_SPEAKERS: Final = 5_000
+_MOST_OTHERS: Final = 500_000
 #: A letter as JSON may spell it.
 _ESCAPED: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 
@@ -71,16 +77,98 @@ class PlaceholderMap:
     @classmethod
     def of(cls, participants: Sequence[Participant]) -> PlaceholderMap:
         """Return a map that knows the participants, as [S1] and so on in the roster's order."""
-        made = cls()
+        return cls().extended(participants)
+
+    def extended(self, participants: Sequence[Participant]) -> PlaceholderMap:
+        """Return a copy that knows these participants too; those whom it knew keep their placeholders."""
+        made = PlaceholderMap(
+            dict(self.originals),
+            {placeholder: set(spellings) for placeholder, spellings in self._spellings.items()},
+            dict(self._people),
+            Counter(self._given),
+            dict(self._folded),
+            dict(self._exact),
+        )
         for participant in participants:
-            made._given[_SPEAKER] += 1
-            placeholder = f"[{_SPEAKER}{made._given[_SPEAKER]}]"
-            made._people[participant.participant_id] = placeholder
-            made.originals[placeholder] = participant.display_name or participant.participant_id
-            # What is also a word of the language cannot be told from that word: it is left to the detector.
-            made._spellings[placeholder] = {
-                spelling for spelling in spellings_of(participant) if not is_word(spelling)
-            }
+            made._admit(participant)
+        return made
+
+    def _admit(self, participant: Participant) -> None:
+        placeholder = self._people.get(participant.participant_id)
+        if placeholder is None:
+            self._given[_SPEAKER] += 1
+            placeholder = self._people[participant.participant_id] = f"[{_SPEAKER}{self._given[_SPEAKER]}]"
+        # What is also a word of the language cannot be told from that word: it is left to the detector.
+        spellings = {spelling for spelling in spellings_of(participant) if not is_word(spelling)}
+        name = participant.display_name or participant.participant_id
+        if self.originals.get(placeholder) != name:
+            self.originals[placeholder] = name
+            self._forget({folded(spelling) for spelling in spellings})
+        self._spellings.setdefault(placeholder, set()).update(spellings)
+
+    def _forget(self, names: Collection[str]) -> None:
+        """Give no stranger's placeholder any more for what has turned out to be a participant's name."""
+        participants = frozenset(self._people.values())
+        for spelling, placeholder in [*self._exact.items()]:
+            if placeholder not in participants and folded(spelling) in names:
+                del self._exact[spelling]
+                self._spellings[placeholder].discard(spelling)
+        for kind, key in [*self._folded]:
+            if key in names:
+                del self._folded[kind, key]
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it can give out as many placeholders as a debate may need."""
+        speakers = self._given[_SPEAKER]
+        return speakers < _MOST_SPEAKERS and self._given.total() - speakers < _MOST_OTHERS
+
+    def drop_others(self, placeholders: Collection[str]) -> None:
+        """Keep these placeholders only. The numbers of the others are given out to nobody."""
+        for placeholder in self.originals.keys() - placeholders:
+            del self.originals[placeholder]
+            self._spellings.pop(placeholder, None)
+        self._people = {who: one for who, one in self._people.items() if one in self.originals}
+        self._folded = {key: one for key, one in self._folded.items() if one in self.originals}
+        self._exact = {key: one for key, one in self._exact.items() if one in self.originals}
+
+    def to_bytes(self) -> bytes:
+        """Return the map as it is kept; equal maps have equal bytes."""
+        held = {
+            "form": _FORM,
+            "originals": self.originals,
+            "spellings": self._exact,
+            "people": self._people,
+            "given": self._given,
+        }
+        return json.dumps(held, sort_keys=True, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> PlaceholderMap:
+        """Return a map that was kept.
+
+        Raises:
+            ValueError: It has a form that this version does not know. The message quotes nothing.
+        """
+        try:
+            held = json.loads(data)
+            if held["form"] != _FORM:
+                raise ValueError("another form")
+            made = cls(
+                dict(held["originals"]),
+                _people=dict(held["people"]),
+                _given=Counter(held["given"]),
+                _exact=dict(held["spellings"]),
+            )
+            participants = frozenset(made._people.values())
+            for spelling, placeholder in made._exact.items():
+                kind = placeholder[1:].rpartition("_")[0]
+                if not PLACEHOLDER.fullmatch(placeholder) or (not kind and placeholder not in participants):
+                    raise ValueError("no placeholder")
+                made._spellings.setdefault(placeholder, set()).add(spelling)
+                made._folded[kind, folded(spelling) or spelling] = placeholder
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise ValueError("no placeholder map of a form that is known here") from None
         return made
 
     def speaker(self, participant_id: str) -> str:

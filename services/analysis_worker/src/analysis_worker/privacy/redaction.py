@@ -57,13 +57,21 @@ class RedactedConversation:
     counts: Mapping[str, int]
 
 
-def redact(conversation: Conversation, mode: NameMode = NameMode.STRICT) -> RedactedConversation:
+def redact(
+    conversation: Conversation, mode: NameMode = NameMode.STRICT, *, kept: PlaceholderMap | None = None
+) -> RedactedConversation:
     """Return the conversation with placeholders in the place of all personal data that can be found.
 
     Never raises for what stands in a conversation.
+
+    Args:
+        kept: The map that was used for the conversation before, which stays as it is. What it knows is
+            replaced as it was then; what the conversation no longer holds is not in the map that is returned.
     """
     roster = _roster(conversation)
-    placeholders = PlaceholderMap.of(roster)
+    if kept is None or not kept.has_room:
+        kept = PlaceholderMap()
+    placeholders = kept.extended(roster)
     texts = [*(turn.text for turn in conversation.turns), conversation.title, conversation.motion]
     covers = _covered(texts, Detector(texts, roster, mode=mode), placeholders.known())
     counts: Counter[str] = Counter()
@@ -92,6 +100,12 @@ def redact(conversation: Conversation, mode: NameMode = NameMode.STRICT) -> Reda
             for turn, redacted in zip(conversation.turns, turns, strict=True)
         ),
     )
+    met = {
+        redacted.text[start:end]
+        for redacted in (*turns, title, motion)
+        for start, end, _, _ in redacted.replaced
+    }
+    placeholders.drop_others(met | {f"[{one.participant_id}]" for one in made.participants})
     return RedactedConversation(made, tuple(turns), placeholders, dict(sorted(counts.items())))
 
 

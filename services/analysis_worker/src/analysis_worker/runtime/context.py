@@ -17,6 +17,7 @@ from analysis_worker.paid.port import PaidCalls
 from analysis_worker.runtime.children import ChildPool, Lane
 from analysis_worker.sinks.port import AnalysisSink
 from analysis_worker.sources.port import ConversationSource
+from analysis_worker.vault.port import Vault
 from analysis_worker.wire.results import content_of
 from bothsides.jobs import v1 as pb
 from common.job.ids import JobId
@@ -82,6 +83,8 @@ class Ports:
     paid: PaidCalls | None = None
     #: None where no provider is set up.
     models: ModelAccess | None = None
+    #: None where no text ever leaves.
+    vault: Vault | None = None
 
 
 class JobContext:
@@ -120,6 +123,11 @@ class JobContext:
     @property
     def analyses(self) -> AnalysisSink:
         return self._ports.analyses
+
+    @property
+    def vault(self) -> Vault | None:
+        """Where the placeholder maps of conversations are kept."""
+        return self._ports.vault
 
     @property
     def paid(self) -> PaidCalls | None:

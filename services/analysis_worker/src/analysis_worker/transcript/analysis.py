@@ -19,6 +19,7 @@ from analysis_worker.transcript import in_child
 from analysis_worker.transcript.by_model import ASKED, Outcome, Unanswered, Wish, start
 from analysis_worker.transcript.in_child import Finished
 from analysis_worker.transcript.plan import Course, Pace, Step, steps_for
+from analysis_worker.transcript.sending import outbound
 from analysis_worker.wire.analysis import analysis_to_pb
 from bothsides.jobs import v1 as pb
 
@@ -126,7 +127,9 @@ class _Run:
         wanted = {step.dimension for step in self._waiting}
         access = self._context.models
         if access is not None and wanted & ASKED:
-            self._outbound = await lane.run(in_child.outbound, self._conversation, access.secret)
+            self._outbound = await outbound(
+                self._context, lane, self._conversation_id, self._conversation, access.secret
+            )
         self.asked = start(self._context, self._wish, self._outbound, wanted)
 
     async def _run_steps(self, lanes: Sequence[Lane], overview: Overview) -> None:

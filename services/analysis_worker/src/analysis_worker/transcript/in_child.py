@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from analysis_worker.engines.openai.outbound import Outbound
     from analysis_worker.engines.openai.reflections.reading import ReflectionFound
     from analysis_worker.engines.openai.reflections.written import Written
+    from analysis_worker.privacy.placeholders import PlaceholderMap
 
 #: Prepared conversations that a child keeps: the present one, and one that may come back.
 DOCUMENTS_KEPT: Final = 2
@@ -87,11 +88,12 @@ def dimension(
     return Finished(wanted, result, _engine().provenance(wanted, document))
 
 
-def outbound(conversation: bytes, secret: bytes) -> Outbound:
-    """Return a debate as it may leave the process."""
+def outbound(conversation: bytes, secret: bytes, kept: bytes | None) -> tuple[Outbound, bytes]:
+    """Return a debate as it may leave the process, and its placeholder map, made from a kept one."""
     from analysis_worker.engines.openai.outbound import outbound_of
 
-    return outbound_of(_conversation(conversation), secret)
+    made = outbound_of(_conversation(conversation), secret, _map(kept))
+    return made, made.placeholders.to_bytes()
 
 
 def by_model(conversation: bytes, local: Finished, debate: Outbound, found: Found) -> Finished:
@@ -122,13 +124,13 @@ def reflection(text: str, conversation: bytes | None, participant_id: str | None
 
 
 def written_reflection(
-    text: str, conversation: bytes | None, participant_id: str | None, secret: bytes
+    text: str, conversation: bytes | None, participant_id: str | None, secret: bytes, kept: bytes | None
 ) -> Written:
     """Return a reflection as it may leave the process, with its debate if one is named."""
     from analysis_worker.engines.openai.reflections.written import written
 
     debate = None if conversation is None else _conversation(conversation)
-    return written(text, debate, participant_id, secret)
+    return written(text, debate, participant_id, secret, _map(kept))
 
 
 def reflection_by_model(
@@ -138,6 +140,18 @@ def reflection_by_model(
     from analysis_worker.engines.openai.reflections.combine import combined
 
     return combined(local, reflection, found)
+
+
+def _map(kept: bytes | None) -> PlaceholderMap | None:
+    """Return a kept map; None if there is none, or none that this version can read."""
+    from analysis_worker.privacy.placeholders import PlaceholderMap
+
+    if kept is None:
+        return None
+    try:
+        return PlaceholderMap.from_bytes(kept)
+    except ValueError:
+        return None
 
 
 @cache

@@ -74,9 +74,13 @@ class Window:
         return next((line for line in self.lines if line.sid == sid), None)
 
 
-def outbound_of(conversation: Conversation, secret: bytes) -> Outbound:
-    """Return a debate as it may leave. Never raises for what stands in it."""
-    redacted = redact(conversation)
+def outbound_of(conversation: Conversation, secret: bytes, kept: PlaceholderMap | None = None) -> Outbound:
+    """Return a debate as it may leave. Never raises for what stands in it.
+
+    Args:
+        kept: The map that was used for the conversation before.
+    """
+    redacted = redact(conversation, kept=kept)
     safe = redacted.conversation
     text = json.dumps([[turn.participant_id, turn.text] for turn in safe.turns])
     key = hmac.digest(secret, hashlib.sha256(text.encode()).digest(), "sha256")

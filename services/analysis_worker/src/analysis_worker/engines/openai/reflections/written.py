@@ -12,6 +12,7 @@ from analysis_worker.domain.conversation import Conversation, Participant, Role,
 from analysis_worker.engines.local.lexicon import STOP_WORDS
 from analysis_worker.engines.local.words import stem, words_of
 from analysis_worker.engines.openai.outbound import Line, Outbound, Window, outbound_of
+from analysis_worker.privacy.placeholders import PlaceholderMap
 from common.provider.tokens import estimate_tokens
 
 #: The turn id of evidence that stands in the reflection, as the local engine has it.
@@ -48,9 +49,17 @@ class Written:
 
 
 def written(
-    text: str, conversation: Conversation | None, participant_id: str | None, secret: bytes
+    text: str,
+    conversation: Conversation | None,
+    participant_id: str | None,
+    secret: bytes,
+    kept: PlaceholderMap | None = None,
 ) -> Written:
-    """Return a reflection by `participant_id` on `conversation`, where these are known."""
+    """Return a reflection by `participant_id` on `conversation`, where these are known.
+
+    Args:
+        kept: The debate's map, which stays as it is: the reflection is no part of the debate.
+    """
     debate = conversation or Conversation("")
     author = participant_id or _AUTHOR
     people = list(debate.participants)
@@ -62,7 +71,7 @@ def written(
         participants=tuple(people),
         turns=(*debate.turns, Turn(REFLECTION_TURN_ID, author, text)),
     )
-    outbound = outbound_of(whole, secret)
+    outbound = outbound_of(whole, secret, kept)
     speaker = next(speaker for speaker, who in outbound.people.items() if who == author)
     return Written(outbound, len(debate.turns), speaker)
 

@@ -1,0 +1,1 @@
+"""Where the placeholder maps of conversations are kept."""
