@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ import redis
 sys.path.insert(0, str(Path(__file__).parent))  # so that tests share `support`
 
 from bothsides_stack.embedded import EmbeddedServer
+
+# Started in the background by a shell, this process ignores interrupts, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ JOIN_MS = 30_000
 @pytest.fixture
 def server() -> Iterator[EmbeddedServer]:
     """A server of this test's own, since it will be stopped."""
-    with EmbeddedServer() as own:
+    with EmbeddedServer(fsync="always") as own:
         yield own
 
 

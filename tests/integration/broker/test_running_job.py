@@ -101,7 +101,10 @@ class TestLog:
         assert not any(private in raw for private in (b"jane", b"abc", b"901820"))
 
     def test_a_store_that_is_away_holds_no_job_up_and_gets_the_newest_lines_when_it_is_back(self) -> None:
-        with EmbeddedServer() as server, redis.Redis.from_url(server.url, protocol=2) as client:
+        with (
+            EmbeddedServer(fsync="always") as server,
+            redis.Redis.from_url(server.url, protocol=2) as client,
+        ):
             broker = JobBroker(client, namespace="notes", lease_ms=60_000)
             begun, go_on, through = threading.Event(), threading.Event(), threading.Event()
 

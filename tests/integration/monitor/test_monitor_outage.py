@@ -32,7 +32,7 @@ PATIENCE_S = 20.0
 @pytest.fixture
 def server() -> Iterator[EmbeddedServer]:
     """A server of this test's own, as it is going to be killed."""
-    with EmbeddedServer() as own:
+    with EmbeddedServer(fsync="always") as own:
         yield own
 
 

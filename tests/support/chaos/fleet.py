@@ -224,7 +224,7 @@ def fleet(folder: Path, lease_ms: int, *, services: bool = False) -> Iterator[Fl
         services: Its workers are the service itself, and not forks with a bare worker.
     """
     with ExitStack() as stack:
-        server = stack.enter_context(EmbeddedServer())
+        server = stack.enter_context(EmbeddedServer(fsync="always"))
         sink = folder / "effects.sqlite"
         schedulers = []
         for _ in range(SCHEDULERS):
