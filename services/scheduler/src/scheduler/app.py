@@ -16,7 +16,7 @@ from common.job.model import RetryPolicy
 from common.rpc.server import Server, Service
 from common.settings import SchedulerSettings
 from common.store.checks import check_servers_async
-from common.store.clients import async_redis_client
+from common.store.clients import async_redis_client, shared_connection
 from common.store.documents import ANALYSES, CONVERSATIONS
 from common.store.keys import QueueKeys
 from common.store.operation import AsyncRunner
@@ -87,7 +87,8 @@ class Scheduler:
         self._max_waiting = max_waiting
         self._client = async_redis_client(settings.store, name="bothsides-scheduler")
         namespace = settings.store.namespace
-        store = AsyncRunner(self._client, durability=settings.store.durability)
+        self._shared = shared_connection(self._client)
+        store = AsyncRunner(self._client, durability=settings.store.durability, shared=self._shared)
         self._deployment = Deployment(self._client, namespace, secret=settings.server.auth.secret)
         tokens = PageTokens(self._deployment)
         jobs = Jobs(store, namespace)
@@ -176,6 +177,8 @@ class Scheduler:
         await self._report(False)
         self._feeds.close()
         await self._server.stop(self._settings.shutdown_ms / 1_000)
+        if self._shared is not None:
+            await self._shared.aclose()
         await self._client.aclose()
 
     def _watched(self, keys: QueueKeys) -> Watched:

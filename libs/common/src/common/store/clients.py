@@ -22,6 +22,7 @@ from common.settings import Address, Cluster, Sentinels, StoreSettings
 from common.store.cluster import AsyncCluster, SyncCluster
 from common.store.lean import make_lean
 from common.store.operation import AsyncClient, Client
+from common.store.shared import SharedConnection
 
 #: How long a reply may take (s). Above every blocking wait: `fetch` waits ≤ 1 s, a watch's XREAD ≤ 2 s.
 SOCKET_TIMEOUT_S: Final = 5.0
@@ -107,6 +108,13 @@ def async_redis_client(
                 **options,
                 retry=retry,
             )
+
+
+def shared_connection(client: AsyncClient) -> SharedConnection | None:
+    """Return a connection for all scripts; None for a cluster, whose client alone knows the way."""
+    if isinstance(client, redis.asyncio.RedisCluster):
+        return None
+    return SharedConnection(client, reply_s=SOCKET_TIMEOUT_S, idle_s=HEALTH_CHECK_S)
 
 
 class _Master(redis.Redis):

@@ -7,6 +7,8 @@ of every look whether there is a connection. The bytes and the errors are the sa
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import redis.asyncio
@@ -41,6 +43,13 @@ class LeanConnection(redis.asyncio.connection.AbstractConnection):
                 return
             command = []
         await super().send_packed_command(command, check_health=False)
+
+    def hand_over(self) -> tuple[asyncio.StreamWriter, Callable[[str], Exception]]:
+        """Give away a connection that is made; return its writer and what reads the server's refusals."""
+        writer, parser = self._writer, self._parser
+        assert writer is not None  # noqa: S101  # who hands over has connected
+        self._writer = self._reader = None
+        return writer, parser.parse_error
 
 
 def make_lean(pool: redis.asyncio.ConnectionPool) -> None:

@@ -20,6 +20,7 @@ import redis.exceptions
 
 from common.errors import JobsError, StoreFull, StoreUnavailable
 from common.store.durability import EVERYSEC, Command, Durability, proof, proven
+from common.store.shared import NotAnswered, SharedConnection
 from common.store.together import send_together, send_together_async
 
 R = TypeVar("R")
@@ -112,11 +113,22 @@ class SyncRunner:
 
 
 class AsyncRunner:
-    """Runs operations on an event loop."""
+    """Runs operations on an event loop.
 
-    def __init__(self, client: AsyncClient, *, durability: Durability = EVERYSEC) -> None:
+    Args:
+        shared: Where operations are sent first; what it cannot take goes through `client`.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        *,
+        durability: Durability = EVERYSEC,
+        shared: SharedConnection | None = None,
+    ) -> None:
         self._client: Any = client
         self._durability = durability
+        self._shared = shared
 
     async def run(self, operation: Operation[R]) -> R:
         """Run one operation and return what it reads; errors as for SyncRunner.run."""
@@ -131,6 +143,11 @@ class AsyncRunner:
 
     async def _send(self, operation: Operation[Any], call: Command) -> Any:
         if not operation.durable or not self._durability.waits:
+            if self._shared is not None:
+                try:
+                    return await self._shared.call(call)
+                except NotAnswered:
+                    pass
             return await self._client.execute_command(*call)
         commands = [call, *proof(operation.durable, self._durability)]
         replies = await send_together_async(self._client, operation.durable, commands)
