@@ -132,6 +132,7 @@ class TestAnalyze:
         ended = run(
             *("analyze", str(debate), "--dimension", "tone", "--dimension", "quality", "--detailed"),
             *("--priority", "high", "--request-id", "r1", "--no-watch"),
+            *("--model", "large", "--model", "small", "--max-cost", "0.0215"),
         )
         assert ended.exit_code == 0, ended.stderr
         (request,) = platform.calls["CreateJob"]
@@ -140,6 +141,7 @@ class TestAnalyze:
         spec = request.job.spec.transcript_analysis
         assert list(spec.dimensions) == [pb.DIMENSION_TONE, pb.DIMENSION_QUALITY]
         assert spec.include_detailed
+        assert (list(spec.models), spec.max_cost_micro_usd) == (["large", "small"], 21_500)
         assert not platform.calls["WatchJob"]
         assert "bothsides jobs watch ai-1" in ended.stdout
 

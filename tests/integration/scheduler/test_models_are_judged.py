@@ -26,6 +26,11 @@ async def refused(scheduler: Served, request: pb.CreateJobRequest) -> Refusal:
     return await refusal(scheduler.jobs.CreateJob(request))
 
 
+async def estimated(scheduler: Served, request: pb.CreateJobRequest) -> pb.JobEstimate:
+    request.validate_only = True
+    return (await scheduler.jobs.CreateJob(request)).estimate
+
+
 async def test_models_of_the_table_are_taken_in_their_order(scheduler: Served) -> None:
     await put(scheduler)
     job = await scheduler.create(wanting(models=["gpt-4o-mini", "gpt-6-luna"]))
@@ -81,3 +86,71 @@ async def test_the_file_of_models_counts(valkey: str, tmp_path: Path) -> None:
     async with serving({"REDIS_URL": valkey, "PROVIDER_MODELS_FILE": str(file)}) as scheduler:
         await put(scheduler)
         assert (await scheduler.create(wanting(models=["llama"]))).job_id
+
+
+async def test_a_bound_that_allows_no_call_is_refused_with_what_would_do(scheduler: Served) -> None:
+    await put(scheduler)
+    request = wanting(max_cost_micro_usd=2_000, models=["gpt-4o-mini", "gpt-6-luna"])
+    for validate_only in (True, False):
+        request.validate_only = validate_only
+        told = await refused(scheduler, request)
+        assert (told.reason, told.fields) == ("FIELD_INVALID", [f"{FIELD}.max_cost_micro_usd"])
+        assert "to ask gpt-6-luna takes at least 3" in told.status.message
+    # What the refusal names will do, and not a millionth less
+    estimate = await estimated(scheduler, wanting())
+    least = estimate.least_max_cost_micro_usd
+    assert f"at least {least}" in told.status.message
+    with_less = wanting(max_cost_micro_usd=least - 1)
+    assert (await refused(scheduler, with_less)).fields == [f"{FIELD}.max_cost_micro_usd"]
+    assert (await scheduler.create(wanting(max_cost_micro_usd=least))).job_id
+    # A local analysis costs nothing
+    local = wanting(max_cost_micro_usd=1, engine=pb.TranscriptAnalysisSpec.LOCAL)
+    assert (await scheduler.create(local)).job_id
+
+
+async def test_only_the_first_model_counts_where_no_other_is_asked(scheduler: Served) -> None:
+    await put(scheduler)
+    models = ["gpt-4o-mini", "gpt-6-luna"]
+    least = (await estimated(scheduler, wanting(models=models))).least_max_cost_micro_usd
+    assert (await scheduler.create(wanting(models=models, max_cost_micro_usd=least))).job_id
+    waiting = wanting(models=models, max_cost_micro_usd=least, on_unavailable=pb.TranscriptAnalysisSpec.WAIT)
+    assert "to ask gpt-4o-mini" in (await refused(scheduler, waiting)).status.message
+
+
+async def test_a_plan_grows_with_the_text_and_with_what_is_asked(scheduler: Served) -> None:
+    plans = []
+    for turns in (4, 2_000):
+        await put(scheduler, turns=turns)
+        for dimensions in ([pb.DIMENSION_ARGUMENTS], [pb.DIMENSION_ARGUMENTS, pb.DIMENSION_QUALITY]):
+            told = await estimated(scheduler, wanting(dimensions=dimensions))
+            plans.append(told.planned_cost_micro_usd)
+            assert told.least_max_cost_micro_usd <= 3 * told.planned_cost_micro_usd
+    assert 0 < plans[0] < plans[1] < plans[2] < plans[3]
+    none = [await estimated(scheduler, wanting(engine=pb.TranscriptAnalysisSpec.LOCAL))]
+    none.append(await estimated(scheduler, wanting(dimensions=[pb.DIMENSION_LINGUISTICS])))
+    assert [each.planned_cost_micro_usd for each in none] == [0, 0]
+
+
+async def test_a_bound_needs_a_price(valkey: str, tmp_path: Path) -> None:
+    file = tmp_path / "models.toml"
+    file.write_text('["llama"]\ncontext_tokens = 9000\n')
+    async with serving({"REDIS_URL": valkey, "PROVIDER_MODELS_FILE": str(file)}) as scheduler:
+        await put(scheduler)
+        assert (await scheduler.create(wanting(models=["llama"]))).job_id
+        told = await refused(scheduler, wanting(models=["llama"], max_cost_micro_usd=9_000))
+        assert told.fields == [f"{FIELD}.max_cost_micro_usd"]
+        assert "the price of llama is not known" in told.status.message
+        mixed = wanting(models=["llama", "gpt-6-luna"], max_cost_micro_usd=9_000)
+        assert (await scheduler.create(mixed)).job_id
+
+
+async def test_a_reflection_is_judged_by_its_own_text(scheduler: Served) -> None:
+    spec = pb.ReflectionProcessingSpec(text="I learned a lot.", max_cost_micro_usd=10)
+    request = pb.CreateJobRequest(job=pb.Job(spec=pb.JobSpec(reflection_processing=spec)))
+    told = await refused(scheduler, request)
+    assert told.fields == ["job.spec.reflection_processing.max_cost_micro_usd"]
+
+
+@pytest.mark.parametrize("bound", [-1, 1_000_000_001])
+async def test_a_bound_is_bounded(scheduler: Served, bound: int) -> None:
+    assert (await refused(scheduler, wanting(max_cost_micro_usd=bound))).reason == "FIELD_INVALID"

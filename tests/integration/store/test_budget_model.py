@@ -20,12 +20,14 @@ from hypothesis.stateful import (
 from common.provider.budget import Budget, BudgetScope, SpentPolicy
 from common.store.operation import Operation, SyncRunner
 from common.store.provider import budgets
-from common.store.provider.budgets import Reserved, RoomHeld, Spent, Unpriced
+from common.store.provider.budgets import JobBound, Reserved, RoomHeld, Spent, Unpriced
 from support.store import EPOCH_MS
 
 LEASE_MS = 30_000
 DAY_MS = 86_400_000
 BATCHES = ("", "b1", "b2")
+#: Jobs with a bound of their own, and what it is.
+BOUNDS = (None, JobBound("j1", 60), JobBound("j2", 130))
 SCOPES = st.sampled_from(
     [(BudgetScope.TOTAL, ""), (BudgetScope.DAY, ""), (BudgetScope.BATCH, ""), (BudgetScope.BATCH, "b1")]
 )
@@ -51,7 +53,9 @@ class ModelBudgets:
     lapsed: dict[str, Hold] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
 
-    def reserve(self, token: str, cost: int | None, batch: str, now_ms: int) -> object:
+    def reserve(
+        self, token: str, cost: int | None, batch: str, bound: JobBound | None, now_ms: int
+    ) -> object:
         self.reap(now_ms)
         lease_ms = now_ms + LEASE_MS
         if token in self.holds:
@@ -63,7 +67,7 @@ class ModelBudgets:
             self.add(hold.books, -hold.amount)
             return Reserved
         waits = False
-        for scope, book, limit in self.binding(batch, now_ms):
+        for scope, book, limit in self.binding(batch, bound, now_ms):
             if cost is None:
                 return Unpriced, scope
             spent = self.spent.get(book, 0)
@@ -72,7 +76,8 @@ class ModelBudgets:
             waits |= spent + self.held(book) + cost > limit
         if waits:
             return RoomHeld
-        self.holds[token] = Hold(cost or 0, self.books(batch, now_ms), lease_ms)
+        books = self.books(batch, now_ms) + ((f"job:{bound.job_id}",) if bound else ())
+        self.holds[token] = Hold(cost or 0, books, lease_ms)
         return Reserved
 
     def settle(self, token: str, cost: int, batch: str, now_ms: int) -> bool:
@@ -102,8 +107,10 @@ class ModelBudgets:
     def books(self, batch: str, now_ms: int) -> tuple[str, ...]:
         return ("total", f"day:{now_ms // DAY_MS}", *([f"batch:{batch}"] if batch else []))
 
-    def binding(self, batch: str, now_ms: int) -> list[tuple[BudgetScope, str, int]]:
+    def binding(self, batch: str, bound: JobBound | None, now_ms: int) -> list[tuple[BudgetScope, str, int]]:
         found = []
+        if bound is not None:
+            found.append((BudgetScope.JOB, f"job:{bound.job_id}", bound.limit_micro_usd))
         for scope, book in ((BudgetScope.TOTAL, "total"), (BudgetScope.DAY, f"day:{now_ms // DAY_MS}")):
             if (scope, "") in self.limits:
                 found.append((scope, book, self.limits[scope, ""]))
@@ -123,41 +130,50 @@ class BudgetMachine(RuleBasedStateMachine):
         self.client.flushall()
         self.model = ModelBudgets()
         self.now_ms = EPOCH_MS
-        self.asked: list[tuple[str, int | None, str]] = []
+        self.asked: list[tuple[str, int | None, str, JobBound | None]] = []
 
     def run(self, operation: Operation[Any]) -> Any:
         return SyncRunner(self.client).run(operation)
 
-    def reserve(self, token: str, cost: int | None, batch: str, twice: bool) -> None:
+    def reserve(self, token: str, cost: int | None, batch: str, bound: JobBound | None, twice: bool) -> None:
         for _ in range(1 + twice):
             told = self.run(
                 budgets.reserve_budget(
-                    "test", "t", token, cost, batch_id=batch, lease_ms=LEASE_MS, now_ms=self.now_ms
+                    *("test", "t", token, cost),
+                    batch_id=batch,
+                    bound=bound,
+                    lease_ms=LEASE_MS,
+                    now_ms=self.now_ms,
                 )
             )
-            expected = self.model.reserve(token, cost, batch, self.now_ms)
+            expected = self.model.reserve(token, cost, batch, bound, self.now_ms)
             if isinstance(told, Unpriced | Spent):
                 assert (type(told), told.scope) == expected
             else:
                 assert type(told) is expected
 
-    @rule(cost=st.one_of(COSTS, COSTS, st.none()), batch=st.sampled_from(BATCHES), twice=st.booleans())
-    def ask(self, cost: int | None, batch: str, twice: bool) -> None:
+    @rule(
+        cost=st.one_of(COSTS, COSTS, st.none()),
+        batch=st.sampled_from(BATCHES),
+        bound=st.sampled_from(BOUNDS),
+        twice=st.booleans(),
+    )
+    def ask(self, cost: int | None, batch: str, bound: JobBound | None, twice: bool) -> None:
         token = f"c{len(self.asked):03d}"
-        self.asked.append((token, cost, batch))
-        self.reserve(token, cost, batch, twice)
+        self.asked.append((token, cost, batch, bound))
+        self.reserve(token, cost, batch, bound, twice)
 
     @precondition(lambda self: self.asked)
     @rule(pick=st.integers(0, 20))
     def renew(self, pick: int) -> None:
-        token, cost, batch = self.asked[-1 - pick % len(self.asked)]
+        token, cost, batch, bound = self.asked[-1 - pick % len(self.asked)]
         if token not in self.model.told:
-            self.reserve(token, cost, batch, False)
+            self.reserve(token, cost, batch, bound, False)
 
     @precondition(lambda self: self.asked)
     @rule(pick=st.integers(0, 20), share=st.sampled_from([0.0, 0.5, 1.0]), twice=st.booleans())
     def settle(self, pick: int, share: float, twice: bool) -> None:
-        token, _, batch = self.asked[-1 - pick % len(self.asked)]
+        token, _, batch, _ = self.asked[-1 - pick % len(self.asked)]
         hold = self.model.holds.get(token) or self.model.lapsed.get(token)
         cost = int(hold.amount * share) if hold else 0
         for _ in range(1 + twice):
@@ -197,6 +213,12 @@ class BudgetMachine(RuleBasedStateMachine):
             for name, book in books:
                 told = (book.cost_micro_usd, book.held_micro_usd)
                 assert told == (self.model.spent.get(name, 0), self.model.held(name)), name
+        for bound in BOUNDS[1:]:
+            book = self.client.hgetall(f"{{test:budget:t}}:job:{bound.job_id}")
+            name = f"job:{bound.job_id}"
+            told = int(book.get(b"spent", 0)), int(book.get(b"held", 0))
+            assert told == (self.model.spent.get(name, 0), self.model.held(name)), name
+            assert told[0] + told[1] <= bound.limit_micro_usd
 
 
 def test_the_scripts_do_what_the_model_does(client: redis.Redis) -> None:

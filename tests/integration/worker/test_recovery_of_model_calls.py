@@ -10,6 +10,7 @@ import pytest
 import redis.asyncio
 from _pytest.mark import ParameterSet
 
+from analysis_worker.domain.conversation import Conversation
 from analysis_worker.domain.provenance import DegradedReason, Dimension, PassedOver
 from analysis_worker.engines.openai.access import ModelAccess
 from analysis_worker.engines.openai.adapter import OpenAiAdapter
@@ -41,13 +42,21 @@ TABLE = ModelTable(
         "cheap": ModelCard("cheap", price_input=100, price_output=100, context_tokens=64_000),
         "vast": ModelCard("vast", price_input=900_000, price_output=900_000, context_tokens=1_000_000),
         "gift": ModelCard("gift"),
+        "terse": ModelCard("terse", max_output_tokens=900, price_input=100, price_output=100),
     }
 )
-SAID = debate(
-    ("ann", "We should plant trees in Elm Road. It is cooler there because of the shade."),
-    ("bob", "Trees cost too much."),
-    ("ann", "They pay for themselves."),
-)
+
+
+def said(trees: int = 3) -> Conversation:
+    """Return a debate; another for another number."""
+    return debate(
+        ("ann", "We should plant trees in Elm Road. It is cooler there because of the shade."),
+        ("bob", f"Those {trees} trees cost too much."),
+        ("ann", "They pay for themselves."),
+    )
+
+
+SAID = said()
 #: Longer than the test's adapter waits.
 SILENT = Fault(silent=True)
 HTML = Fault(body=b"<html></html>", content_type="text/html")
@@ -64,12 +73,12 @@ class Desk:
     gate: PaidGate
     attempt: RecordedAttempt
 
-    async def outcome(self, **spec: Any) -> Outcome:
+    async def outcome(self, debated: Conversation = SAID, /, **spec: Any) -> Outcome:
         """Ask for the arguments of a debate, as a job with this spec would."""
         wish = Wish.of(Spec(conversation_id="c", **spec))
         assert wish is not None
         context = context_of(self.attempt, paid=self.gate, models=self.access)
-        asked = start(context, wish, outbound_of(SAID, b"secret"), [Dimension.ARGUMENTS])
+        asked = start(context, wish, outbound_of(debated, b"secret"), [Dimension.ARGUMENTS])
         return await asked[Dimension.ARGUMENTS]
 
     async def found(self, **spec: Any) -> Found:
@@ -128,6 +137,14 @@ async def test_repair_an_answer_that_was_cut_gets_twice_the_room(desk: Desk) -> 
     assert (await desk.found()).dropped == 0
     first, second = (body["max_completion_tokens"] for body in desk.server.requests())
     assert second == 2 * first
+
+
+async def test_repair_a_cut_answer_is_asked_for_once_where_the_model_has_no_more_room(desk: Desk) -> None:
+    desk.server.away = {"terse": Fault(body=completion('{"comp', finish_reason="length"))}
+    outcome = await desk.outcome(models=["terse"])
+    assert isinstance(outcome, Unanswered)
+    assert outcome.reason is DegradedReason.INVALID_OUTPUT
+    assert [body["max_completion_tokens"] for body in desk.server.requests()] == [900]
 
 
 async def test_shrink_the_window_and_then_a_model_that_takes_more(desk: Desk) -> None:
@@ -200,6 +217,38 @@ async def test_fall_back_to_a_cheaper_model_where_the_budget_wants_one(desk: Des
     # One whose price nobody knows is not free
     found = await desk.found(models=["gift", "cheap"], force_refresh=True)
     assert found.passed_over == (PassedOver("gift", DegradedReason.BUDGET),)
+
+
+async def test_fall_back_to_a_cheaper_model_where_the_jobs_own_bound_wants_one(desk: Desk) -> None:
+    bound: dict[str, Any] = {"max_cost_micro_usd": 4_000}
+    found = await desk.found(**bound)
+    assert (desk.models_heard(), found.model) == (["cheap"], "cheap")
+    # With none that costs less it is local; and where that is not wanted, it fails and does not wait
+    assert await desk.outcome(models=["dear"], **bound) == Unanswered(
+        DegradedReason.BUDGET, (PassedOver("dear", DegradedReason.BUDGET),)
+    )
+    with pytest.raises(AttemptFailed) as failed:
+        await desk.outcome(models=["dear"], on_unavailable=Spec.FALLBACK, **bound)
+    assert (failed.value.error_class, failed.value.reason) == (ErrorClass.INVALID_INPUT, "BUDGET_SPENT")
+    assert "max_cost_micro_usd" in failed.value.suggestion
+
+
+async def test_a_jobs_bound_holds_over_its_attempts(desk: Desk) -> None:
+    bound: dict[str, Any] = {"models": ["dear"], "max_cost_micro_usd": 7_200}
+    asked = []
+    for attempt in range(1, 9):
+        desk.attempt.attempt = attempt
+        asked.append(await desk.outcome(said(attempt), **bound))
+    # Each call sets about 6,700 aside and costs 108: some fit, until no other does
+    found = [isinstance(outcome, Found) for outcome in asked]
+    assert found == sorted(found, reverse=True)
+    assert 2 <= sum(found) <= 7
+    assert len(desk.server.heard) == sum(found)
+    # What was paid for is there, and costs nothing
+    assert isinstance(await desk.outcome(said(1), **bound), Found)
+    # Another job has a bound of its own
+    desk.attempt.job_id = JobId("ai-2")
+    assert isinstance(await desk.outcome(said(8), **bound), Found)
 
 
 @pytest.mark.parametrize("policy", [SpentPolicy.HOLD, SpentPolicy.REFUSE])

@@ -77,6 +77,8 @@ def submit(
     *,
     dimensions: Sequence[str] = (),
     detailed: bool = False,
+    models: Sequence[str] = (),
+    max_cost_micro_usd: int = 0,
     format: str | None = None,  # noqa: A002 - what it is called
     priority: pb.Job.Priority.ValueType = pb.Job.PRIORITY_UNSPECIFIED,
     request_id: str | None = None,
@@ -93,6 +95,8 @@ def submit(
         conversation_id=conversation.conversation_id,
         dimensions=[DIMENSIONS[name] for name in dimensions],
         include_detailed=detailed,
+        models=models,
+        max_cost_micro_usd=max_cost_micro_usd,
     )
     job = pb.Job(spec=pb.JobSpec(transcript_analysis=spec), priority=priority)
     return Submitted(conversation, client.create_job(job, request_id))

@@ -51,6 +51,7 @@ from scheduler.watch.reader import EventReader
 from scheduler.watch.stream import EventStream
 from scheduler.watch.subscription import MAX_WAITING, Subscription
 from scheduler.watch.watch import HEARTBEAT_S, Watches
+from scheduler.wire.texts import text_of
 
 JOB_SERVICE: Final = "bothsides.jobs.v1.JobService"
 QUEUE_SERVICE: Final = "bothsides.jobs.v1.QueueService"
@@ -127,7 +128,7 @@ class Scheduler:
             retry,
             many,
             Estimates(store, namespace),
-            ModelRules(settings.models),
+            ModelRules(settings.models, settings.openai_model, partial(text_of, conversations)),
         )
         self._server = Server.build(
             settings.server,

@@ -21,6 +21,14 @@ def analyze(
         list[DimensionName] | None, typer.Option(help="Compute only this; repeat for several. [default: all]")
     ] = None,
     detailed: Annotated[bool, typer.Option("--detailed", help="Keep series, spans and every claim.")] = False,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="The model to ask; repeat for those to ask in its place. [default: the workers']"),
+    ] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(metavar="USD", min=0.000001, max=1000, help="The most that its paid calls may cost."),
+    ] = None,
     priority: Annotated[Priority, typer.Option(help="How urgent it is.")] = Priority.NORMAL,
     request_id: Annotated[
         str | None,
@@ -54,6 +62,8 @@ def analyze(
                     file,
                     dimensions=[each.value for each in dimension or ()],
                     detailed=detailed,
+                    models=model or (),
+                    max_cost_micro_usd=0 if max_cost is None else round(max_cost * 1_000_000),
                     format=format.value if format else None,
                     priority=pb.Job.Priority.Value(priority.name),
                     request_id=request_id,

@@ -17,6 +17,8 @@ class BudgetScope(StrEnum):
     DAY = "DAY"
     #: Each batch; or one, by its id.
     BATCH = "BATCH"
+    #: The job that asks, as it says itself; not set by operators.
+    JOB = "JOB"
 
 
 class SpentPolicy(StrEnum):

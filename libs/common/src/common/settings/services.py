@@ -81,6 +81,8 @@ class SchedulerSettings:
     content: ContentRules = field(default_factory=ContentRules)
     #: What jobs may name; as that of the workers.
     models: ModelTable = field(default_factory=ModelTable)
+    #: What workers ask for jobs that name none.
+    openai_model: str = DEFAULT_MODEL
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
@@ -106,6 +108,7 @@ class SchedulerSettings:
             shutdown_ms=environment.integer("SCHEDULER_SHUTDOWN_MS", 10_000, minimum=0, maximum=600_000),
             content=content_rules(environment),
             models=read_models(environment),
+            openai_model=environment.text("OPENAI_MODEL", DEFAULT_MODEL),
         )
 
 

@@ -54,10 +54,11 @@
 {NS:provider:NAME/MODEL}:doubt:ID     string  how often its call was under way when its caller died; expires
 {NS:budget:TENANT}:limits  hash    scope (total, day, batch, batch:ID) -> "limit|policy"; revision
 {NS:budget:TENANT}:leases  zset    tokens of reservations by expiry (ms)
-{NS:budget:TENANT}:calls   hash    token -> reserved amount, day, batch
+{NS:budget:TENANT}:calls   hash    token -> reserved amount, day, batch, job
 {NS:budget:TENANT}:total   hash    spent, held, and counts of calls, tokens, savings and waste
 {NS:budget:TENANT}:day:N   hash    the same of day N since 1970; expires
 {NS:budget:TENANT}:batch:ID    hash    the same of a batch; expires
+{NS:budget:TENANT}:job:ID  hash    the same of a job that has a bound of its own; expires
 {NS:budget:TENANT}:lapsed:TOKEN    string  what a reservation counted for when its caller died; expires
 {NS:budget:TENANT}:told:TOKEN  string  its use was counted already; expires
 {NS}:models            set     "NAME/MODEL" of all that were ever called

@@ -11,6 +11,7 @@ from common.provider.budget import SpentPolicy
 from common.provider.models import ModelTable, PriceUnknown
 from common.store.provider.budgets import (
     BudgetVerdict,
+    JobBound,
     Reserved,
     RoomHeld,
     Spent,
@@ -106,6 +107,7 @@ class Purse:
                 token,
                 self.most(call),
                 batch_id=call.batch_id,
+                bound=JobBound(call.job_id, call.max_cost_micro_usd) if call.max_cost_micro_usd else None,
                 lease_ms=self._lease_ms,
             )
         )

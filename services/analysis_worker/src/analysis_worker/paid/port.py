@@ -31,6 +31,8 @@ class Call:
     job_id: str
     attempt: int
     batch_id: str = ""
+    #: What the calls of all its attempts may cost (millionths of a dollar); 0: no such bound.
+    max_cost_micro_usd: int = 0
     #: An answer that another job has paid for will not do.
     force_refresh: bool = False
 

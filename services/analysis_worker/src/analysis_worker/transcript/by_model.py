@@ -49,6 +49,8 @@ class Wish:
     force_refresh: bool = False
     #: Models to go on with; None: the fallbacks that the table gives the first.
     others: tuple[str, ...] | None = None
+    #: The most that the job's calls may cost (millionths of a dollar); 0: no such bound.
+    max_cost_micro_usd: int = 0
     fall_back: bool = True
     degrade: bool = True
     #: The result is to say so if no model was asked.
@@ -64,6 +66,7 @@ class Wish:
             spec.models[0] if spec.models else spec.language_model,
             spec.force_refresh,
             tuple(spec.models[1:]) if spec.models else None,
+            spec.max_cost_micro_usd,
             fall_back=policy != _Spec.WAIT,
             degrade=policy in (_Spec.ON_UNAVAILABLE_UNSPECIFIED, _Spec.DEGRADE),
             expressly=spec.engine == _Spec.OPENAI,
@@ -120,6 +123,7 @@ async def asked(
         context.job_id,
         context.attempt,
         context.batch_id,
+        wish.max_cost_micro_usd,
         wish.force_refresh,
     )
     tried = [] if passed_over is None else passed_over

@@ -12,6 +12,7 @@ from analysis_worker.paid.port import BudgetSpent, CallHeld
 from analysis_worker.runtime.context import JobContext
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
+from common.provider.budget import BudgetScope
 from common.provider.errors import ModelNotFound, ProviderFailure
 from common.provider.models import ModelUnknown, PriceUnknown
 
@@ -45,6 +46,12 @@ def give_up(context: JobContext, error: Exception) -> NoReturn:
                 "the model could not be asked",
                 suggestion=way_out + _OR_LOCAL,
                 retry_after_ms=error.retry_after_ms,
+            ) from None
+        case BudgetSpent(scope=BudgetScope.JOB):
+            raise _refused(
+                "BUDGET_SPENT",
+                "the job's own max_cost_micro_usd has no room for the call",
+                "retry the job with a spec that has a higher max_cost_micro_usd, or name a cheaper model",
             ) from None
         case BudgetSpent():
             raise _refused(

@@ -65,10 +65,12 @@ class JobServicer(ManyJobsServicer):
 
     async def CreateJob(self, request: pb.CreateJobRequest, context: Context) -> pb.Job:
         wanted = request_from_pb(request, _origin(), self._default_retry)
-        self._model_rules.check(wish_of(request.job.spec))
+        await self._judge_models(request.job.spec, wanted.tenant)
         if request.validate_only:
             judged = job_to_pb(await self._submission.judge(wanted))
-            judged.estimate.CopyFrom(estimate_to_pb(await self._estimates.of(wanted)))
+            wish = wish_of(request.job.spec, unsaid=True)
+            plan = None if wish is None else await self._model_rules.plan(wish, wanted.tenant)
+            judged.estimate.CopyFrom(estimate_to_pb(await self._estimates.of(wanted), plan))
             return judged
         return job_to_pb(await self._submission.create(wanted))
 
@@ -78,8 +80,8 @@ class JobServicer(ManyJobsServicer):
         outcomes: list[Job | JobRequest | JobsError] = [self._read(item, origin) for item in request.requests]
         for place, item in enumerate(request.requests):
             wanted = outcomes[place]
-            if item.validate_only and isinstance(wanted, JobRequest):
-                outcomes[place] = await self._judged(wanted)
+            if isinstance(wanted, JobRequest):
+                outcomes[place] = await self._judged(item, wanted)
         requests = [outcome for outcome in outcomes if isinstance(outcome, JobRequest)]
         created = iter(await self._submission.create_many(requests))
         response = pb.CreateJobsResponse()
@@ -87,16 +89,21 @@ class JobServicer(ManyJobsServicer):
             _add_item(response, next(created) if isinstance(outcome, JobRequest) else outcome)
         return response
 
-    async def _judged(self, wanted: JobRequest) -> Job | JobsError:
+    async def _judged(self, item: pb.CreateJobRequest, wanted: JobRequest) -> JobRequest | Job | JobsError:
         try:
-            return await self._submission.judge(wanted)
+            await self._judge_models(item.job.spec, wanted.tenant)
+            return await self._submission.judge(wanted) if item.validate_only else wanted
         except JobsError as error:
             return error
+
+    async def _judge_models(self, spec: pb.JobSpec, tenant: str, field: str = "job.spec") -> None:
+        wish = wish_of(spec, field)
+        if wish is not None:
+            await self._model_rules.judge(wish, tenant)
 
     def _read(self, request: pb.CreateJobRequest, origin: Origin) -> JobRequest | JobsError:
         try:
             validate(request)
-            self._model_rules.check(wish_of(request.job.spec))
             return request_from_pb(request, origin, self._default_retry)
         except JobsError as error:
             return error
@@ -145,7 +152,7 @@ class JobServicer(ManyJobsServicer):
     async def RetryJob(self, request: pb.RetryJobRequest, context: Context) -> pb.Job:
         tenant, payload = current_caller().tenant, b""
         if request.HasField("spec"):
-            self._model_rules.check(wish_of(request.spec, "spec"))
+            await self._judge_models(request.spec, tenant, "spec")
             present = await self._jobs.get(request.job_id, tenant, full=True)
             payload = message_with(present.payload, other_work(request.spec, present.job), present.job)
         return job_to_pb(await self._jobs.retry(request.job_id, tenant, payload))

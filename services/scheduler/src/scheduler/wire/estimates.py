@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bothsides.jobs import v1 as pb
 from scheduler.estimating import JobEstimate
+from scheduler.model_rules import Plan
 from scheduler.wire.times import instant_to_pb
 
 
-def estimate_to_pb(estimate: JobEstimate) -> pb.JobEstimate:
+def estimate_to_pb(estimate: JobEstimate, plan: Plan | None) -> pb.JobEstimate:
     cost = estimate.cost
     message = pb.JobEstimate(
         sample_count=cost.samples,
@@ -16,6 +17,9 @@ def estimate_to_pb(estimate: JobEstimate) -> pb.JobEstimate:
         input_tokens_p50=cost.input_tokens_p50,
         output_tokens_p50=cost.output_tokens_p50,
     )
+    if plan is not None:
+        message.planned_cost_micro_usd = plan.cost
+        message.least_max_cost_micro_usd = plan.least
     if estimate.start is not None:
         message.start_time_p50.CopyFrom(instant_to_pb(estimate.start.p50_ms))
         message.start_time_p90.CopyFrom(instant_to_pb(estimate.start.p90_ms))

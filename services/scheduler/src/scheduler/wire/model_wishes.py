@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
 from bothsides.jobs import v1 as pb
 from scheduler.model_rules import ModelWish
 
+_Spec = pb.TranscriptAnalysisSpec
+#: How often a model is asked about the whole debate for a dimension.
+PASSES: Final[Mapping[pb.Dimension.ValueType, int]] = MappingProxyType(
+    {
+        pb.DIMENSION_TONE: 1,
+        pb.DIMENSION_TOPICS: 1,
+        pb.DIMENSION_ARGUMENTS: 1,
+        pb.DIMENSION_QUALITY: 2,
+    }
+)
+#: The same for a reflection.
+REFLECTION_PASSES: Final = 2
 
-def wish_of(spec: pb.JobSpec, field: str = "job.spec") -> ModelWish | None:
-    """Return what a job wants of models by name; None if it names nothing.
+
+def wish_of(spec: pb.JobSpec, field: str = "job.spec", *, unsaid: bool = False) -> ModelWish | None:
+    """Return what a job wants of models; None if it says nothing of them, or asks none.
 
     Args:
         field: Path of the spec in its request.
+        unsaid: Return it also of a job that says nothing, but will ask the workers' own choice.
     """
     asked: pb.TranscriptAnalysisSpec | pb.ReflectionProcessingSpec
-    match spec.WhichOneof("kind"):
-        case "transcript_analysis":
-            asked = spec.transcript_analysis
-        case "reflection_processing":
-            asked = spec.reflection_processing
-        case _:
-            return None
-    if not asked.models:
+    kind = spec.WhichOneof("kind")
+    if kind == "transcript_analysis":
+        asked = spec.transcript_analysis
+    elif kind == "reflection_processing":
+        asked = spec.reflection_processing
+    else:
         return None
-    return ModelWish(f"{field}.{spec.WhichOneof('kind')}", tuple(asked.models), asked.language_model)
+    if not (unsaid or asked.models or asked.max_cost_micro_usd) or asked.engine == _Spec.LOCAL:
+        return None
+    passes, text = REFLECTION_PASSES, ""
+    if isinstance(asked, _Spec):
+        passes = sum(PASSES.get(dimension, 0) for dimension in asked.dimensions or PASSES)
+    else:
+        text = asked.text
+    return ModelWish(
+        f"{field}.{kind}",
+        passes,
+        tuple(asked.models),
+        asked.language_model,
+        asked.on_unavailable == _Spec.WAIT,
+        asked.max_cost_micro_usd,
+        asked.conversation_id,
+        text,
+    )

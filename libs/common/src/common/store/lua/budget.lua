@@ -12,51 +12,60 @@ local function clock(given)
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The books that a call is written into: those of the tenant, the day, and the batch if it is of one.
-local function books(day, batch)
+-- The books that a call is written into: those of the tenant, the day, the batch if it is of one, and of its job
+-- if that has a bound of its own.
+local function books(day, batch, job)
   local found = {PREFIX .. 'total', PREFIX .. 'day:' .. day}
   if batch ~= '' then found[3] = PREFIX .. 'batch:' .. batch end
+  if job ~= '' then found[#found + 1] = PREFIX .. 'job:' .. job end
   return found
 end
-local function write(day, batch, field, by)
+local function write(day, batch, job, field, by)
   if by == 0 then return end
-  for place, book in ipairs(books(day, batch)) do
+  for place, book in ipairs(books(day, batch, job)) do
     redis.call('HINCRBY', book, field, whole(by))
     if place > 1 then redis.call('PEXPIRE', book, KEEP_MS) end
   end
 end
 
+-- A reservation: amount, day, batch and job. One without a job is spelled as it was before jobs had bounds.
+local function spelled(amount, day, batch, job)
+  return amount .. '|' .. day .. '|' .. batch .. (job == '' and '' or '\t' .. job)
+end
+local function read(held)
+  local amount, day, batch, job = string.match(held, '^(%d+)|(%d+)|([^\t]*)\t?(.*)$')
+  return tonumber(amount), day, batch, job
+end
 local function reservation(token)
   local held = redis.call('HGET', CALLS, token)
-  if not held then return nil end
-  local amount, day, batch = string.match(held, '^(%d+)|(%d+)|(.*)$')
-  return tonumber(amount), day, batch, held
+  if held then return read(held) end
 end
 
 -- A caller that died may have spent what it reserved: it counts as spent until its answer turns up after all.
 local REAPED_MAX = 100
 local function reap(now)
   for _, token in ipairs(redis.call('ZRANGE', LEASES, '-inf', whole(now), 'BYSCORE', 'LIMIT', 0, REAPED_MAX)) do
-    local amount, day, batch, held = reservation(token)
+    local amount, day, batch, job = reservation(token)
     if amount then
-      write(day, batch, 'held', -amount)
-      write(day, batch, 'spent', amount)
-      write(day, batch, 'lapsed', 1)
-      redis.call('SET', PREFIX .. 'lapsed:' .. token, held, 'PX', DAY_MS)
+      write(day, batch, job, 'held', -amount)
+      write(day, batch, job, 'spent', amount)
+      write(day, batch, job, 'lapsed', 1)
+      redis.call('SET', PREFIX .. 'lapsed:' .. token, spelled(whole(amount), day, batch, job), 'PX', DAY_MS)
       redis.call('HDEL', CALLS, token)
     end
     redis.call('ZREM', LEASES, token)
   end
 end
 
--- The limits that bind a call: {scope, book, most, policy}.
-local function limits_of(day, batch)
+-- The limits that bind a call: {scope, book, most, policy}. That of its job comes first: no time renews it.
+local function limits_of(day, batch, job, bound)
   local found = {}
-  local function add(scope, book, spelled)
-    if not spelled then return end
-    local most, policy = string.match(spelled, '^(%d+)|(%u+)$')
+  local function add(scope, book, limit)
+    if not limit then return end
+    local most, policy = string.match(limit, '^(%d+)|(%u+)$')
     found[#found + 1] = {scope, book, tonumber(most), policy}
   end
+  if job ~= '' then found[1] = {'JOB', PREFIX .. 'job:' .. job, tonumber(bound), 'CHEAPER'} end
   local names = {'total', 'day', 'batch', 'batch:' .. batch}
   local set = redis.call('HMGET', LIMITS, unpack(names))
   add('TOTAL', PREFIX .. 'total', set[1])

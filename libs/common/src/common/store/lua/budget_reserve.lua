@@ -9,6 +9,8 @@
 --   ARGV[3]  the most it can cost (millionths of a dollar), or '' if its price is not known
 --   ARGV[4]  batch id, or ''
 --   ARGV[5]  lease (ms)
+--   ARGV[6]  job, if it has a bound of its own; else ''
+--   ARGV[7]  that bound (millionths of a dollar)
 --
 -- Output: RESERVED
 --       | WAIT, scope: others hold what it needs, and may not spend it all
@@ -16,7 +18,7 @@
 --       | UNPRICED, scope: there is a budget, and no price
 -- @include budget
 
-local now, token, batch = clock(ARGV[1]), ARGV[2], ARGV[4]
+local now, token, batch, job = clock(ARGV[1]), ARGV[2], ARGV[4], ARGV[6]
 reap(now)
 local lease = whole(now + tonumber(ARGV[5]))
 if reservation(token) then
@@ -28,14 +30,14 @@ local lapsed = redis.call('GETDEL', PREFIX .. 'lapsed:' .. token)
 if lapsed then
   redis.call('HSET', CALLS, token, lapsed)
   redis.call('ZADD', LEASES, lease, token)
-  local amount, its_day, its_batch = reservation(token)
-  write(its_day, its_batch, 'spent', -amount)
-  write(its_day, its_batch, 'held', amount)
+  local amount, its_day, its_batch, its_job = reservation(token)
+  write(its_day, its_batch, its_job, 'spent', -amount)
+  write(its_day, its_batch, its_job, 'held', amount)
   return {'RESERVED'}
 end
 local day = whole(math.floor(now / DAY_MS))
 local waits
-for _, limit in ipairs(limits_of(day, batch)) do
+for _, limit in ipairs(limits_of(day, batch, job, ARGV[7])) do
   local scope, book, most, policy = unpack(limit)
   if ARGV[3] == '' then return {'UNPRICED', scope} end
   local f = redis.call('HMGET', book, 'spent', 'held')
@@ -48,7 +50,7 @@ for _, limit in ipairs(limits_of(day, batch)) do
 end
 if waits then return {'WAIT', waits} end
 local amount = ARGV[3] == '' and '0' or ARGV[3]
-redis.call('HSET', CALLS, token, amount .. '|' .. day .. '|' .. batch)
+redis.call('HSET', CALLS, token, spelled(amount, day, batch, job))
 redis.call('ZADD', LEASES, lease, token)
-write(day, batch, 'held', tonumber(amount))
+write(day, batch, job, 'held', tonumber(amount))
 return {'RESERVED'}

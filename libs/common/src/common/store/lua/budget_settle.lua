@@ -17,21 +17,21 @@
 local TOLD_MS = 3600000
 local now, token = clock(ARGV[1]), ARGV[2]
 if not redis.call('SET', PREFIX .. 'told:' .. token, '1', 'NX', 'PX', TOLD_MS) then return 0 end
-local amount, day, batch = reservation(token)
+local amount, day, batch, job = reservation(token)
 if amount then
-  write(day, batch, 'held', -amount)
+  write(day, batch, job, 'held', -amount)
   redis.call('HDEL', CALLS, token)
   redis.call('ZREM', LEASES, token)
 else
   -- It counted as spent when its lease lapsed; that is taken back. What was reused was never reserved.
   local lapsed = redis.call('GETDEL', PREFIX .. 'lapsed:' .. token)
   if lapsed then
-    amount, day, batch = string.match(lapsed, '^(%d+)|(%d+)|(.*)$')
-    write(day, batch, 'spent', -tonumber(amount))
+    amount, day, batch, job = read(lapsed)
+    write(day, batch, job, 'spent', -amount)
   else
-    day, batch = whole(math.floor(now / DAY_MS)), ARGV[4]
+    day, batch, job = whole(math.floor(now / DAY_MS)), ARGV[4], ''
   end
 end
-write(day, batch, 'spent', tonumber(ARGV[3]))
-for at = 5, #ARGV, 2 do write(day, batch, ARGV[at], tonumber(ARGV[at + 1])) end
+write(day, batch, job, 'spent', tonumber(ARGV[3]))
+for at = 5, #ARGV, 2 do write(day, batch, job, ARGV[at], tonumber(ARGV[at + 1])) end
 return 1

@@ -49,6 +49,14 @@ class Unpriced:
 BudgetVerdict = Reserved | RoomHeld | Spent | Unpriced
 
 
+@dataclass(frozen=True, slots=True)
+class JobBound:
+    """The most that the paid calls of a job may cost, over all its attempts."""
+
+    job_id: str
+    limit_micro_usd: int
+
+
 def reserve_budget(
     namespace: str,
     tenant: str,
@@ -56,6 +64,7 @@ def reserve_budget(
     cost_micro_usd: int | None,
     *,
     batch_id: str = "",
+    bound: JobBound | None = None,
     lease_ms: int,
     now_ms: int | None = None,
 ) -> Operation[BudgetVerdict]:
@@ -63,6 +72,7 @@ def reserve_budget(
 
     Args:
         cost_micro_usd: None if the price is not known.
+        bound: That of the call's own job.
     """
 
     def read(reply: list[bytes]) -> BudgetVerdict:
@@ -85,6 +95,8 @@ def reserve_budget(
         blank_or(cost_micro_usd),
         batch_id,
         lease_ms,
+        "" if bound is None else bound.job_id,
+        "" if bound is None else bound.limit_micro_usd,
     ]
     return Operation(script("budget_reserve"), keys.budget(namespace, tenant), arguments, read)
 

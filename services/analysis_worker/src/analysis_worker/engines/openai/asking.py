@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
 
@@ -26,12 +26,9 @@ from common.provider.errors import (
     Timeout,
 )
 from common.provider.models import ModelCard
+from common.provider.planning import EXPECTED_TOKENS, OUTPUT_TOKENS
 
 T = TypeVar("T", bound=BaseModel)
-#: The most that one answer may be (tokens); once doubled if it was not enough.
-OUTPUT_TOKENS: Final = 6_000
-#: What an answer takes as a rule.
-_EXPECTED_TOKENS: Final = 2_000
 #: Violations that a repair prompt names.
 _MAX_NAMED: Final = 50
 #: A call that failed in passing is made once more, after up to this (s).
@@ -48,6 +45,8 @@ class Client:
     job_id: str
     attempt: int
     batch_id: str = ""
+    #: The most that the job's calls may cost (millionths of a dollar); 0: no such bound.
+    max_cost_micro_usd: int = 0
     force_refresh: bool = False
 
 
@@ -121,12 +120,15 @@ async def ask(
 async def _answer(
     client: Client, card: ModelCard, messages: Sequence[Message], name: str, schema: type[T]
 ) -> T:
-    """Return an answer that is whole, if need be with twice the room."""
+    """Return an answer that is whole, if need be with twice the room, as far as the model has it."""
     request = request_of(card, messages, schema, output_tokens=OUTPUT_TOKENS, cache_key=cache_key(name))
     try:
         return read_answer(await _paid(client, request), schema)
     except OutputTruncated:
-        longer = ModelRequest({**request.body, "max_completion_tokens": 2 * OUTPUT_TOKENS})
+        room = min(2 * OUTPUT_TOKENS, card.max_output_tokens)
+        if room <= request.output_tokens:
+            raise
+        longer = ModelRequest({**request.body, "max_completion_tokens": room})
         return read_answer(await _paid(client, longer), schema)
 
 
@@ -139,10 +141,11 @@ async def _paid(client: Client, request: ModelRequest) -> bytes:
         sample=0,
         input_tokens=request.input_tokens,
         output_tokens=request.output_tokens,
-        expected_output_tokens=min(_EXPECTED_TOKENS, request.output_tokens),
+        expected_output_tokens=min(EXPECTED_TOKENS, request.output_tokens),
         job_id=client.job_id,
         attempt=client.attempt,
         batch_id=client.batch_id,
+        max_cost_micro_usd=client.max_cost_micro_usd,
         force_refresh=client.force_refresh,
     )
     send = partial(client.adapter.send, request)
@@ -152,4 +155,4 @@ async def _paid(client: Client, request: ModelRequest) -> bytes:
         if failure.retry_after_ms is not None:
             raise
         await asyncio.sleep(random.uniform(0, _PAUSE_S))
-        return (await client.calls.ask(replace(call), send)).body
+        return (await client.calls.ask(call, send)).body

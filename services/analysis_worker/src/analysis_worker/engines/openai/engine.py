@@ -39,10 +39,9 @@ from analysis_worker.engines.openai.tone import ToneAnswer, check_tone
 from analysis_worker.engines.openai.topics import TopicsAnswer, WindowTopics, check_topics
 from common.provider.errors import ContextTooLong, InvalidOutput
 from common.provider.models import ModelCard
+from common.provider.planning import WINDOW_TOKENS
 
 T = TypeVar("T", bound=BaseModel)
-#: A window (tokens of its text and ids); half of it if the model finds that too long.
-WINDOW_TOKENS: Final = 6_000
 #: With more items dropped than this share, nothing is taken.
 MOST_DROPPED: Final = 0.2
 #: What is asked of every window; where there are two questions, there are two runs.

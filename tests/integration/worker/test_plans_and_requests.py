@@ -1,0 +1,68 @@
+"""What the scheduler plans for a job, held to the requests that a worker makes for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from analysis_worker.engines.openai.adapter import OpenAiAdapter
+from analysis_worker.engines.openai.asking import Client
+from analysis_worker.engines.openai.engine import find
+from analysis_worker.engines.openai.in_turn import Models
+from analysis_worker.engines.openai.outbound import outbound_of
+from analysis_worker.engines.openai.request import ModelRequest
+from analysis_worker.paid.port import Call
+from analysis_worker.transcript.by_model import ASKED
+from analysis_worker.wire.conversation import conversation_from_pb
+from analysis_worker.wire.metric import dimension_from_pb
+from common.provider.models import ModelTable
+from common.provider.planning import EXPECTED_TOKENS, Reading
+from scheduler.wire.model_wishes import PASSES
+from support.debates import debate
+from support.openai_author import honest
+from support.openai_server import OpenAiServer, openai_server
+from support.straight_calls import StraightCalls
+
+CARD = ModelTable().card("gpt-6-luna")
+
+
+@pytest.fixture
+def server() -> Iterator[OpenAiServer]:
+    with openai_server(honest) as served:
+        yield served
+
+
+@pytest.fixture
+async def adapter(server: OpenAiServer) -> AsyncIterator[OpenAiAdapter]:
+    async with OpenAiAdapter("sk-test", base_url=server.url) as opened:
+        yield opened
+
+
+def most(call: Call) -> int:
+    return CARD.cost_micro_usd(call.input_tokens, 0, call.output_tokens)
+
+
+@pytest.mark.parametrize("turns", [20, 60, 160])
+async def test_a_plan_is_near_the_requests_and_the_least_is_below_them(
+    server: OpenAiServer, adapter: OpenAiAdapter, turns: int
+) -> None:
+    written = debate(turns)
+    straight = StraightCalls()
+    client = Client(adapter, straight, "t", "ai-1", 1)
+    outbound = outbound_of(conversation_from_pb(written), b"secret")
+    models = Models(ModelTable(), CARD.name)
+    for dimension in PASSES:
+        await find(client, models, outbound, dimension_from_pb(dimension))
+    text = "\n".join(turn.text for turn in written.turns)
+    reading = Reading.of(text, sum(PASSES.values()))
+
+    # Those that ask for an answer to be mended are not planned for
+    first = [ModelRequest(body) for body in server.requests() if len(body["messages"]) == 3]
+    needed = sum(CARD.cost_micro_usd(request.input_tokens, 0, EXPECTED_TOKENS) for request in first)
+    assert 0.75 * needed < reading.planned_micro_usd(CARD) < 1.25 * needed
+    assert reading.least_micro_usd(CARD) <= max(map(most, straight.calls))
+
+
+def test_the_dimensions_that_are_planned_for_are_those_that_are_asked_for() -> None:
+    assert {dimension_from_pb(dimension) for dimension in PASSES} == ASKED
