@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -87,8 +88,19 @@ class Nothing:
     ) -> bool:
         raise AssertionError("not called")
 
+    async def keep_insights(
+        self, tenant: str, participant_id: str, insights: bytes, *, job_id: JobId, attempt: int
+    ) -> bool:
+        raise AssertionError("not called")
+
+    async def latest(self, tenant: str, want: int) -> list[str]:
+        raise AssertionError("not called")
+
+    async def load_analyses(self, tenant: str, conversation_ids: Sequence[str]) -> list[bytes | None]:
+        raise AssertionError("not called")
+
 
 def context_of(attempt: RecordedAttempt, **ports: Any) -> JobContext:
     """Return the context of an attempt with some ports, and nothing behind the others."""
     nothing = Nothing()
-    return JobContext(attempt, Ports(nothing, nothing, ChildPool(1), **ports))
+    return JobContext(attempt, Ports(nothing, nothing, ChildPool(1), nothing, nothing, **ports))

@@ -34,6 +34,7 @@ class Platform:
     conversations: dict[str, pb.Conversation] = field(default_factory=dict)
     jobs: dict[str, pb.Job] = field(default_factory=dict)
     analyses: dict[str, pb.Analysis] = field(default_factory=dict)
+    insights: dict[str, pb.Insights] = field(default_factory=dict)
     health: pb.Health = field(default_factory=lambda: pb.Health(status=pb.Health.HEALTHY, read_time=NOW))
     queues: list[pb.QueueStats] = field(default_factory=list)
     workers: list[pb.Worker] = field(default_factory=list)
@@ -205,6 +206,13 @@ class Analyses(pb.AnalysisServiceServicer):
         self._platform.enter("ListAnalyses", request, context)
         found, token = page(list(self._platform.analyses.values()), request.page_token, request.page_size)
         return pb.ListAnalysesResponse(analyses=found, next_page_token=token)
+
+    def GetInsights(self, request: pb.GetInsightsRequest, context: grpc.ServicerContext) -> pb.Insights:
+        self._platform.enter("GetInsights", request, context)
+        found = self._platform.insights.get(request.participant_id)
+        if found is None:
+            stop(context, status(grpc.StatusCode.NOT_FOUND, "no insights", reason("INSIGHTS_NOT_FOUND")))
+        return found or pb.Insights()
 
 
 class Monitor(pb.MonitorServiceServicer):

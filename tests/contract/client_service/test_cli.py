@@ -369,6 +369,46 @@ class TestConversationsAndAnalyses:
         assert "ai-1" in run("analyses", "list").stdout
         assert json_lines(run("analyses", "list", "--json").stdout)[0]["conversation_id"] == "c1"
 
+    def test_insights_are_a_narrative_a_table_and_steps(self, run: Run, platform: Platform) -> None:
+        found = pb.LearningInsights(participant_id="ann", narrative="4 of 4 conversations count.")
+        found.trends.add(metric="tone.mean", verdict=pb.LearningInsights.INSUFFICIENT_DATA)
+        number = pb.Metric(value=0.25, unit="0..1", sample_size=4)
+        found.trends.add(
+            metric="arguments.rebuttal_rate",
+            verdict=pb.LearningInsights.DECLINING,
+            first=number,
+            last=number,
+            slope=number,
+            p_value=0.0167,
+        )
+        step = found.next_steps.add(metric="arguments.rebuttal_rate", feed_forward="Answer each.")
+        step.passages.add(conversation_id="c4", turn_id="t7", start=3, end=9)
+        platform.insights["ann"] = pb.Insights(participant_id="ann", job_id="da-1", result=found)
+
+        told = run("insights", "get", "ann").stdout
+
+        assert told.startswith("4 of 4 conversations count.\n")
+        assert "declining" in told
+        assert "0.017" in told
+        assert "tone.mean" not in told  # no conversation holds it
+        assert "Answer each." in told
+        assert "c4, turn t7, 3 to 9" in told
+        assert json_lines(run("insights", "get", "ann", "--json").stdout)[0]["job_id"] == "da-1"
+        missing = run("insights", "get", "bob")
+        assert missing.exit_code == 1
+        assert "no insights" in missing.stderr
+
+    def test_insights_are_made_by_a_job(self, run: Run, platform: Platform) -> None:
+        made = run("insights", "make", "ann", "c2", "c1", "--max-analyses", "9", "--no-watch")
+        assert made.exit_code == 0, made.output
+        [job] = platform.jobs.values()
+        spec = job.spec.learning_insights
+        assert (spec.participant_id, list(spec.conversation_ids), spec.max_analyses) == (
+            "ann",
+            ["c2", "c1"],
+            9,
+        )
+
 
 class TestMonitoring:
     def test_health_is_words_and_an_exit_code(self, run: Run, platform: Platform) -> None:
@@ -467,6 +507,7 @@ def test_every_command_takes_json_and_has_help(run: Run) -> None:
         "queues": ["list", "get", "stats", "pause", "resume", "drain", "set"],
         "workers": ["list"],
         "analyses": ["get", "list"],
+        "insights": ["get", "make"],
         "jobs": [
             *("get", "list", "watch", "explain", "attempts", "logs"),
             *("cancel", "retry", "update", "delete"),

@@ -11,7 +11,7 @@ import pytest
 
 from bothsides.jobs import v1 as pb
 from bothsides_client.client import Client
-from bothsides_client.errors import DeadlineExceeded, InvalidRequest, NotFound, Unavailable
+from bothsides_client.errors import DeadlineExceeded, InsightsNotFound, InvalidRequest, NotFound, Unavailable
 from bothsides_client.retry import Reconnect
 from support.in_memory_platform import Platform, PlatformServer
 from support.replies import reason, status
@@ -130,6 +130,13 @@ def test_conversations_and_analyses_are_listed_across_pages(caller: Client, plat
     assert len(list(caller.list_analyses(page_size=3))) == 7
     assert caller.get_conversation("c5").conversation_id == "c5"
     assert caller.get_analysis("c6").conversation_id == "c6"
+
+
+def test_insights_are_read_by_participant(caller: Client, platform: Platform) -> None:
+    platform.insights["ines"] = pb.Insights(participant_id="ines", job_id="da-1")
+    assert caller.get_insights("ines").job_id == "da-1"
+    with pytest.raises(InsightsNotFound):
+        caller.get_insights("marek")
 
 
 def test_a_missing_thing_is_not_found(caller: Client) -> None:

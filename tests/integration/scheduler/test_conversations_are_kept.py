@@ -8,7 +8,7 @@ import redis
 
 from bothsides.jobs import v1 as pb
 from common.auth.caller import Role
-from common.store.documents import ANALYSES, put_document
+from common.store.documents import ANALYSES, INSIGHTS, put_document
 from common.store.operation import SyncRunner
 from support.scheduler import NAMESPACE, Served, credentials, debate, refusal, serving
 
@@ -253,3 +253,18 @@ async def test_an_unknown_analysis_is_not_found(scheduler: Served) -> None:
     refused = await refusal(scheduler.analyses.GetAnalysis(pb.GetAnalysisRequest(conversation_id="none")))
 
     assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "ANALYSIS_NOT_FOUND")
+
+
+async def test_kept_insights_are_read_with_where_they_came_from(
+    scheduler: Served, client: redis.Redis
+) -> None:
+    body = pb.LearningInsights(participant_id="ines", cohort_size=3).SerializeToString()
+    keep = put_document(NAMESPACE, INSIGHTS, "default", "ines", body=body, job_id="da-1", attempt=1)
+    assert SyncRunner(client).run(keep) > 0
+
+    insights = await scheduler.analyses.GetInsights(pb.GetInsightsRequest(participant_id="ines"))
+    refused = await refusal(scheduler.analyses.GetInsights(pb.GetInsightsRequest(participant_id="marek")))
+
+    assert (insights.participant_id, insights.job_id, insights.result.cohort_size) == ("ines", "da-1", 3)
+    assert insights.update_time.seconds > 0
+    assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "INSIGHTS_NOT_FOUND")

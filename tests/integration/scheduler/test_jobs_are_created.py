@@ -56,6 +56,19 @@ async def test_a_worker_gets_a_typed_job_as_its_spec(scheduler: Served, client: 
     assert message.options["tenant"] == "default"
 
 
+async def test_insights_are_ordered_without_a_conversation(scheduler: Served, client: redis.Redis) -> None:
+    spec = pb.LearningInsightsSpec(participant_id="ines", conversation_ids=["b", "a"])
+    request = pb.CreateJobRequest(job=pb.Job(spec=pb.JobSpec(learning_insights=spec)))
+    created = await scheduler.create(request)
+
+    message = BareWorker(client, "data_processing").message(BareWorker(client, "data_processing").fetch())
+    job = await scheduler.jobs.GetJob(pb.GetJobRequest(job_id=created.job_id, view=pb.JOB_VIEW_FULL))
+
+    assert (job.type, job.queue, job.conversation_id) == (pb.Job.LEARNING_INSIGHTS, "data_processing", "")
+    assert message.kwargs == {"spec": {"participant_id": "ines", "conversation_ids": ["b", "a"]}}
+    assert job.spec.learning_insights == spec
+
+
 async def test_a_worker_gets_a_generic_job_as_its_arguments(scheduler: Served, worker: BareWorker) -> None:
     """Whole numbers arrive as int, as the caller of an actor would have written them."""
     request = generic("add")
@@ -215,6 +228,10 @@ BAD = {
     "a label key in capitals": (generic(labels={"Team": "red"}), 'job.labels["Team"]'),
     "a long label": (generic(labels={"team": "x" * 64}), 'job.labels["team"]'),
     "an empty reflection": (reflection(""), "job.spec.reflection_processing.text"),
+    "insights of nobody": (
+        pb.CreateJobRequest(job=pb.Job(spec=pb.JobSpec(learning_insights=pb.LearningInsightsSpec()))),
+        "job.spec.learning_insights.participant_id",
+    ),
     "an odd conversation id": (analysis_of("a/b"), "job.spec.transcript_analysis.conversation_id"),
     "a time before 1970": (generic(schedule_time=Timestamp(seconds=-1)), "job.schedule_time"),
     "a time after 9999": (generic(deadline_time=Timestamp(seconds=2**60)), "job.deadline_time"),

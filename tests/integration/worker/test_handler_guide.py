@@ -18,6 +18,7 @@ from analysis_worker.runtime.children import ChildPool
 from analysis_worker.runtime.context import Ports
 from analysis_worker.runtime.registry import discover
 from analysis_worker.sinks.store import StoredAnalyses
+from analysis_worker.sources.analyses import KeptAnalyses
 from analysis_worker.sources.store import StoredConversations
 from bothsides.jobs import v1 as pb
 from common.broker import JobBroker
@@ -65,9 +66,9 @@ def test_the_guides_handler_counts_goes_on_where_it_stood_and_waits_for_a_transc
     import guide_handlers  # type: ignore[import-not-found]
 
     desk, pool = Desk(client), ChildPool(1)
-    ports = Ports(
-        StoredConversations(broker.runner, NAMESPACE), StoredAnalyses(broker.runner, NAMESPACE), pool
-    )
+    analyses = StoredAnalyses(broker.runner, NAMESPACE)
+    kept = KeptAnalyses(broker.runner, NAMESPACE)
+    ports = Ports(StoredConversations(broker.runner, NAMESPACE), analyses, pool, kept, analyses)
     # A spec with the one field that the guide's has.
     declare_actors(
         broker,

@@ -14,6 +14,7 @@ from analysis_worker.runtime.children import ChildPool
 from analysis_worker.runtime.context import Ports
 from analysis_worker.runtime.registry import discover
 from analysis_worker.sinks.store import StoredAnalyses
+from analysis_worker.sources.analyses import KeptAnalyses
 from analysis_worker.sources.store import StoredConversations
 from analysis_worker.wire.results import RESULT_MEDIA_TYPE
 from bothsides.jobs import v1 as pb
@@ -34,9 +35,9 @@ def echoing(client: redis.Redis) -> Iterator[JobBroker]:
     """Serve one more job type: a row, and a module. Its field of JobSpec is stood in for by GenericSpec."""
     broker = JobBroker(client, namespace=NAMESPACE)
     pool = ChildPool(1)
-    ports = Ports(
-        StoredConversations(broker.runner, NAMESPACE), StoredAnalyses(broker.runner, NAMESPACE), pool
-    )
+    analyses = StoredAnalyses(broker.runner, NAMESPACE)
+    kept = KeptAnalyses(broker.runner, NAMESPACE)
+    ports = Ports(StoredConversations(broker.runner, NAMESPACE), analyses, pool, kept, analyses)
     declare_actors(broker, discover(extra_handlers, [ECHO]), [ECHO], ports, spec_of=lambda _: pb.GenericSpec)
     try:
         with working(broker):

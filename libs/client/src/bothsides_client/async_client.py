@@ -178,6 +178,7 @@ class AsyncClient(Connection[grpc.aio.Channel]):
     get_conversation = method(_call, conversations.get_conversation)
     list_conversations = method(_list, conversations.list_conversations)
     get_analysis = method(_call, conversations.get_analysis)
+    get_insights = method(_call, conversations.get_insights)
     list_analyses = method(_list, conversations.list_analyses)
 
     health = method(_call, monitoring.health)

@@ -182,6 +182,7 @@ class Client(Connection[grpc.Channel]):
     get_conversation = method(_call, conversations.get_conversation)
     list_conversations = method(_list, conversations.list_conversations)
     get_analysis = method(_call, conversations.get_analysis)
+    get_insights = method(_call, conversations.get_insights)
     list_analyses = method(_list, conversations.list_analyses)
 
     health = method(_call, monitoring.health)

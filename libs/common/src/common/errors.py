@@ -13,6 +13,7 @@
     │   ├── JobNotFound                              JOB_NOT_FOUND
     │   ├── ConversationNotFound                     CONVERSATION_NOT_FOUND
     │   ├── AnalysisNotFound                         ANALYSIS_NOT_FOUND
+    │   ├── InsightsNotFound                         INSIGHTS_NOT_FOUND
     │   └── QueueNotFound                            QUEUE_NOT_FOUND
     ├── WrongState              FAILED_PRECONDITION  (named by the subclass)
     │   ├── JobNotCancellable                        JOB_NOT_CANCELLABLE
@@ -180,6 +181,14 @@ class AnalysisNotFound(NotFound):
     reason = "ANALYSIS_NOT_FOUND"
     resource_type = "analysis"
     advice = "create a TRANSCRIPT_ANALYSIS job for the conversation first"
+
+
+class InsightsNotFound(NotFound):
+    """No insights are kept for the participant."""
+
+    reason = "INSIGHTS_NOT_FOUND"
+    resource_type = "insights"
+    advice = "create a LEARNING_INSIGHTS job for the participant first"
 
 
 class QueueNotFound(NotFound):

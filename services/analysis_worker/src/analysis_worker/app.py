@@ -26,6 +26,7 @@ from analysis_worker.runtime.simulation.store import LosableClient
 from analysis_worker.runtime.tracing import Tracing
 from analysis_worker.settings import AnalysisWorkerSettings
 from analysis_worker.sinks.store import StoredAnalyses
+from analysis_worker.sources.analyses import KeptAnalyses
 from analysis_worker.sources.port import ConversationSource
 from analysis_worker.sources.service import RemoteConversations
 from analysis_worker.sources.store import StoredConversations
@@ -96,7 +97,8 @@ class AnalysisWorker:
             keeping=Keeping(settings.paid.sealer),
             keep_ms=None if self._remote is None else settings.paid.keep_ms,
         )
-        ports = Ports(conversations, analyses, self._children, paid, self._models, vault)
+        kept = KeptAnalyses(self._broker.runner, shared.store.namespace)
+        ports = Ports(conversations, analyses, self._children, kept, analyses, paid, self._models, vault)
         declare_actors(self._broker, discover(handlers, JOB_TYPES.values()), JOB_TYPES.values(), ports)
         load_actor_modules(self._broker, settings.actor_modules)
 

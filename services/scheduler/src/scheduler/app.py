@@ -17,7 +17,7 @@ from common.rpc.server import Server, Service
 from common.settings import SchedulerSettings
 from common.store.checks import check_servers_async
 from common.store.clients import async_redis_client, shared_connection
-from common.store.documents import ANALYSES, CONVERSATIONS
+from common.store.documents import ANALYSES, CONVERSATIONS, INSIGHTS
 from common.store.keys import QueueKeys
 from common.store.operation import AsyncRunner
 from scheduler.bulk import Bulk
@@ -95,6 +95,7 @@ class Scheduler:
         jobs = Jobs(store, namespace)
         conversations = Documents(self._client, store, namespace, CONVERSATIONS, tokens)
         analyses = Documents(self._client, store, namespace, ANALYSES, tokens)
+        insights = Documents(self._client, store, namespace, INSIGHTS, tokens)
         submission = Submission(
             store, namespace, jobs, conversations=conversations if own_conversations else None
         )
@@ -147,7 +148,9 @@ class Scheduler:
                     ),
                 ),
                 Service(
-                    ANALYSIS_SERVICE, pb.add_AnalysisServiceServicer_to_server, AnalysisServicer(analyses)
+                    ANALYSIS_SERVICE,
+                    pb.add_AnalysisServiceServicer_to_server,
+                    AnalysisServicer(analyses, insights),
                 ),
             ),
             interceptors=interceptors,

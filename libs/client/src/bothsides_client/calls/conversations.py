@@ -34,6 +34,11 @@ def get_analysis(conversation_id: str) -> Call[pb.Analysis]:
     return Call(_ANALYSES, "GetAnalysis", pb.GetAnalysisRequest(conversation_id=conversation_id), same)
 
 
+def get_insights(participant_id: str) -> Call[pb.Insights]:
+    """Return the latest kept insights of the participant."""
+    return Call(_ANALYSES, "GetInsights", pb.GetInsightsRequest(participant_id=participant_id), same)
+
+
 def list_analyses(*, page_size: int = 0) -> Pages[pb.Analysis]:
     """Yield the kept analyses without their results, newest first."""
     request = pb.ListAnalysesRequest(page_size=page_size)

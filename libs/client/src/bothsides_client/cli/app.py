@@ -23,6 +23,7 @@ from bothsides_client.cli import (
     completion,
     conversations,
     failures,
+    insights,
     job_actions,
     monitoring,
     providers,
@@ -138,6 +139,7 @@ def build_app() -> typer.Typer:
     app.add_typer(providers.budgets, name="budgets")
     app.add_typer(conversations.app, name="conversations")
     app.add_typer(analyses.app, name="analyses")
+    app.add_typer(insights.app, name="insights")
     app.command("health")(monitoring.health)
     app.add_typer(monitoring.workers, name="workers")
     app.command("completion")(completion.completion)

@@ -9,7 +9,8 @@
         │   ├── ContentRefused, FieldInvalid, FilterInvalid, PageTokenInvalid, RequestIdReused
         │   └── RequestUnreadable, ResumeTokenInvalid, TranscriptTooLarge
         ├── NotFound            NOT_FOUND
-        │   └── AnalysisNotFound, ConversationNotFound, JobNotFound, QueueNotFound
+        │   └── AnalysisNotFound, ConversationNotFound, InsightsNotFound, JobNotFound,
+        │       QueueNotFound
         ├── AlreadyExists       ALREADY_EXISTS
         │   └── DuplicateJob
         ├── PreconditionFailed  FAILED_PRECONDITION
@@ -73,6 +74,7 @@ from bothsides_client.errors.by_reason import (
     EtagMismatch,
     FieldInvalid,
     FilterInvalid,
+    InsightsNotFound,
     Internal,
     JobNotCancellable,
     JobNotDeletable,
@@ -121,6 +123,7 @@ __all__ = [
     "FieldInvalid",
     "FieldViolation",
     "FilterInvalid",
+    "InsightsNotFound",
     "Internal",
     "InvalidRequest",
     "JobNotCancellable",

@@ -97,6 +97,13 @@ class AnalysisNotFound(NotFound):
     advice = "analyse it first with `bothsides analyze`"
 
 
+class InsightsNotFound(NotFound):
+    """No insights of the participant are kept."""
+
+    REASON = "INSIGHTS_NOT_FOUND"
+    advice = "make them first with `bothsides insights make`"
+
+
 class QueueNotFound(NotFound):
     """No such queue was ever used."""
 
@@ -217,6 +224,7 @@ BY_REASON: Mapping[str, type[RequestFailed]] = {
         JobNotFound,
         ConversationNotFound,
         AnalysisNotFound,
+        InsightsNotFound,
         QueueNotFound,
         JobNotCancellable,
         JobNotRetryable,

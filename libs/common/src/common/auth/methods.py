@@ -56,6 +56,7 @@ METHOD_ROLES: Final[Mapping[str, Role | None]] = MappingProxyType(
         _CONVERSATIONS + "ListConversations": Role.VIEWER,
         _ANALYSES + "GetAnalysis": Role.PAYLOAD_READER,
         _ANALYSES + "ListAnalyses": Role.PAYLOAD_READER,
+        _ANALYSES + "GetInsights": Role.PAYLOAD_READER,
         _MONITOR + "GetHealth": Role.VIEWER,
         _MONITOR + "WatchHealth": Role.VIEWER,
         _MONITOR + "ListQueueStats": Role.VIEWER,

@@ -49,6 +49,7 @@ class JobType:
 _TYPES: Final = (
     JobType("TRANSCRIPT_ANALYSIS", AI_ANALYSIS),
     JobType("REFLECTION_PROCESSING", AI_ANALYSIS),
+    JobType("LEARNING_INSIGHTS", DATA_PROCESSING),
 )
 
 JOB_TYPES: Final = {job_type.name: job_type for job_type in _TYPES}

@@ -1,4 +1,4 @@
-"""Documents kept by id for a tenant: conversations, and the analyses of conversations.
+"""Documents kept by id for a tenant: conversations, their analyses, and the insights of participants.
 
 A body is opaque bytes; `about` is a short description (JSON) that lists show without the body.
 A write in the name of a job is refused if a later attempt of that job has written already.
@@ -15,6 +15,7 @@ from common.store.operation import Operation, script
 
 CONVERSATIONS: Final = "conversations"
 ANALYSES: Final = "analyses"
+INSIGHTS: Final = "insights"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 from analysis_worker.paid.accounting import AccountedCalls
 from analysis_worker.paid.port import PaidCalls
 from analysis_worker.runtime.children import ChildPool, Lane
-from analysis_worker.sinks.port import AnalysisSink
-from analysis_worker.sources.port import ConversationSource
+from analysis_worker.sinks.port import AnalysisSink, InsightsSink
+from analysis_worker.sources.port import AnalysisSource, ConversationSource
 from analysis_worker.vault.port import Vault
 from analysis_worker.wire.results import content_of
 from bothsides.jobs import v1 as pb
@@ -79,6 +79,8 @@ class Ports:
     conversations: ConversationSource
     analyses: AnalysisSink
     children: ChildPool
+    kept: AnalysisSource
+    insights: InsightsSink
     #: None where nothing is set up that could be paid.
     paid: PaidCalls | None = None
     #: None where no provider is set up.
@@ -123,6 +125,15 @@ class JobContext:
     @property
     def analyses(self) -> AnalysisSink:
         return self._ports.analyses
+
+    @property
+    def kept(self) -> AnalysisSource:
+        """Analyses that earlier jobs have kept."""
+        return self._ports.kept
+
+    @property
+    def insights(self) -> InsightsSink:
+        return self._ports.insights
 
     @property
     def vault(self) -> Vault | None:

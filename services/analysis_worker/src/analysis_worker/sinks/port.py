@@ -1,4 +1,4 @@
-"""The port through which jobs keep analyses."""
+"""The ports through which jobs keep analyses and insights."""
 
 from __future__ import annotations
 
@@ -21,4 +21,14 @@ class AnalysisSink(Protocol):
         Raises:
             AttemptFailed: TRANSIENT if the sink does not answer or takes nothing now.
         """
+        ...
+
+
+class InsightsSink(Protocol):
+    """Keeps the latest insights of each participant."""
+
+    async def keep_insights(
+        self, tenant: str, participant_id: str, insights: bytes, *, job_id: JobId, attempt: int
+    ) -> bool:
+        """Keep a serialized `bothsides.jobs.v1.LearningInsights`; else as AnalysisSink.keep."""
         ...

@@ -1,4 +1,4 @@
-"""Analyses kept in the built-in store, fenced by the attempt that writes."""
+"""Analyses and insights kept in the built-in store, fenced by the attempt that writes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from common.errors import StoreFull, StoreUnavailable
 from common.job.failure import AttemptFailed
 from common.job.ids import JobId
 from common.job.model import ErrorClass
-from common.store.documents import ANALYSES, put_document
+from common.store.documents import ANALYSES, INSIGHTS, put_document
 from common.store.operation import SyncRunner
 
 
 class StoredAnalyses:
-    """Writes what AnalysisService of the scheduler reads; an AnalysisSink."""
+    """Writes what AnalysisService of the scheduler reads; an AnalysisSink and an InsightsSink."""
 
     def __init__(self, runner: SyncRunner, namespace: str) -> None:
         self._runner = runner
@@ -23,12 +23,23 @@ class StoredAnalyses:
         self, tenant: str, conversation_id: str, analysis: bytes, *, job_id: JobId, attempt: int
     ) -> bool:
         """Keep the analysis, unless it is stale; errors as the port says."""
+        return await self._keep(ANALYSES, tenant, conversation_id, analysis, job_id, attempt)
+
+    async def keep_insights(
+        self, tenant: str, participant_id: str, insights: bytes, *, job_id: JobId, attempt: int
+    ) -> bool:
+        """Keep the insights, unless they are stale; errors as the port says."""
+        return await self._keep(INSIGHTS, tenant, participant_id, insights, job_id, attempt)
+
+    async def _keep(
+        self, kind: str, tenant: str, document_id: str, body: bytes, job_id: JobId, attempt: int
+    ) -> bool:
         operation = put_document(
             self._namespace,
-            ANALYSES,
+            kind,
             tenant,
-            conversation_id,
-            body=analysis,
+            document_id,
+            body=body,
             about=b"{}",
             job_id=job_id,
             attempt=attempt,

@@ -1,7 +1,8 @@
-"""The port through which jobs read conversations."""
+"""The ports through which jobs read conversations, and analyses of them that are kept."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from common.job.failure import AttemptFailed
@@ -19,6 +20,26 @@ class ConversationSource(Protocol):
         Raises:
             AttemptFailed: INVALID_INPUT if there is none, TRANSIENT if the source does not answer,
                 AUTHENTICATION if it does not accept this worker.
+        """
+        ...
+
+
+class AnalysisSource(Protocol):
+    """Reads kept analyses."""
+
+    async def latest(self, tenant: str, want: int) -> list[str]:
+        """Return the conversations of the latest kept analyses, the latest first; at most `want`.
+
+        Raises:
+            AttemptFailed: TRANSIENT if the source does not answer.
+        """
+        ...
+
+    async def load_analyses(self, tenant: str, conversation_ids: Sequence[str]) -> list[bytes | None]:
+        """Return serialized `bothsides.jobs.v1.DebateAnalysis`, in order; None where none is kept.
+
+        Raises:
+            AttemptFailed: TRANSIENT if the source does not answer.
         """
         ...
 

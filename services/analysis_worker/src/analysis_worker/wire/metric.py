@@ -41,6 +41,7 @@ _CAUSE_TO_PB: Final = {
     DegradedReason.UNAVAILABLE: pb.Provenance.UNAVAILABLE,
     DegradedReason.OUTBOUND_FORBIDDEN: pb.Provenance.OUTBOUND_FORBIDDEN,
 }
+_BASIS_FROM_PB: Final = {number: basis for basis, number in _BASIS_TO_PB.items()}
 _DIMENSION_FROM_PB: Final = {number: dimension for dimension, number in _DIMENSION_TO_PB.items()}
 
 
@@ -64,6 +65,11 @@ def dimension_from_pb(number: pb.Dimension.ValueType) -> Dimension:
 def basis_to_pb(basis: Basis) -> pb.Metric.Basis.ValueType:
     """Return the number of a basis on the wire."""
     return _BASIS_TO_PB[basis]
+
+
+def basis_from_pb(number: pb.Metric.Basis.ValueType) -> Basis:
+    """Return the basis of a number on the wire; NONE for one that this version does not know."""
+    return _BASIS_FROM_PB.get(number, Basis.NONE)
 
 
 def metric_to_pb(metric: Metric) -> pb.Metric:

@@ -1,4 +1,4 @@
-"""Conversations and analyses: documents of the store to messages, and back."""
+"""Conversations, analyses and insights: documents of the store to messages, and back."""
 
 from __future__ import annotations
 
@@ -87,3 +87,14 @@ def analysis_to_pb(document: Document) -> pb.Analysis:
     if document.body:
         analysis.result.ParseFromString(document.body)
     return analysis
+
+
+def insights_to_pb(document: Document) -> pb.Insights:
+    """Return a participant's insights."""
+    insights = pb.Insights(
+        participant_id=document.document_id,
+        job_id=document.job_id,
+        update_time=instant_to_pb(document.updated_ms),
+    )
+    insights.result.ParseFromString(document.body)
+    return insights

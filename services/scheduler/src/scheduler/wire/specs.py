@@ -60,7 +60,8 @@ def work_from_pb(spec: pb.JobSpec, field: str = "job.spec") -> Work:
         raise InvalidField(field, "must be set to one of its kinds")
     typed = getattr(spec, kind)
     arguments = {"spec": MessageToDict(typed, preserving_proto_field_name=True)}
-    return Work(job_type.name, job_type.queue, kind, [], arguments, typed.conversation_id, job_type.version)
+    conversation_id = getattr(typed, "conversation_id", "")
+    return Work(job_type.name, job_type.queue, kind, [], arguments, conversation_id, job_type.version)
 
 
 def _generic(spec: pb.GenericSpec, field: str) -> Work:
@@ -135,11 +136,11 @@ def fill_spec(spec: pb.JobSpec, job: Job, payload: bytes) -> None:
 def _fill_typed(spec: pb.JobSpec, kind: str, job: Job, arguments: Mapping[str, Any]) -> None:
     typed = getattr(spec, kind)
     typed.SetInParent()
-    typed.conversation_id = job.conversation_id
     try:
         ParseDict(arguments.get("kwargs", {}).get("spec", {}), typed, ignore_unknown_fields=True)
     except ParseError:
         typed.Clear()  # written by a version that spelled it otherwise
+    if job.conversation_id:
         typed.conversation_id = job.conversation_id
 
 

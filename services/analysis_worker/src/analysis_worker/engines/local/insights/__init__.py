@@ -1,0 +1,1 @@
+"""Learning insights by published statistics: trends, a cohort, next steps, and a narrative by template."""
