@@ -1,10 +1,10 @@
-"""A small HTTP server with the chat completions of OpenAI, that answers, obeys or fails as it is told."""
+"""A small HTTP server with OpenAI's chat completions and moderations: it answers, obeys or fails as told."""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +12,8 @@ from typing import Any
 
 #: Takes a request's body; returns the text of the answer.
 Author = Callable[[Mapping[str, Any]], str]
+#: Takes a text; returns the categories that it is flagged with.
+Moderator = Callable[[str], Collection[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,15 @@ def completion(text: str | None, **changes: Any) -> bytes:
     return json.dumps({**body, **changes}).encode()
 
 
+def moderation(texts: Sequence[str], moderator: Moderator) -> bytes:
+    """Return a result for each text, in the published form."""
+    results = []
+    for text in texts:
+        categories = {name: name in moderator(text) for name in ("hate", "violence", "self-harm/intent")}
+        results.append({"flagged": any(categories.values()), "categories": categories})
+    return json.dumps({"id": "modr-1", "model": "omni-moderation-latest", "results": results}).encode()
+
+
 @dataclass
 class OpenAiServer:
     """What it heard, and what it says."""
@@ -73,6 +84,11 @@ class OpenAiServer:
     #: What happens to all calls of a model, by its name.
     away: dict[str, Fault] = field(default_factory=dict)
     author: Author = lambda _: "{}"
+    #: Bodies of moderations, apart from those of completions.
+    moderated: list[bytes] = field(default_factory=list)
+    moderator: Moderator = lambda _: ()
+    #: What a moderation brings while it is set.
+    moderation_fault: Fault | None = None
     #: Set once a client has gone from a silent call.
     gone: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -88,6 +104,11 @@ class OpenAiServer:
                 return self.faults.pop(0)
         return self.away.get(json.loads(body)["model"])
 
+    def moderate(self, body: bytes) -> Fault:
+        with self.lock:
+            self.moderated.append(body)
+        return self.moderation_fault or Fault(body=moderation(json.loads(body)["input"], self.moderator))
+
 
 @contextmanager
 def openai_server(author: Author = lambda _: "{}") -> Iterator[OpenAiServer]:
@@ -99,9 +120,12 @@ def openai_server(author: Author = lambda _: "{}") -> Iterator[OpenAiServer]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            fault = state.next_fault(body, {name.lower(): value for name, value in self.headers.items()})
-            if fault is None:
-                fault = Fault(body=completion(state.author(json.loads(body))))
+            if self.path.endswith("/moderations"):
+                fault = state.moderate(body)
+            else:
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                told = state.next_fault(body, headers)
+                fault = told or Fault(body=completion(state.author(json.loads(body))))
             if fault.silent:
                 self.rfile.read(1)  # returns when the client closes
                 state.gone.set()

@@ -18,6 +18,7 @@ from analysis_worker.engines.openai.findings import Found
 from analysis_worker.engines.openai.outbound import outbound_of
 from analysis_worker.paid.gate import GateSettings, PaidGate
 from analysis_worker.transcript.by_model import Outcome, Unanswered, Wish, start
+from analysis_worker.transcript.screening import Screen
 from bothsides.jobs import v1 as pb
 from common.job.failure import AttemptFailed
 from common.job.ids import JobId
@@ -78,7 +79,8 @@ class Desk:
         wish = Wish.of(Spec(conversation_id="c", **spec))
         assert wish is not None
         context = context_of(self.attempt, paid=self.gate, models=self.access)
-        asked = start(context, wish, outbound_of(debated, b"secret"), [Dimension.ARGUMENTS])
+        screen = Screen(context.screening, pb.ContentFilter())
+        asked = start(context, wish, outbound_of(debated, b"secret"), [Dimension.ARGUMENTS], screen)
         return await asked[Dimension.ARGUMENTS]
 
     async def found(self, **spec: Any) -> Found:

@@ -324,6 +324,17 @@ def test_flagged_turns_are_named_among_the_caveats() -> None:
     assert caveat == "Flagged: what sounds like a threat in 7 turns (t1, t2, t3, t4, t5, …); have a look."
 
 
+def test_what_was_done_with_a_flagged_turn_is_said() -> None:
+    done = {pb.Safety.MASKED: "masked here.", pb.Safety.WITHHELD: "kept from the model."}
+    flagged = [
+        pb.Safety.Flagged(kind=pb.Safety.VIOLENCE, turn_count=1, turn_ids=["t1"], action=action)
+        for action in done
+    ]
+    view = report_view(pb.DebateAnalysis(safety=pb.Safety(flagged=flagged)), None)
+    caveats = [line for line in view.caveats if line.startswith("Flagged")]
+    assert caveats == [f"Flagged: what may be violent in 1 turn (t1); {words}" for words in done.values()]
+
+
 def test_a_dimension_that_was_not_asked_for_is_not_spoken_of() -> None:
     analysis = debate()
     for dimension in ("topics", "arguments", "quality", "linguistics", "interaction"):

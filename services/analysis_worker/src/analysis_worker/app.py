@@ -98,7 +98,17 @@ class AnalysisWorker:
             keep_ms=None if self._remote is None else settings.paid.keep_ms,
         )
         kept = KeptAnalyses(self._broker.runner, shared.store.namespace)
-        ports = Ports(conversations, analyses, self._children, kept, analyses, paid, self._models, vault)
+        ports = Ports(
+            conversations,
+            analyses,
+            self._children,
+            kept,
+            analyses,
+            paid,
+            self._models,
+            vault,
+            settings.screening,
+        )
         declare_actors(self._broker, discover(handlers, JOB_TYPES.values()), JOB_TYPES.values(), ports)
         load_actor_modules(self._broker, settings.actor_modules)
 

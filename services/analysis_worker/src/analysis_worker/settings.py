@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from analysis_worker.paid.settings import PaidSettings
+from analysis_worker.privacy.settings import Screening
 from analysis_worker.runtime.simulation.rules import Rule, RuleInvalid, read_rules
 from common.settings import SettingsError, WorkerSettings
 from common.settings.environment import Environment, Problem
@@ -29,6 +30,7 @@ class AnalysisWorkerSettings:
     simulated: tuple[Rule, ...] = ()
     simulation_seed: int = 0
     paid: PaidSettings = field(default_factory=PaidSettings)
+    screening: Screening = field(default_factory=Screening)
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
@@ -45,6 +47,7 @@ class AnalysisWorkerSettings:
         )
         simulated = _simulated(environment)
         paid = PaidSettings.read(environment)
+        screening = Screening.read(environment)
         seed = environment.integer("WORKER_SIMULATE_SEED", 0, minimum=0, maximum=2**31)
         try:
             environment.check()
@@ -56,7 +59,7 @@ class AnalysisWorkerSettings:
             raise SettingsError([*error.problems, *problems]) from None
         if problems:
             raise SettingsError(problems)
-        return cls(worker, actor_modules, memory_bytes, simulated, seed, paid)
+        return cls(worker, actor_modules, memory_bytes, simulated, seed, paid, screening)
 
 
 def _simulated(environment: Environment) -> tuple[Rule, ...]:

@@ -25,7 +25,14 @@ _FLAGS = {
     pb.Safety.SLUR: "a slur",
     pb.Safety.THREAT: "what sounds like a threat",
     pb.Safety.MODEL_INSTRUCTION: "talk to a model instead of to people",
+    pb.Safety.HARASSMENT: "what may be harassment",
+    pb.Safety.HATE: "what may be hate",
+    pb.Safety.SELF_HARM: "what may be about self-harm",
+    pb.Safety.SEXUAL: "what may be sexual",
+    pb.Safety.VIOLENCE: "what may be violent",
+    pb.Safety.ILLICIT: "what may be advice on something forbidden",
 }
+_DONE = {pb.Safety.MASKED: "masked here", pb.Safety.WITHHELD: "kept from the model"}
 
 
 def report_view(analysis: pb.DebateAnalysis, conversation: pb.Conversation | None) -> Report:
@@ -112,7 +119,8 @@ def _caveats(analysis: pb.DebateAnalysis, cast: Cast, notes: Footnotes) -> Itera
         more = ", …" if flagged.turn_count > _TURNS_NAMED else ""
         what = _FLAGS.get(flagged.kind, "something")
         turns_in_all = count(flagged.turn_count, "turn", "turns")
-        yield f"Flagged: {what} in {turns_in_all} ({printable(turns)}{more}); have a look."
+        done = _DONE.get(flagged.action, "have a look")
+        yield f"Flagged: {what} in {turns_in_all} ({printable(turns)}{more}); {done}."
     for each in analysis.provenance:
         dimension = name_of_constant(pb.Dimension.Name(each.dimension).removeprefix("DIMENSION_"))
         if each.passed_over and not each.degraded:

@@ -134,6 +134,8 @@ _CARDS: Final = (
         successor="gpt-6-luna",
         fallbacks=("gpt-6-luna",),
     ),
+    # Asked whether texts are harmful, and for nothing else. Free, as announced.
+    ModelCard("omni-moderation-latest", context_tokens=32_768, price_input=0, price_output=0),
 )
 BUILT_IN: Final[Mapping[str, ModelCard]] = MappingProxyType({card.name: card for card in _CARDS})
 

@@ -36,6 +36,7 @@ async def analyse_transcript(spec: pb.TranscriptAnalysisSpec, context: JobContex
         context=context,
         pace=_pace,
         wish=Wish.of(spec),
+        content_filter=spec.content_filter,
     )
     context.progress(MADE, "Keeping the result")
     kept = await context.analyses.keep(

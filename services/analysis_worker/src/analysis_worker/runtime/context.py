@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 from analysis_worker.paid.accounting import AccountedCalls
 from analysis_worker.paid.port import PaidCalls
+from analysis_worker.privacy.settings import Screening
 from analysis_worker.runtime.children import ChildPool, Lane
 from analysis_worker.sinks.port import AnalysisSink, InsightsSink
 from analysis_worker.sources.port import AnalysisSource, ConversationSource
@@ -87,6 +88,8 @@ class Ports:
     models: ModelAccess | None = None
     #: None where no text ever leaves.
     vault: Vault | None = None
+    #: What is done about hostile content.
+    screening: Screening = field(default_factory=Screening)
 
 
 class JobContext:
@@ -149,6 +152,11 @@ class JobContext:
     def models(self) -> ModelAccess | None:
         """The models that may be asked; None if this worker has no key for any."""
         return self._ports.models
+
+    @property
+    def screening(self) -> Screening:
+        """What is done about hostile content; a job may ask for more."""
+        return self._ports.screening
 
     @property
     def cancel_requested(self) -> bool:

@@ -12,13 +12,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analysis_worker.domain.result import DebateAnalysis, Dimension, Overview
-from analysis_worker.domain.safety import Safety
 from analysis_worker.runtime.children import Lane
 from analysis_worker.runtime.context import JobContext
 from analysis_worker.transcript import in_child
 from analysis_worker.transcript.by_model import ASKED, Outcome, Unanswered, Wish, start
 from analysis_worker.transcript.in_child import Finished
 from analysis_worker.transcript.plan import Course, Pace, Step, steps_for
+from analysis_worker.transcript.screening import Screen
 from analysis_worker.transcript.sending import outbound
 from analysis_worker.wire.analysis import analysis_to_pb
 from bothsides.jobs import v1 as pb
@@ -41,6 +41,7 @@ async def analyse(
     context: JobContext,
     pace: Pace,
     wish: Wish | None = None,
+    content_filter: pb.ContentFilter | None = None,
 ) -> pb.DebateAnalysis:
     """Analyse a serialized conversation; without a model, equal input gives equal bytes.
 
@@ -48,9 +49,16 @@ async def analyse(
 
     Args:
         wish: What is wanted of models; None for the local engine alone.
+        content_filter: Stricter actions on hostile content than the worker's own; None for these.
+
+    Raises:
+        AttemptFailed: What is in the conversation is to be refused; or as the children raise it.
     """
     context.progress(0.0, "Waiting for a free processor")
-    run = _Run(conversation_id, conversation, steps_for(dimensions), include_detailed, context, pace, wish)
+    screen = Screen(context.screening, content_filter or pb.ContentFilter())
+    run = _Run(
+        conversation_id, conversation, steps_for(dimensions), include_detailed, context, pace, wish, screen
+    )
     try:
         async with context.hold_children(LANES) as lanes:
             overview = await run.on(lanes)
@@ -72,6 +80,7 @@ class _Run:
         context: JobContext,
         pace: Pace,
         wish: Wish | None,
+        screen: Screen,
     ) -> None:
         self._conversation_id = conversation_id
         self._conversation = conversation
@@ -80,7 +89,7 @@ class _Run:
         self._course = Course(steps, pace, _now_ms())
         self._waiting = list(steps)
         self._finished: dict[Dimension, Finished] = {}
-        self._safety: Safety | None = None
+        self._screen = screen
         self._wish = wish
         self._outbound: Outbound | None = None
         #: What models are asked for, and their answers.
@@ -92,7 +101,7 @@ class _Run:
         # On all lanes at once: each child has to have the conversation prepared.
         overview, *_ = await _all([lane.run(in_child.overview, self._conversation) for lane in lanes])
         self._course.prepared(overview.word_count)
-        self._safety = await lanes[0].run(in_child.safety, self._conversation)
+        self._screen.receive(await lanes[0].run(in_child.safety, self._conversation))
         await self._ask(lanes[0])
         await self._run_steps(lanes, overview)
         self._course.learn(_now_ms())
@@ -130,7 +139,7 @@ class _Run:
             self._outbound = await outbound(
                 self._context, lane, self._conversation_id, self._conversation, access.secret
             )
-        self.asked = start(self._context, self._wish, self._outbound, wanted)
+        self.asked = start(self._context, self._wish, self._outbound, wanted, self._screen)
 
     async def _run_steps(self, lanes: Sequence[Lane], overview: Overview) -> None:
         free = list(lanes)
@@ -186,9 +195,11 @@ class _Run:
         results: dict[str, Any] = {finished.dimension.value: finished.result for finished in made}
         provenance = tuple(finished.provenance for finished in made)
         analysis = DebateAnalysis(
-            self._conversation_id, overview, **results, safety=self._safety, provenance=provenance
+            self._conversation_id, overview, **results, safety=self._screen.safety, provenance=provenance
         )
-        return analysis_to_pb(analysis, include_detailed=self._include_detailed)
+        written = analysis_to_pb(analysis, include_detailed=self._include_detailed)
+        self._screen.mask(written)
+        return written
 
 
 async def _all(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:

@@ -13,6 +13,7 @@ from analysis_worker.paid.port import BudgetSpent, CallHeld, OutboundForbidden
 from analysis_worker.privacy.placeholders import OriginalInPayload
 from analysis_worker.runtime.context import JobContext
 from analysis_worker.transcript.giving_up import give_up
+from analysis_worker.transcript.screening import Screen
 from bothsides.jobs import v1 as pb
 from common.job.model import ErrorClass
 from common.provider.errors import ProviderFailure
@@ -74,25 +75,34 @@ class Wish:
 
 
 def start(
-    context: JobContext, wish: Wish, debate: Outbound | None, wanted: Collection[Dimension]
+    context: JobContext,
+    wish: Wish,
+    debate: Outbound | None,
+    wanted: Collection[Dimension],
+    screen: Screen,
 ) -> dict[Dimension, asyncio.Task[Outcome]]:
     """Ask for all dimensions at once. What a task raises ends the attempt, as the job wishes it."""
     return {
-        dimension: asyncio.create_task(_find(context, wish, debate, dimension))
+        dimension: asyncio.create_task(_find(context, wish, debate, dimension, screen))
         for dimension in Dimension
         if dimension in wanted and dimension in ASKED
     }
 
 
-async def _find(context: JobContext, wish: Wish, debate: Outbound | None, dimension: Dimension) -> Outcome:
+async def _find(
+    context: JobContext, wish: Wish, debate: Outbound | None, dimension: Dimension, screen: Screen
+) -> Outcome:
     from analysis_worker.engines.openai.engine import find
 
     if debate is None:
         return Unanswered(DegradedReason.NO_KEY) if wish.expressly else None
+
+    async def ask(client: Client, models: Models) -> Found:
+        sent = await screen.sent(client, debate)
+        return await screen.words(client, dimension, await find(client, models, sent, dimension))
+
     passed_over: list[PassedOver] = []
-    outcome = await asked(
-        context, wish, lambda client, models: find(client, models, debate, dimension), passed_over
-    )
+    outcome = await asked(context, wish, ask, passed_over)
     return Unanswered(outcome, tuple(passed_over)) if isinstance(outcome, DegradedReason) else outcome
 
 

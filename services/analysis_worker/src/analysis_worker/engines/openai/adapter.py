@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
-from typing import Any, Final, Self
+from collections.abc import Awaitable, Mapping
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
 
 import httpx2
@@ -33,6 +33,9 @@ from common.provider.errors import (
 )
 from common.provider.limits import duration_ms, retry_after_of
 from common.provider.tokens import estimate_tokens
+
+if TYPE_CHECKING:
+    from analysis_worker.engines.openai.moderation import ModerationRequest
 
 #: No connection after this (s): the provider is away.
 CONNECT_S: Final = 5.0
@@ -82,9 +85,25 @@ class OpenAiAdapter:
         Raises:
             ProviderFailure: No answer came, in all the ways there are.
         """
+        raw = await self._received(self._client.chat.completions.with_raw_response.create(**request.body))
+        return _reply(raw.content, raw.headers, request)
+
+    async def moderate(self, request: ModerationRequest) -> Reply:
+        """Return what came over the wire: a result for each text. To cancel it closes the call.
+
+        Raises:
+            ProviderFailure: No answer came, in all the ways there are.
+        """
+        raw = await self._received(self._client.moderations.with_raw_response.create(**request.body))
+        if not _has_results(raw.content, len(request.texts)):
+            raise ServerFailed("the reply is no moderation of all texts")
+        return Reply(raw.content, Usage(request.input_tokens, 0, 0), _kept(raw.headers))
+
+    async def _received(self, call: Awaitable[Any]) -> Any:
+        """Wait for a response, and turn what is raised instead into what it means."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                raw = await self._client.chat.completions.with_raw_response.create(**request.body)
+                return await call
         except ProviderFailure:
             raise
         except (TimeoutError, openai.APITimeoutError):  # before APIConnectionError, of which it is one
@@ -96,7 +115,6 @@ class OpenAiAdapter:
         except Exception as error:
             # A proxy's page, a body that is cut: the package raises what its parsers happen to raise.
             raise ServerFailed(f"the reply could not be read ({type(error).__name__})") from None
-        return _reply(raw.content, raw.headers, request)
 
 
 def _refusal(error: openai.APIStatusError) -> ProviderFailure:
@@ -145,8 +163,24 @@ def _reply(content: bytes, headers: Mapping[str, str], request: ModelRequest) ->
         is_one = False
     if not is_one:
         raise ServerFailed("the reply is no completion")
-    kept = {name: value for name, value in headers.items() if name.lower().startswith(_KEPT_HEADERS)}
-    return Reply(content, _usage(completion.get("usage"), completion, request), kept)
+    return Reply(content, _usage(completion.get("usage"), completion, request), _kept(headers))
+
+
+def _has_results(content: bytes, count: int) -> bool:
+    """Say whether a body has a moderation's results for so many texts."""
+    if len(content) > MAX_BODY_BYTES:
+        return False
+    try:
+        results = json.loads(content)["results"]
+        return len(results) == count and all(
+            isinstance(each["flagged"], bool) and isinstance(each["categories"], dict) for each in results
+        )
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return False
+
+
+def _kept(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower().startswith(_KEPT_HEADERS)}
 
 
 def _usage(told: Any, completion: Mapping[str, Any], request: ModelRequest) -> Usage:
