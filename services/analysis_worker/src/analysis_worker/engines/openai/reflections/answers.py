@@ -9,8 +9,9 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 from analysis_worker.engines.openai.outbound import Outbound, Window
-from analysis_worker.engines.openai.reflections.own_words import problem_with
 from analysis_worker.engines.openai.schemas import Checked
+from analysis_worker.engines.openai.wording import problem_with
+from common.content.lists import content_flags
 
 Level = Literal["habitual_action", "understanding", "reflection", "critical_reflection"]
 _MAX_SIDS: Final = 6
@@ -146,4 +147,5 @@ class Reading:
             return f"names none, more than {_MAX_SIDS}, or unknown sentences"
         if not any(line is not None and line.turn == self.turn for line in lines):
             return "names no sentence of the last turn"
-        return problem_with(debate, remark.text, lines)
+        problem = problem_with(debate, remark.text, lines)
+        return problem or ("has words that nobody should read" if content_flags(remark.text) else "")

@@ -18,9 +18,9 @@ from analysis_worker.domain.reflection import (
 )
 from analysis_worker.engines.openai.findings import ENGINE_NAME, ENGINE_VERSION
 from analysis_worker.engines.openai.reflections.answers import Level
-from analysis_worker.engines.openai.reflections.own_words import restored
 from analysis_worker.engines.openai.reflections.reading import ReflectionFound
 from analysis_worker.engines.openai.reflections.written import Written
+from analysis_worker.engines.openai.wording import kept
 
 #: Raters of the signs of reflection agree with a kappa of 0.5 to 0.85 (Ullmann 2019): no model is taken to be
 #: surer before it was measured.
@@ -55,6 +55,9 @@ def combined(local: ReflectionAnalysis, reflection: Written, found: ReflectionFo
         ordered = sorted(set(sids), key=place.__getitem__)
         return tuple(lines[sid].evidence for sid in ordered if (lines[sid].turn == reflection.turn) is own)
 
+    def words(text: str, sids: Sequence[str]) -> str:
+        return kept(debate, text, [lines[sid] for sid in sids])
+
     depth, confidence, why = _depth(local, reflection, found)
     signs = {sign.name: sign.sids for sign in answer.signs}
     remarks = {remark.kind: remark for remark in answer.feedback}
@@ -73,14 +76,14 @@ def combined(local: ReflectionAnalysis, reflection: Written, found: ReflectionFo
         feedback=tuple(
             Feedback(
                 kind,
-                restored(debate, remark.text),
+                words(remark.text, remark.sids),
                 evidence(remark.sids),
                 evidence(remark.sids, own=False),
             )
             for kind, remark in ((kind, remarks.get(kind.value)) for kind in FeedbackKind)
             if remark is not None
         ),
-        prompts=tuple(restored(debate, question.text) for question in answer.prompts) or local.prompts,
+        prompts=tuple(words(question.text, question.sids) for question in answer.prompts) or local.prompts,
         provenance=Provenance(
             dimension=None,
             engine=ENGINE_NAME,
@@ -116,4 +119,5 @@ def _depth(
     sure = _CEILING * (1 - apart / len(_DEPTHS))
     said = first if _DEPTHS[first.depth] == levels[0] else second
     confidence = sure if shown is not Depth.UNKNOWN else sure / 2
-    return levels[0], rounded(confidence), restored(reflection.debate, said.why)
+    shown_by = [line for line in reflection.debate.lines if line.sid in said.sids]
+    return levels[0], rounded(confidence), kept(reflection.debate, said.why, shown_by)
