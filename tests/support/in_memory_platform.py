@@ -186,6 +186,16 @@ class Conversations(pb.ConversationServiceServicer):
         )
         return pb.ListConversationsResponse(conversations=found, next_page_token=token)
 
+    def DeleteConversation(
+        self, request: pb.DeleteConversationRequest, context: grpc.ServicerContext
+    ) -> pb.DeleteConversationResponse:
+        self._platform.enter("DeleteConversation", request, context)
+        found = self._platform.conversations.pop(request.conversation_id, None)
+        if found is None and not request.allow_missing:
+            stop(context, status(grpc.StatusCode.NOT_FOUND, "no such conversation"))
+        analysed = self._platform.analyses.pop(request.conversation_id, None) is not None
+        return pb.DeleteConversationResponse(answer_count=2, analysis_deleted=analysed)
+
 
 class Analyses(pb.AnalysisServiceServicer):
     """Kept analyses of the platform."""

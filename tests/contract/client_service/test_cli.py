@@ -353,6 +353,13 @@ class TestConversationsAndAnalyses:
         assert len(json_lines(run("conversations", "list", "--json").stdout)) == len(stored)
         assert name in run("conversations", "list").stdout
 
+        for each in stored[1:]:
+            platform.conversations.pop(each.conversation_id)
+        deleted = run("conversations", "delete", name, "--yes")
+        assert deleted.stdout == f"{name} is deleted, with 2 answers of models.\n"
+        assert not platform.conversations
+        assert run("conversations", "delete", name, "--yes").exit_code != 0
+
     def test_an_analysis_is_printed_with_names_if_they_may_be_read(
         self, run: Run, platform: Platform
     ) -> None:
@@ -512,7 +519,7 @@ def test_every_command_takes_json_and_has_help(run: Run) -> None:
             *("get", "list", "watch", "explain", "attempts", "logs"),
             *("cancel", "retry", "update", "delete"),
         ],
-        "conversations": ["put", "get", "list"],
+        "conversations": ["put", "get", "list", "delete"],
     }
     for command, subcommands in commands.items():
         for words in [[command, each] for each in subcommands] or [[command]]:

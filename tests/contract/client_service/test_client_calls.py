@@ -139,6 +139,16 @@ def test_insights_are_read_by_participant(caller: Client, platform: Platform) ->
         caller.get_insights("marek")
 
 
+def test_a_conversation_is_deleted(caller: Client, platform: Platform) -> None:
+    caller.put_conversation(pb.Conversation(conversation_id="c1"))
+    platform.analyses["c1"] = pb.Analysis(conversation_id="c1")
+    done = caller.delete_conversation("c1")
+    assert (done.answer_count, done.analysis_deleted) == (2, True)
+    assert not caller.delete_conversation("c1", allow_missing=True).analysis_deleted
+    with pytest.raises(NotFound):
+        caller.delete_conversation("c1")
+
+
 def test_a_missing_thing_is_not_found(caller: Client) -> None:
     with pytest.raises(NotFound) as raised:
         caller.get_job("ai-404")

@@ -26,10 +26,11 @@ SERVICES: Final = ("scheduler", "worker", "monitor")
 #: What each service runs.
 SCRIPTS: Final = {
     "scheduler": "submit cancel retry update delete configure get list explain attempts logs declare "
-    "declared keep kept missing records stats provider_configure budget_configure",
+    "declared keep kept missing records stats provider_configure budget_configure provider_forget "
+    "erase erased erasure_plan erasure_due forget",
     "worker": "fetch finish renew progress log checkpoint restore report declare submit outbox outbox_done "
     "kept keep_of_job stats sweep configure provider_reserve provider_settle provider_release provider_renew "
-    "budget_reserve budget_settle",
+    "budget_reserve budget_settle placeholders_kept placeholders_keep answers_note provider_forget",
 }
 #: It only reads, so that of what these include it needs what reads.
 MONITOR_SCRIPTS: Final = "declared reports stats"

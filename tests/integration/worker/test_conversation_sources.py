@@ -47,6 +47,9 @@ class Conversations(pb.ConversationServiceServicer):
     async def ListConversations(self, request: object, context: AnyContext) -> pb.ListConversationsResponse:
         return await context.abort(grpc.StatusCode.UNIMPLEMENTED, "there is one")
 
+    async def DeleteConversation(self, request: object, context: AnyContext) -> pb.DeleteConversationResponse:
+        return await context.abort(grpc.StatusCode.UNIMPLEMENTED, "it stays")
+
 
 @asynccontextmanager
 async def served(servicer: Conversations) -> AsyncIterator[RemoteConversations]:

@@ -350,6 +350,9 @@ class Application(pb.ConversationServiceServicer):
     def ListConversations(self, request: object, context: Any) -> pb.ListConversationsResponse:
         return pb.ListConversationsResponse()
 
+    def DeleteConversation(self, request: object, context: Any) -> pb.DeleteConversationResponse:
+        return pb.DeleteConversationResponse()
+
 
 def test_conversations_may_come_from_the_applications_own_service(
     valkey: str, client: redis.Redis, tmp_path: Path

@@ -26,7 +26,7 @@ from support.openai_author import honest
 from support.openai_server import OpenAiServer, openai_server
 from support.worker_program import NAMESPACE, Desk, worker_program
 
-_, MAP = keys.placeholders(NAMESPACE, "acme", "bridge")
+MAP = keys.asked_about(NAMESPACE, "acme", "bridge").placeholders
 ORIGINAL = b'{"originals": {"[PERSON_1]": "Vandersloot"}}'
 
 
@@ -78,7 +78,7 @@ async def test_the_first_of_two_maps_is_everybodys(kept: redis.Redis) -> None:
 async def test_a_map_goes_with_its_conversation(kept: redis.Redis) -> None:
     assert await vault(kept).keep("acme", "bridge", b"first", over=KeptMap())
     assert kept.ttl(MAP) == -1
-    conversation, _ = keys.placeholders(NAMESPACE, "acme", "bridge")
+    conversation = keys.asked_about(NAMESPACE, "acme", "bridge").conversation
 
     # One that expires takes it with it
     kept.pexpire(conversation, 60_000)
@@ -117,7 +117,7 @@ async def test_a_sealed_map_opens_with_its_key_for_its_conversation_only(
     assert b"Vandersloot" not in all_of(kept, MAP.encode())
     assert (await vault(kept, key).load("acme", "bridge")).body == ORIGINAL
 
-    _, other = keys.placeholders(NAMESPACE, "acme", "other")
+    other = keys.asked_about(NAMESPACE, "acme", "other").placeholders
     kept.copy(MAP, other)
     with caplog.at_level(logging.DEBUG):
         assert (await vault(kept, key).load("acme", "other")).body is None
@@ -170,7 +170,7 @@ def test_a_debate_that_goes_on_keeps_its_placeholders(
     name = desk.put(talked)
     key, other = "A" * 43 + "=", "B" * 43 + "="
     asking = {"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": server.url}
-    _, kept = keys.placeholders(NAMESPACE, desk.tenant, name)
+    kept = keys.asked_about(NAMESPACE, desk.tenant, name).placeholders
     with worker_program(valkey, tmp_path, serving=True, STORE_ENCRYPTION_KEY=key, **asking):
         analysed(desk, name)
         assert "from [PERSON_1], at [EMAIL_1]." in sent(server)

@@ -177,6 +177,7 @@ class AsyncClient(Connection[grpc.aio.Channel]):
     put_conversation = method(_call, conversations.put_conversation)
     get_conversation = method(_call, conversations.get_conversation)
     list_conversations = method(_list, conversations.list_conversations)
+    delete_conversation = method(_call, conversations.delete_conversation)
     get_analysis = method(_call, conversations.get_analysis)
     get_insights = method(_call, conversations.get_insights)
     list_analyses = method(_list, conversations.list_analyses)

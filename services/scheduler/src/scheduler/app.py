@@ -23,6 +23,7 @@ from common.store.operation import AsyncRunner
 from scheduler.bulk import Bulk
 from scheduler.deployment import Deployment
 from scheduler.documents import Documents
+from scheduler.erasing import Eraser
 from scheduler.estimating import Estimates
 from scheduler.explaining import Explanations
 from scheduler.failures import FailureGroups
@@ -99,6 +100,7 @@ class Scheduler:
         submission = Submission(
             store, namespace, jobs, conversations=conversations if own_conversations else None
         )
+        self._eraser = Eraser(store, namespace)
         self._facts = Facts(jobs.records)
         self._feeds = Feeds(store, namespace, self._watched)
         watches = Watches(jobs, self._feeds, heartbeat_s=heartbeat_s)
@@ -144,7 +146,9 @@ class Scheduler:
                     CONVERSATION_SERVICE,
                     pb.add_ConversationServiceServicer_to_server,
                     ConversationServicer(
-                        conversations, refuses_content=settings.content.input is ContentAction.REFUSE
+                        conversations,
+                        self._eraser,
+                        refuses_content=settings.content.input is ContentAction.REFUSE,
                     ),
                 ),
                 Service(
@@ -168,12 +172,14 @@ class Scheduler:
         await check_servers_async(self._client)
         port = await self._server.start()
         await self._probe.look()
-        self._tasks = (asyncio.create_task(self._probe.run()), asyncio.create_task(self._sweeper.run()))
+        loops = (self._probe, self._sweeper, self._eraser)
+        self._tasks = tuple(asyncio.create_task(loop.run()) for loop in loops)
         return port
 
     async def stop(self) -> None:
         """Say NOT_SERVING, end the watches, let calls in progress finish, and let go of the store."""
         self._sweeper.close()
+        self._eraser.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:

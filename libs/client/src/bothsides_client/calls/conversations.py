@@ -29,6 +29,14 @@ def list_conversations(*, page_size: int = 0) -> Pages[pb.Conversation]:
     )
 
 
+def delete_conversation(
+    conversation_id: str, *, allow_missing: bool = False
+) -> Call[pb.DeleteConversationResponse]:
+    """Remove the conversation with all that was made of it, and say what that was."""
+    request = pb.DeleteConversationRequest(conversation_id=conversation_id, allow_missing=allow_missing)
+    return Call(_CONVERSATIONS, "DeleteConversation", request, same)
+
+
 def get_analysis(conversation_id: str) -> Call[pb.Analysis]:
     """Return the latest kept analysis of the conversation."""
     return Call(_ANALYSES, "GetAnalysis", pb.GetAnalysisRequest(conversation_id=conversation_id), same)

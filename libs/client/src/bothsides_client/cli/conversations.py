@@ -1,4 +1,4 @@
-"""`bothsides conversations`: put, get, list."""
+"""`bothsides conversations`: put, get, list, delete."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from bothsides_client.cli.bulk import Yes, confirm
 from bothsides_client.cli.session import Format, Json, session_of
 
 app = typer.Typer(no_args_is_help=True, help="Keep transcripts, and read them back.")
@@ -62,3 +63,30 @@ def list_(
         session.show_all(
             islice(client.list_conversations(page_size=min(limit, 500)), limit), show_conversations
         )
+
+
+@app.command("delete")
+def delete(
+    context: typer.Context,
+    conversation_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of conversations.")],
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Remove conversations with the models' answers about them and their analyses, for good.
+
+    Jobs keep their results: `bothsides jobs delete` removes them.
+    """
+    session = session_of(context, as_json)
+    confirm(f"Delete {', '.join(conversation_ids)} for good?", yes=yes, session=session)
+    with session.client() as client:
+        for conversation_id in conversation_ids:
+            done = client.delete_conversation(conversation_id)
+            session.say(
+                {
+                    "conversation_id": conversation_id,
+                    "answer_count": done.answer_count,
+                    "analysis_deleted": done.analysis_deleted,
+                },
+                f"{conversation_id} is deleted, with {done.answer_count} answers of models"
+                f"{' and its analysis' if done.analysis_deleted else ''}.",
+            )

@@ -54,6 +54,7 @@ METHOD_ROLES: Final[Mapping[str, Role | None]] = MappingProxyType(
         _CONVERSATIONS + "PutConversation": Role.SUBMITTER,
         _CONVERSATIONS + "GetConversation": Role.PAYLOAD_READER,
         _CONVERSATIONS + "ListConversations": Role.VIEWER,
+        _CONVERSATIONS + "DeleteConversation": Role.OPERATOR,
         _ANALYSES + "GetAnalysis": Role.PAYLOAD_READER,
         _ANALYSES + "ListAnalyses": Role.PAYLOAD_READER,
         _ANALYSES + "GetInsights": Role.PAYLOAD_READER,

@@ -66,6 +66,9 @@
 {NS:KIND:TENANT}:item:ID   hash    body and its description, see documents.py
 {NS:KIND:TENANT}:synced    string  as that of a queue
 {NS:conversations:TENANT}:placeholders:ID  hash    version and body of a conversation's placeholder map
+{NS:conversations:TENANT}:answers:ID   zset    "NAME/MODEL|answer id" of what was asked about it, by time (ms)
+{NS:conversations:TENANT}:erased:ID    zset    the same of a conversation that was erased; expires
+{NS}:erasures          zset    steps of erasures by when they are due (ms), see erasure.py
 """
 
 from __future__ import annotations
@@ -234,8 +237,22 @@ def documents_synced(namespace: str, kind: str, tenant: str) -> str:
     return f"{{{namespace}:{kind}:{tenant}}}:synced"
 
 
-def placeholders(namespace: str, tenant: str, conversation_id: str) -> tuple[str, str]:
-    """Return the keys of a conversation and of its placeholder map."""
+@dataclass(frozen=True, slots=True)
+class AskedAbout:
+    """The keys of a conversation, and of what stands beside it because models are asked about it."""
+
+    conversation: str
+    placeholders: str
+    answers: str
+    erased: str
+
+
+def asked_about(namespace: str, tenant: str, conversation_id: str) -> AskedAbout:
     _, prefix = documents(namespace, "conversations", tenant)
     tag = prefix.removesuffix("item:")
-    return prefix + conversation_id, f"{tag}placeholders:{conversation_id}"
+    beside = (f"{tag}{name}:{conversation_id}" for name in ("placeholders", "answers", "erased"))
+    return AskedAbout(prefix + conversation_id, *beside)
+
+
+def erasures(namespace: str) -> str:
+    return f"{{{namespace}}}:erasures"

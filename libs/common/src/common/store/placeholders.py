@@ -42,12 +42,12 @@ def read_map(
     Args:
         keep_ms: How long it is kept from now on, if its conversation is kept elsewhere.
     """
-    _, kept = keys.placeholders(namespace, tenant, conversation_id)
+    kept = keys.asked_about(namespace, tenant, conversation_id)
 
     def read(reply: list[Any]) -> PackedMap | None:
         return PackedMap(reply[0].decode(), reply[1]) if reply else None
 
-    return Operation(script("placeholders_kept"), (kept,), (blank_or(keep_ms),), read)
+    return Operation(script("placeholders_kept"), (kept.placeholders,), (blank_or(keep_ms),), read)
 
 
 def keep_map(
@@ -67,9 +67,10 @@ def keep_map(
         over: The version that it was made from; "" for none.
         keep_ms: As for read_map; the conversation need not be there then.
     """
+    kept = keys.asked_about(namespace, tenant, conversation_id)
     return Operation(
         script("placeholders_keep"),
-        keys.placeholders(namespace, tenant, conversation_id),
+        (kept.conversation, kept.placeholders),
         (over, uuid.uuid4().hex, body, blank_or(keep_ms)),
         MapKept,
     )

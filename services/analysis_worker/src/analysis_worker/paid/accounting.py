@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from analysis_worker.paid.port import Answer, Call, PaidCalls, Reply
 from common.job.model import PaidUsage
@@ -13,14 +14,24 @@ class AccountedCalls:
 
     Args:
         pay: Adds to the attempt's account.
+        read: Returns the conversations that the attempt has read.
     """
 
-    def __init__(self, calls: PaidCalls, pay: Callable[[PaidUsage], None]) -> None:
+    def __init__(
+        self,
+        calls: PaidCalls,
+        pay: Callable[[PaidUsage], None],
+        read: Callable[[], tuple[str, ...]] = tuple,
+    ) -> None:
         self._calls = calls
         self._pay = pay
+        self._read = read
 
     async def ask(self, call: Call, send: Callable[[], Awaitable[Reply]]) -> Answer:
         """Return the answer to a call; see PaidCalls.ask."""
+        # What an attempt has read may be in whatever it asks.
+        read = (*call.conversation_ids, *self._read())
+        call = replace(call, conversation_ids=tuple(dict.fromkeys(read)))
         answer = await self._calls.ask(call, send)
         if answer.reused:
             self._pay(PaidUsage(reused_calls=1, saved_micro_usd=answer.saved_micro_usd))

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from analysis_worker.paid.about import Notes
 from analysis_worker.paid.door import Door
 from analysis_worker.paid.keeping import BodyUnreadable, Keeping
 from analysis_worker.paid.lease import renewed
@@ -70,6 +71,7 @@ class PaidGate:
     Args:
         weight_of: A tenant's weight while tenants compete for a model.
         door: Whose text may leave; None: everyone's.
+        conversations_elsewhere: They are not in this store.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class PaidGate:
         weight_of: Callable[[str], Awaitable[float]] = equal_weights,
         settings: GateSettings | None = None,
         door: Door | None = None,
+        conversations_elsewhere: bool = False,
     ) -> None:
         self._store = Steady(store)
         self._namespace = namespace
@@ -90,6 +93,12 @@ class PaidGate:
         self._keeping = keeping or Keeping()
         self._weight_of = weight_of
         self._door = door or Door()
+        self._notes = Notes(
+            self._store,
+            namespace,
+            keep_ms=self._settings.keep_ms,
+            kept_elsewhere=conversations_elsewhere,
+        )
         self._declared: set[tuple[str, str]] = set()
         #: Set when an answer arrives for which calls of this process wait.
         self._arrivals: dict[str, asyncio.Event] = {}
@@ -99,6 +108,7 @@ class PaidGate:
         self._door.check(call.tenant)
         try:
             asked = await self._asked(call)
+            await self._notes.note(call, asked.answer_id)
             return await self._ask(call, asked, send)
         except (StoreUnavailable, StoreFull) as error:
             raise CallHeld(error.reason, _now_ms() + STORE_AWAY_MS) from None
@@ -249,6 +259,7 @@ class PaidGate:
         if (event := self._arrivals.pop(asked.answer_id, None)) is not None:
             event.set()
         await self._purse.pay(call, asked.token, used, cost)
+        await self._notes.see_off(call, asked.answer_id)
         return Answer(
             reply.body, used, reused=False, cost_micro_usd=cost, saved_micro_usd=0, doubtful=doubtful
         )

@@ -43,6 +43,7 @@ class PaidStore:
                 lease_ms=paid.lease_ms,
             ),
             door=paid.door,
+            conversations_elsewhere=shared.conversation_service is not None,
         )
 
     async def close(self) -> None:

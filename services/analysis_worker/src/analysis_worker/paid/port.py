@@ -35,6 +35,8 @@ class Call:
     max_cost_micro_usd: int = 0
     #: An answer that another job has paid for will not do.
     force_refresh: bool = False
+    #: Conversations whose text is in it: the answer is kept no longer than any of them.
+    conversation_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,8 @@ class JobContext:
     def __init__(self, attempt: Attempt, ports: Ports) -> None:
         self._attempt = attempt
         self._ports = ports
+        #: Ids of the conversations that were read, in order.
+        self._read: dict[str, None] = {}
 
     @property
     def job_id(self) -> JobId:
@@ -123,7 +125,8 @@ class JobContext:
 
     @property
     def conversations(self) -> ConversationSource:
-        return self._ports.conversations
+        """Where conversations are read. What the attempt asks of models from then on is about them too."""
+        return _Noting(self._ports.conversations, self._read)
 
     @property
     def analyses(self) -> AnalysisSink:
@@ -146,7 +149,11 @@ class JobContext:
     @property
     def paid(self) -> PaidCalls | None:
         """Calls that cost money; None if this worker has no key for any."""
-        return None if self._ports.paid is None else AccountedCalls(self._ports.paid, self._attempt.pay)
+        return (
+            None
+            if self._ports.paid is None
+            else AccountedCalls(self._ports.paid, self._attempt.pay, lambda: tuple(self._read))
+        )
 
     @property
     def models(self) -> ModelAccess | None:
@@ -241,3 +248,16 @@ class JobContext:
     def hold_children(self, most: int = 1) -> AbstractAsyncContextManager[list[Lane]]:
         """Hold child processes for several calls; as ChildPool.hold. What they use is this attempt's."""
         return self._ports.children.hold(most, lambda used: self._attempt.spend(used.cpu_s, used.peak_bytes))
+
+
+class _Noting:
+    """A ConversationSource that notes what is read."""
+
+    def __init__(self, source: ConversationSource, read: dict[str, None]) -> None:
+        self._source = source
+        self._read = read
+
+    async def load(self, tenant: str, conversation_id: str) -> bytes:
+        """Return a serialized conversation; errors as the port says."""
+        self._read[conversation_id] = None
+        return await self._source.load(tenant, conversation_id)

@@ -9,6 +9,7 @@ from common.auth.caller import current_caller
 from common.errors import ConversationNotFound
 from scheduler import content, transcripts
 from scheduler.documents import Documents
+from scheduler.erasing import Eraser
 from scheduler.servicers.context import Context
 from scheduler.wire.conversations import (
     conversation_entry_to_pb,
@@ -27,8 +28,9 @@ class ConversationServicer(pb.ConversationServiceServicer):
         refuses_content: Conversations with hostile content are not taken.
     """
 
-    def __init__(self, conversations: Documents, *, refuses_content: bool = False) -> None:
+    def __init__(self, conversations: Documents, eraser: Eraser, *, refuses_content: bool = False) -> None:
         self._conversations = conversations
+        self._eraser = eraser
         self._refuses_content = refuses_content
 
     async def PutConversation(self, request: pb.PutConversationRequest, context: Context) -> pb.Conversation:
@@ -66,3 +68,11 @@ class ConversationServicer(pb.ConversationServiceServicer):
         return pb.ListConversationsResponse(
             conversations=map(conversation_entry_to_pb, page), next_page_token=next_page_token
         )
+
+    async def DeleteConversation(
+        self, request: pb.DeleteConversationRequest, context: Context
+    ) -> pb.DeleteConversationResponse:
+        erased = await self._eraser.erase(current_caller().tenant, request.conversation_id)
+        if not erased.anything and not request.allow_missing:
+            raise ConversationNotFound(request.conversation_id)
+        return pb.DeleteConversationResponse(answer_count=erased.answers, analysis_deleted=erased.analysis)
