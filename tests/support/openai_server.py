@@ -89,6 +89,8 @@ class OpenAiServer:
     moderator: Moderator = lambda _: ()
     #: What a moderation brings while it is set.
     moderation_fault: Fault | None = None
+    #: The tokens that it counts; None: 100 in, 64 of them cached, and 20 out.
+    usage: Mapping[str, int] | None = None
     #: Set once a client has gone from a silent call.
     gone: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -96,6 +98,11 @@ class OpenAiServer:
     def requests(self) -> list[Any]:
         """Return the bodies, read."""
         return [json.loads(body) for body, _ in self.heard]
+
+    def answer(self, body: Mapping[str, Any]) -> bytes:
+        """Return what the author answers, as a completion."""
+        counted = {} if self.usage is None else {"usage": self.usage}
+        return completion(self.author(body), **counted)
 
     def next_fault(self, body: bytes, headers: dict[str, str]) -> Fault | None:
         with self.lock:
@@ -125,7 +132,7 @@ def openai_server(author: Author = lambda _: "{}") -> Iterator[OpenAiServer]:
             else:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 told = state.next_fault(body, headers)
-                fault = told or Fault(body=completion(state.author(json.loads(body))))
+                fault = told or Fault(body=state.answer(json.loads(body)))
             if fault.silent:
                 self.rfile.read(1)  # returns when the client closes
                 state.gone.set()

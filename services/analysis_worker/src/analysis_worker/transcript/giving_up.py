@@ -50,13 +50,15 @@ def give_up(context: JobContext, error: Exception) -> NoReturn:
         case BudgetSpent(scope=BudgetScope.JOB):
             raise _refused(
                 "BUDGET_SPENT",
-                "the job's own max_cost_micro_usd has no room for the call",
+                f"the job's own max_cost_micro_usd has no room for the call: of {error.limit_micro_usd} "
+                f"{error.spent_micro_usd} are spent",
                 "retry the job with a spec that has a higher max_cost_micro_usd, or name a cheaper model",
             ) from None
         case BudgetSpent():
             raise _refused(
                 "BUDGET_SPENT",
-                f"the {error.scope.lower()} budget has no room for the call",
+                f"the {error.scope.lower()} budget has no room for the call: of {error.limit_micro_usd} "
+                f"{error.spent_micro_usd} are spent (millionths of a dollar)",
                 "raise it (`bothsides budgets set`) and retry the job, or name a cheaper model",
             ) from None
         case PriceUnknown():
