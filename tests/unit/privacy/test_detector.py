@@ -40,12 +40,48 @@ def found(text: str, mode: NameMode = NameMode.STRICT) -> list[tuple[str, str]]:
         (Kind.URL, "https://example.com/reset?token=a1b2c3"),
         (Kind.URL, "forum.example.net/u/ada"),
         (Kind.HANDLE, "@ada_debates"),
+        (Kind.HANDLE, "@ada.debates-2"),
+        (Kind.NATIONAL_ID, "QQ 12 34 56 C"),
         (Kind.LICENCE, "D1234567"),
         (Kind.POSTCODE, "SW1A 1AA"),
     ],
 )
 def test_what_has_a_form_is_found_whole(kind: Kind, said: str) -> None:
     assert (kind.value, said) in found(f"you can have it, it is {said} as far as we know")
+
+
+@pytest.mark.parametrize(
+    ("said", "secret"),
+    [
+        ("it was sk-proj-4fQ9vT2mXw8LzR7nKd3B there", "sk-proj-4fQ9vT2mXw8LzR7nKd3B"),
+        ("it was ghp_9aZ8yX7wV6uT5sR4qP3oN2mL1kJ0iHgFeDcB.", "ghp_9aZ8yX7wV6uT5sR4qP3oN2mL1kJ0iHgFeDcB"),
+        ("it was AKIAQ7EXAMPLE4ZK7NBX there", "AKIAQ7EXAMPLE4ZK7NBX"),
+        ("a cookie eyJhbGciOiJIUzI1.eyJzdWIiOiJ6.c2ln-bmF0 it is", "eyJhbGciOiJIUzI1.eyJzdWIiOiJ6.c2ln-bmF0"),
+        ("send Bearer 4fQ9vT2mXw8L with it", "4fQ9vT2mXw8L"),
+        ("the password is hunter2, as ever", "hunter2"),
+        ("the passphrase: 'correct-horse'", "correct-horse"),
+        ("with api_key=swordfish in it", "swordfish"),
+        ("the hash d41d8cd98f00b204e9800998ecf8427e is", "d41d8cd98f00b204e9800998ecf8427e"),
+        (
+            "-----BEGIN RSA PRIVATE KEY-----\nMIIEvQIBADAN\nBgkqhkiG\n-----END RSA PRIVATE KEY-----",
+            "-----BEGIN RSA PRIVATE KEY-----\nMIIEvQIBADAN\nBgkqhkiG\n-----END RSA PRIVATE KEY",
+        ),
+    ],
+)
+def test_what_opens_something_is_found_whole(said: str, secret: str) -> None:
+    assert (Kind.SECRET.value, secret) in found(said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a token gesture, and the secret is that there is none; the password is important",
+        "the basic division of 2019 and the bearer of bad news",
+        "intergovernmentalorganisations and counterrevolutionaries",
+    ],
+)
+def test_talk_of_secrets_is_left_alone(text: str) -> None:
+    assert not [one for one in found(text, NameMode.BALANCED) if one[0] == Kind.SECRET]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from analysis_worker.privacy.names import NameMode, is_word, names_in
 from analysis_worker.privacy.patterns import by_form
 from analysis_worker.privacy.roster import Roster, fold
 
-_WHOLE: Final = frozenset({Kind.EMAIL, Kind.URL, Kind.HANDLE})
+_WHOLE: Final = frozenset({Kind.EMAIL, Kind.URL, Kind.HANDLE, Kind.SECRET})
 #: Shorter parts of names are let go.
 _SHORTEST: Final = 2
 _WORD: Final = re.compile(r"[^\W_]+")
@@ -68,7 +68,7 @@ class Detector:
 
     def _look(self, text: str) -> list[Span]:
         forms = list(by_form(text))
-        # An address that holds a participant's name is one thing, and not a name and a rest.
+        # An address or a secret that holds a participant's name is one thing, and not a name and a rest.
         whole = [span for span in forms if span.kind in _WHOLE]
         rest = [span for span in forms if span.kind not in _WHOLE]
         names = names_in(text, self._mode, self._spoken)

@@ -35,6 +35,8 @@ class Kind(StrEnum):
     HANDLE = "HANDLE"
     ADDRESS = "ADDRESS"
     POSTCODE = "POSTCODE"
+    #: What opens something: a password, a key, a token.
+    SECRET = "SECRET"  # noqa: S105 - a kind, and none itself
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Personal data that is told by its form: numbers, addresses, links.
+"""Personal data that is told by its form: numbers, addresses, links; and secrets.
 
 A form is taken in every spelling that is in use, and a check sum that fails is no reason to let a number go: people
 misread and mistype them. What stands first in PATTERNS has the first claim on a place.
@@ -72,6 +72,28 @@ PATTERNS: Final[tuple[tuple[Kind, re.Pattern[str], Callable[[str], bool]], ...]]
         lambda text: not re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]{1,3}", text),
     ),
     (
+        Kind.SECRET,
+        re.compile(
+            r"-----BEGIN [A-Z ]{1,30}-----(?:[\sA-Za-z0-9+/=:,-]{0,8000}?-----END [A-Z ]{1,30}-----|(?:\s*[A-Za-z0-9+/=_-]{16,})*)"
+            r"|\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?"
+            r"|\b(?:AKIA|ASIA)[A-Z0-9]{12,}"
+            r"|\b(?:sk|pk|rk|gh[a-z]|github_pat|xox[a-z]|glpat|npm|pypi|hf|AIza|ya29|SG)[-_.]?(?=[\w.-]*\d)[\w.-]{15,}\w"
+            # Nothing that is said is as long and mixes letters of both cases with digits.
+            r"|(?<![\w/])(?=[A-Za-z_-]*\d)(?=[a-z\d_-]*[A-Z])(?=[A-Z\d_-]*[a-z])[\w-]{24,}|\b[0-9a-fA-F]{32,}\b"
+            r"|\b(?i:bearer|basic)\s+(?P<it>(?=[\w.~+/=-]*\d)[\w.~+/=-]{8,})"
+        ),
+        _always,
+    ),
+    (
+        Kind.SECRET,
+        re.compile(
+            r"\b(?:password|passwort|passphrase|passcode|pwd|pin|pin code|api[ _-]?key|access[ _-]?key|secret(?: key)?|token)"
+            r"(?:\s+(?:is|was)\s+(?=\S*\d)|\s*[:=]\s*)[\"'“‘]?(?P<it>[^\s\"'“”‘’]{3,}[^\s\"'“”‘’.,;:!?)])",
+            re.IGNORECASE,
+        ),
+        _always,
+    ),
+    (
         Kind.IBAN,
         re.compile(r"\b[A-Za-z]{2}\d{2}[ -]?(?:[A-Za-z0-9]{4}[ -]?){2,7}[A-Za-z0-9]{0,4}(?![A-Za-z0-9])"),
         _has_digits(10, 34),
@@ -96,10 +118,10 @@ PATTERNS: Final[tuple[tuple[Kind, re.Pattern[str], Callable[[str], bool]], ...]]
         re.compile(
             r"(?<![\w-])\d{3}[-–. ]\d{2}[-–. ]\d{4}(?![\w-])"
             r"|(?<![\w-])\d{3}-\d{6}(?![\w-])"
-            r"|\b[A-CEGHJ-PR-TW-Za-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-Da-d]\b"
+            r"|\b(?:[A-CEGHJ-PR-TW-Za-z]{2}|[A-Z]{2}) ?\d{2} ?\d{2} ?\d{2} ?[A-Da-d]\b"
             r"|\b[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]\b"
             r"|(?:(?i:\bssn|social security(?: number)?|national (?:id|insurance)(?: number)?|passport(?: number| no)?"
-            r"|tax id|personal(?: id)? number)\W{0,3}(?:(?i:is|was|no|number)\W{1,3}){0,2})(?P<it>[A-Z]{0,3}[\d -]{5,13}\d[A-Z]?)\b"
+            r"|tax id|personal(?: id)? number)\W{0,3}(?:(?i:is|was|no|number)\W{1,3}){0,2})(?P<it>[A-Z]{0,3}[\d -]{5,13}\d[A-Z]?|(?=(?:[A-Z]*\d){3})[A-Z\d]{6,12})\b"
         ),
         _always,
     ),
@@ -126,7 +148,7 @@ PATTERNS: Final[tuple[tuple[Kind, re.Pattern[str], Callable[[str], bool]], ...]]
         ),
         _is_phone,
     ),
-    (Kind.HANDLE, re.compile(r"(?<![\w@.])@\w{2,30}\b"), _always),
+    (Kind.HANDLE, re.compile(r"(?<![\w@.])@\w{2,30}(?:[.-]\w{1,30}){0,3}\b"), _always),
     (
         Kind.ADDRESS,
         re.compile(
