@@ -131,7 +131,7 @@ class JobRequest:
     queue: str
     actor: str
     #: The encoded Dramatiq message.
-    payload: bytes
+    payload: bytes = field(repr=False)
     #: The job type's name, such as TRANSCRIPT_ANALYSIS; GENERIC for anyone's actor.
     job_type: str = "GENERIC"
     tenant: str = DEFAULT_TENANT
@@ -216,7 +216,7 @@ class Content:
 
     #: A MIME type, such as "application/json".
     media_type: str
-    data: bytes
+    data: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

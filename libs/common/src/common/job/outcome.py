@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from common.job.model import Content, JobError
 
@@ -28,7 +28,7 @@ class Retry:
     error: JobError
     delay_ms: int
     #: Replaces the stored message, if the message itself carries state from attempt to attempt.
-    payload: bytes | None = None
+    payload: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

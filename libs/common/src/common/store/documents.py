@@ -7,7 +7,7 @@ A write in the name of a job is refused if a later attempt of that job has writt
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from common.store import keys
@@ -27,8 +27,8 @@ class Document:
     #: The job that wrote it, and its attempt; "" and 0 if no job did.
     job_id: str
     attempt: int
-    about: bytes
-    body: bytes
+    about: bytes = field(repr=False)
+    body: bytes = field(repr=False)
 
 
 def put_document(

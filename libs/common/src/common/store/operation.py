@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any, Final, Generic, TypeAlias, TypeVar
@@ -66,7 +66,7 @@ class Operation(Generic[R]):
 
     script: Script
     keys: Sequence[str]
-    arguments: Sequence[Argument]
+    arguments: Sequence[Argument] = field(repr=False)
     read: Callable[[Any], R]
     #: A key in the slot of the others. Where it is set, the reply promises that something is kept, and a
     #: runner that was asked for durability waits until it is; it writes to this key on the way.

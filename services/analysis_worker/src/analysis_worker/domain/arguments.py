@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from analysis_worker.domain.metric import Evidence, Metric
@@ -53,7 +53,7 @@ class Fallacy:
     kind: str
     participant_id: str
     evidence: Evidence
-    why: str
+    why: str = field(repr=False)
     confidence: float
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+
+from analysis_worker.domain.unshown import Unshown
 
 
 class Role(StrEnum):
@@ -21,41 +23,41 @@ class Role(StrEnum):
     AUDIENCE = "audience"
 
 
-@dataclass(frozen=True, slots=True)
-class Participant:
+@dataclass(frozen=True, slots=True, repr=False)
+class Participant(Unshown):
     """Someone who speaks."""
 
-    participant_id: str
-    display_name: str = ""
+    participant_id: str = field(repr=False)
+    display_name: str = field(default="", repr=False)
     role: Role = Role.DEBATER
     #: What the participant argues for, such as "for" or "against"; "" when not known.
     side: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+@dataclass(frozen=True, slots=True, repr=False)
+class Turn(Unshown):
     """One uninterrupted contribution."""
 
     turn_id: str
-    participant_id: str
-    text: str
+    participant_id: str = field(repr=False)
+    text: str = field(repr=False)
     #: Seconds from the debate's beginning, as captured; None when not captured.
     start_s: float | None = None
     end_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+@dataclass(frozen=True, slots=True, repr=False)
+class Conversation(Unshown):
     """One debate, its turns in order."""
 
     conversation_id: str
-    title: str = ""
+    title: str = field(default="", repr=False)
     #: The proposition under debate; "" when not known.
-    motion: str = ""
+    motion: str = field(default="", repr=False)
     #: A BCP 47 tag; "" to have it detected.
     language: str = ""
-    participants: tuple[Participant, ...] = ()
-    turns: tuple[Turn, ...] = ()
+    participants: tuple[Participant, ...] = field(default=(), repr=False)
+    turns: tuple[Turn, ...] = field(default=(), repr=False)
 
     def sha256(self) -> str:
         """Return the hexadecimal digest of everything in it, the same on any machine."""

@@ -100,7 +100,7 @@ class LearningInsights:
     conversations: tuple[Looked, ...]
     trends: tuple[Trend, ...]
     next_steps: tuple[Step, ...]
-    narrative: str
+    narrative: str = field(repr=False)
     narrative_provenance: Provenance
     provenance: Provenance
     cohort_size: int

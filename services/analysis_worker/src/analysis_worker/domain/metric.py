@@ -7,9 +7,11 @@ reason, an interval that leaves its value out, a quote that is not as long as it
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+
+from analysis_worker.domain.unshown import Unshown
 
 #: Floats in results are rounded to this many decimals, because numerical libraries move the last bits.
 DECIMALS: Final = 4
@@ -59,15 +61,15 @@ class Metric:
             raise ValueError("Metric.sample_size is negative")
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+@dataclass(frozen=True, slots=True, repr=False)
+class Evidence(Unshown):
     """A span of an original turn, in code points, and the text that stands there."""
 
     turn_id: str
     start: int
     #: Exclusive.
     end: int
-    quote: str
+    quote: str = field(repr=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.start < self.end:

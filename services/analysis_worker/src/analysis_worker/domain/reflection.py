@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from analysis_worker.domain.metric import Evidence, Metric
@@ -59,7 +59,7 @@ class Feedback:
     """One remark to the author, with what it rests on."""
 
     kind: FeedbackKind
-    text: str
+    text: str = field(repr=False)
     #: In the reflection.
     evidence: tuple[Evidence, ...]
     #: In the debate.
@@ -77,10 +77,10 @@ class ReflectionAnalysis:
     grounded_in_debate: Metric | None
     tone: Metric
     #: Questions to think on; at most 3.
-    prompts: tuple[str, ...]
+    prompts: tuple[str, ...] = field(repr=False)
     provenance: Provenance
     #: What the depth rests on, or why there is none; "" by the local engine.
-    why: str = ""
+    why: str = field(default="", repr=False)
     #: Only by a model, as is feedback.
     references: tuple[Reference, ...] = ()
     feedback: tuple[Feedback, ...] = ()

@@ -6,7 +6,7 @@ dimension that was not asked for is None. They mirror the public contract, but d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from analysis_worker.domain.arguments import (
@@ -194,7 +194,7 @@ class Rating:
     name: str
     score: float | None
     confidence: float
-    why: str
+    why: str = field(repr=False)
     evidence: tuple[Evidence, ...] = ()
     #: Of the chief ingredient: claims, talking points or replies; of an overall rating, the ratings in it.
     sample_size: int = 0

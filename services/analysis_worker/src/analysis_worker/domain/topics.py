@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analysis_worker.domain.metric import Evidence, Metric
 
@@ -14,9 +14,9 @@ class Segment:
     segment_id: str
     first_turn_id: str
     last_turn_id: str
-    label: str
+    label: str = field(repr=False)
     #: Strongest first; at most 10.
-    keywords: tuple[str, ...]
+    keywords: tuple[str, ...] = field(repr=False)
     coherence: Metric
     #: "start", "moderator_question", "agenda", "lexical" or "model".
     boundary_basis: str

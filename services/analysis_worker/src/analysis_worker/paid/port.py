@@ -6,8 +6,10 @@ The engine knows how to send a request; whether, when and how often it is sent i
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from analysis_worker.domain.unshown import Unshown
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +51,22 @@ class Usage:
     output_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+@dataclass(frozen=True, slots=True, repr=False)
+class Reply(Unshown):
     """What came over the wire."""
 
     #: The answer as JSON; kept as it is.
-    body: bytes
+    body: bytes = field(repr=False)
     usage: Usage
     #: Only x-ratelimit-* and retry-after*.
     headers: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+@dataclass(frozen=True, slots=True, repr=False)
+class Answer(Unshown):
     """A reply, of now or of before."""
 
-    body: bytes
+    body: bytes = field(repr=False)
     usage: Usage
     #: From the ledger, or from an identical call that was in flight.
     reused: bool

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
@@ -30,7 +30,7 @@ def folded(text: str) -> str:
 class FoldedWord:
     """One word of `folded`, and where it stands in the text (code points)."""
 
-    word: str
+    word: str = field(repr=False)
     start: int
     end: int
 

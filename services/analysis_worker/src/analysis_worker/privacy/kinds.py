@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -49,7 +49,7 @@ class Span:
     start: int
     end: int
     kind: Kind
-    participant_id: str = ""
+    participant_id: str = field(default="", repr=False)
 
 
 def apart(text: str, spans: Iterable[Span], taken: Iterable[tuple[int, int]] = ()) -> list[Span]:

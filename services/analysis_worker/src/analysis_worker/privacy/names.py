@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final
@@ -41,11 +41,11 @@ class NameMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    text: str
+    text: str = field(repr=False)
     start: int
     end: int
     #: In lower case, without a possessive ending.
-    word: str
+    word: str = field(repr=False)
     capital: bool
     #: It begins a sentence or a line, where any word has a capital.
     opens: bool

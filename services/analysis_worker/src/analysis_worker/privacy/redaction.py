@@ -5,10 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from analysis_worker.domain.conversation import Conversation, Participant
+from analysis_worker.domain.unshown import Unshown
 from analysis_worker.privacy.detector import Detector
 from analysis_worker.privacy.kinds import Span, apart
 from analysis_worker.privacy.known import Known
@@ -20,11 +21,11 @@ from analysis_worker.privacy.placeholders import LITERAL, PLACEHOLDER, Placehold
 _LOOKS: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Redacted:
+@dataclass(frozen=True, slots=True, repr=False)
+class Redacted(Unshown):
     """A text with placeholders, and the way back to the original's places."""
 
-    text: str
+    text: str = field(repr=False)
     #: For each replaced span: its start in the redacted text, its end there, its start and end in the
     #: original.
     replaced: tuple[tuple[int, int, int, int], ...]
@@ -130,7 +131,7 @@ class _Cover:
     #: In order and without overlap; None for what only looks like a placeholder.
     places: list[tuple[int, int, Span | None]]
     #: The text with spaces in these places.
-    rest: str
+    rest: str = field(repr=False)
 
     def add(self, spans: Sequence[Span]) -> None:
         """Cover these too: in order, and apart from all that is covered."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ class Lease:
     lost: int
     retry: RetryPolicy
     timeout_ms: int | None
-    payload: bytes
+    payload: bytes = field(repr=False)
     #: It lost its workers before, and must have this one for itself.
     alone: bool = False
     #: Of its record. One that is newer than record.VERSION is not for this worker.
@@ -186,7 +186,7 @@ class Ending:
     outcome: Outcome
     usage: Usage | None = None
     #: What the end causes elsewhere, see outbox.py; b"" for nothing.
-    outbox: bytes = b""
+    outbox: bytes = field(default=b"", repr=False)
     #: Tenant and start (ms) of a first attempt, which make its plain success cheaper to write.
     first: tuple[str, int] | None = None
 

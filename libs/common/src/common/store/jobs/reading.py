@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from common.job.model import DEFAULT_TENANT, Content, Job, JobError, Part, Usage
@@ -21,11 +21,11 @@ class Snapshot:
     #: The last event already in `job`; "0-0" before the first.
     position: str
     #: Empty unless read in full, like those below.
-    payload: bytes = b""
+    payload: bytes = field(default=b"", repr=False)
     result: Content | None = None
     parts: tuple[Part, ...] = ()
     #: Messages that a retry replaced, oldest first.
-    former: tuple[bytes, ...] = ()
+    former: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 def get(keys: QueueKeys, job_id: str, *, full: bool = False) -> Operation[Snapshot | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from common.provider.limits import Quota, Told
@@ -48,7 +48,7 @@ class Asked:
 class Recorded:
     """The answer is there already."""
 
-    body: bytes
+    body: bytes = field(repr=False)
     job_id: str
     input_tokens: int
     cached_tokens: int
@@ -96,7 +96,7 @@ Verdict = Recorded | InFlight | Granted | Wait | Held
 class Paid:
     """An answer that has just arrived."""
 
-    body: bytes
+    body: bytes = field(repr=False)
     input_tokens: int
     cached_tokens: int
     output_tokens: int

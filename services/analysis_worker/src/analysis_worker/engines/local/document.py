@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from analysis_worker.domain.conversation import Conversation, Participant, Role, Turn
@@ -45,9 +45,9 @@ class Sentence:
     start: int
     end: int
     #: In lower case, in order.
-    words: tuple[str, ...]
+    words: tuple[str, ...] = field(repr=False)
     #: Stems of the words that carry a topic, in order.
-    content: tuple[str, ...]
+    content: tuple[str, ...] = field(repr=False)
     #: How often each cue occurs; empty in languages other than English.
     cues: Mapping[Cue, int]
     question: bool
@@ -70,7 +70,7 @@ class SpokenTurn:
     sentences: tuple[Sentence, ...]
     word_count: int
     #: Distinct stems of content, in order of first use.
-    content: tuple[str, ...]
+    content: tuple[str, ...] = field(repr=False)
     #: Its language, where that is surely another than the debate's. Its sentences have no cues.
     other_language: Language | None = None
 

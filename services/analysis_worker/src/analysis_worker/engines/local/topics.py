@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -49,7 +49,7 @@ class _Unit:
     """Neighbouring sentences of one turn."""
 
     turn: SpokenTurn
-    content: tuple[str, ...]
+    content: tuple[str, ...] = field(repr=False)
 
 
 def analyze_topics(

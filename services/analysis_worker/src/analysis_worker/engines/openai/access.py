@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from analysis_worker.engines.openai.adapter import CALL_S, OpenAiAdapter
 from common.provider.models import ModelTable
@@ -18,7 +18,7 @@ class ModelAccess:
     #: Asked where a job names none.
     model: str
     #: The same in all workers with the same key, so that they ask for the same bytes.
-    secret: bytes
+    secret: bytes = field(repr=False)
 
     @classmethod
     def open(

@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
 from analysis_worker.domain.safety import SafetyKind
+from analysis_worker.domain.unshown import Unshown
 from analysis_worker.engines.openai.asking import Client
 from analysis_worker.paid.port import Call
 from common.provider.tokens import estimate_tokens
@@ -35,12 +36,12 @@ _KINDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ModerationRequest:
+@dataclass(frozen=True, slots=True, repr=False)
+class ModerationRequest(Unshown):
     """A request as it will stand on the wire."""
 
     model: str
-    texts: tuple[str, ...]
+    texts: tuple[str, ...] = field(repr=False)
 
     @property
     def body(self) -> dict[str, Any]:

@@ -11,12 +11,13 @@ import hmac
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
 from analysis_worker.domain.conversation import Conversation, Role
 from analysis_worker.domain.metric import Evidence, quote
+from analysis_worker.domain.unshown import Unshown
 from analysis_worker.engines.local.sentences import sentence_spans
 from analysis_worker.privacy.injection import speaks_to_a_model
 from analysis_worker.privacy.placeholders import PlaceholderMap
@@ -30,8 +31,8 @@ _FRAME_TOKENS: Final = 16
 _SPEAKER: Final = re.compile(r"\[S(\d{1,4})\]")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+@dataclass(frozen=True, slots=True, repr=False)
+class Line(Unshown):
     """One sentence."""
 
     sid: str
@@ -39,35 +40,35 @@ class Line:
     speaker: str
     turn: int
     #: With placeholders.
-    text: str
+    text: str = field(repr=False)
     #: Where it stands in the original.
-    evidence: Evidence
+    evidence: Evidence = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Outbound:
+@dataclass(frozen=True, slots=True, repr=False)
+class Outbound(Unshown):
     """One debate. Holds the placeholder map: never logged, kept or sent as a whole."""
 
-    motion: str
+    motion: str = field(repr=False)
     #: Speaker, role and side, in the roster's order.
     roster: tuple[tuple[str, str, str], ...]
-    lines: tuple[Line, ...]
+    lines: tuple[Line, ...] = field(repr=False)
     #: Speaker -> participant id; only debaters may be judged.
-    people: Mapping[str, str]
+    people: Mapping[str, str] = field(repr=False)
     debaters: tuple[str, ...]
     #: Participant id -> side, as declared.
-    sides: Mapping[str, str]
+    sides: Mapping[str, str] = field(repr=False)
     placeholders: PlaceholderMap
-    nonce: str
+    nonce: str = field(repr=False)
     #: Sentences that were kept back, since they speak to a model.
     withheld: int
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+@dataclass(frozen=True, slots=True, repr=False)
+class Window(Unshown):
     """Consecutive sentences that are sent together."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[Line, ...] = field(repr=False)
 
     def line(self, sid: str) -> Line | None:
         """Return a sentence of this window, or None."""

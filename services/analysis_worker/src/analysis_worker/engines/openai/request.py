@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from openai.lib._pydantic import to_strict_json_schema
 from pydantic import BaseModel
 
+from analysis_worker.domain.unshown import Unshown
 from common.provider.models import ModelCard
 from common.provider.tokens import estimate_tokens
 
@@ -18,19 +19,19 @@ from common.provider.tokens import estimate_tokens
 _FRAME_TOKENS: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+@dataclass(frozen=True, slots=True, repr=False)
+class Message(Unshown):
     """One message; `role` is "system", "user" or "assistant"."""
 
     role: str
-    content: str
+    content: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
+@dataclass(frozen=True, slots=True, repr=False)
+class ModelRequest(Unshown):
     """A request as it will stand on the wire."""
 
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] = field(repr=False)
 
     @property
     def model(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -69,10 +69,10 @@ class QualityAnswer(Strict):
 class Checked(Generic[T]):
     """An answer without the items that break a rule, and the rules that they broke, by place."""
 
-    answer: T
+    answer: T = field(repr=False)
     #: How many items were there.
     items: int
-    violations: tuple[str, ...]
+    violations: tuple[str, ...] = field(repr=False)
 
 
 def check_arguments(debate: Outbound, window: Window, answer: ArgumentsAnswer) -> Checked[ArgumentsAnswer]:
