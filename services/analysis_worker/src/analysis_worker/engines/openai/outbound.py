@@ -43,6 +43,8 @@ class Line(Unshown):
     text: str = field(repr=False)
     #: Where it stands in the original.
     evidence: Evidence = field(repr=False)
+    #: What it takes of a window, with its id.
+    tokens: int
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -99,7 +101,8 @@ def outbound_of(conversation: Conversation, secret: bytes, kept: PlaceholderMap 
             was_start, was_end = place.original_span(start, end)
             sid = hmac.digest(key, f"{index}.{start}".encode(), "sha256").hex()[:12]
             evidence = quote(original.turn_id, original.text, was_start, was_end)
-            lines.append(Line(sid, turn.participant_id, index, said, evidence))
+            tokens = estimate_tokens(said) + _FRAME_TOKENS
+            lines.append(Line(sid, turn.participant_id, index, said, evidence, tokens))
     motion = "" if speaks_to_a_model(conversation.motion) else safe.motion
     people = {
         redacted.map.speaker(turn.participant_id): turn.participant_id for turn in conversation.turns
@@ -140,13 +143,14 @@ def windows(debate: Outbound, most_tokens: int) -> list[Window]:
     made: list[Window] = []
     current: list[Line] = []
     used = 0
-    for turn in _turns(debate.lines, most_tokens):
-        cost = _cost(turn)
+    before = 0  # tokens of the turn that ended the window so far
+    for turn, cost in _turns(debate.lines, most_tokens):
         if current and used + cost > most_tokens:
             made.append(Window(tuple(current)))
-            last = [line for line in current if line.turn == current[-1].turn]
-            current = last if _cost(last) + cost <= most_tokens else []
-            used = _cost(current)
+            overlaps = before + cost <= most_tokens
+            current = [line for line in current if line.turn == current[-1].turn] if overlaps else []
+            used = before if overlaps else 0
+        before = cost + (before if current and current[-1].turn == turn[0].turn else 0)
         current += turn
         used += cost
     if current:
@@ -154,19 +158,18 @@ def windows(debate: Outbound, most_tokens: int) -> list[Window]:
     return made
 
 
-def _turns(lines: Sequence[Line], most_tokens: int) -> Iterator[list[Line]]:
+def _turns(lines: Sequence[Line], most_tokens: int) -> Iterator[tuple[list[Line], int]]:
+    """Yield each turn, or each piece of one that is too long, with its tokens."""
     for _, group in groupby(lines, key=lambda line: line.turn):
         piece: list[Line] = []
+        used = 0
         for line in group:
-            if piece and _cost([*piece, line]) > most_tokens:
-                yield piece
-                piece = []
+            if piece and used + line.tokens > most_tokens:
+                yield piece, used
+                piece, used = [], 0
             piece.append(line)
-        yield piece
-
-
-def _cost(lines: Sequence[Line]) -> int:
-    return sum(estimate_tokens(line.text) + _FRAME_TOKENS for line in lines)
+            used += line.tokens
+        yield piece, used
 
 
 def messages_of(
