@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 PARTS = ("cogency", "effectiveness", "reasonableness", "deliberation")
@@ -48,19 +49,19 @@ def honest(body: Mapping[str, Any]) -> str:
         )
     if asked == "TopicsAnswer":
         return json.dumps({"segments": topics(body)})
+    debaters = {
+        row["speaker"]
+        for row in json.loads(body["messages"][1]["content"])["participants"]
+        if row["role"] == "debater"
+    }
+    lines = [line for line in lines if line[0] in debaters]
     if asked == "QualityAnswer":
         own: dict[str, list[str]] = {}
         for speaker, sid, _ in lines:
             own.setdefault(speaker, []).append(sid)
-        debaters = {
-            row["speaker"]
-            for row in json.loads(body["messages"][1]["content"])["participants"]
-            if row["role"] == "debater"
-        }
         ratings = [
             {"speaker": who, "part": part, "why": "It is shown.", "sids": sids[:1], "score": 3}
             for who, sids in own.items()
-            if who in debaters
             for part in PARTS
         ]
         return json.dumps({"ratings": ratings})
@@ -70,7 +71,9 @@ def honest(body: Mapping[str, Any]) -> str:
             "components": [
                 {"sid": sid, "kind": "premise" if "because" in text else "claim"} for _, sid, text in lines
             ],
-            "relations": [{"source": sids[1], "target": sids[0], "kind": "attack"}],
-            "fallacies": [{"why": "It leaps.", "sid": sids[0], "kind": "false_cause"}],
+            "relations": [
+                {"source": after, "target": before, "kind": "attack"} for before, after in pairwise(sids[:2])
+            ],
+            "fallacies": [{"why": "It leaps.", "sid": sid, "kind": "false_cause"} for sid in sids[:1]],
         }
     )

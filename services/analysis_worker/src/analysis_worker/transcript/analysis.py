@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from analysis_worker.domain.result import DebateAnalysis, Dimension, Overview
+from analysis_worker.domain.result import Arguments, DebateAnalysis, Dimension, Overview, Topics
 from analysis_worker.runtime.children import Lane
 from analysis_worker.runtime.context import JobContext
 from analysis_worker.transcript import in_child
 from analysis_worker.transcript.by_model import ASKED, Outcome, Unanswered, Wish, start
 from analysis_worker.transcript.in_child import Finished
+from analysis_worker.transcript.placing import placed
 from analysis_worker.transcript.plan import Course, Pace, Step, steps_for
 from analysis_worker.transcript.screening import Screen
 from analysis_worker.transcript.sending import outbound
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: Children that one analysis uses at most.
 LANES: Final = 2
+#: Claims name the topic in which they stand.
+_TOGETHER: Final = frozenset({Dimension.TOPICS, Dimension.ARGUMENTS})
 _ORDER: Final = {dimension: place for place, dimension in enumerate(Dimension)}
 
 
@@ -88,47 +91,43 @@ class _Run:
         self._context = context
         self._course = Course(steps, pace, _now_ms())
         self._waiting = list(steps)
+        #: Made by the local engine; replaced by what a model made.
         self._finished: dict[Dimension, Finished] = {}
         self._screen = screen
         self._wish = wish
         self._outbound: Outbound | None = None
         #: What models are asked for, and their answers.
         self.asked: dict[Dimension, asyncio.Task[Outcome]] = {}
+        #: Answers that have no place yet.
+        self._open: dict[Dimension, asyncio.Task[Outcome]] = {}
+        #: Nothing more comes of these.
+        self._settled: set[Dimension] = set()
 
     async def on(self, lanes: Sequence[Lane]) -> Overview:
         """Run all steps on the children held, models being asked meanwhile."""
         self._tell("Reading the transcript")
         # On all lanes at once: each child has to have the conversation prepared.
-        overview, *_ = await _all([lane.run(in_child.overview, self._conversation) for lane in lanes])
+        overview, *_ = await _all([self._read(lane, asks=lane is lanes[0]) for lane in lanes])
         self._course.prepared(overview.word_count)
         self._screen.receive(await lanes[0].run(in_child.safety, self._conversation))
-        await self._ask(lanes[0])
         await self._run_steps(lanes, overview)
         self._course.learn(_now_ms())
         return overview
 
     async def with_models(self, overview: Overview) -> pb.DebateAnalysis:
-        """Put each answer in its place as it comes, and return the whole."""
-        waiting = dict(self.asked)
-        while waiting:
-            if not any(task.done() for task in waiting.values()):
+        """Put each answer that is left in its place as it comes, and return the whole."""
+        while self._open:
+            if not self._answered():
                 self._tell("Waiting for the model")
-            await asyncio.wait(waiting.values(), return_when=asyncio.FIRST_COMPLETED)
-            for dimension in [dimension for dimension, task in waiting.items() if task.done()]:
-                local = self._finished[dimension]
-                match waiting.pop(dimension).result():
-                    case None:
-                        made = local
-                    case Unanswered(reason, passed_over):
-                        degraded = replace(local.provenance, degraded_reason=reason, passed_over=passed_over)
-                        made = replace(local, provenance=degraded)
-                    case found:
-                        made = await self._context.run_in_child(
-                            in_child.by_model, self._conversation, local, self._outbound, found
-                        )
-                self._finished[dimension] = made
-                self._publish(made, overview)
+                await asyncio.wait(self._open.values(), return_when=asyncio.FIRST_COMPLETED)
+            for dimension in self._answered():
+                await self._put(dimension, self._open.pop(dimension), self._context.run_in_child, overview)
         return self._analysis(overview, list(self._finished.values()))
+
+    async def _read(self, lane: Lane, *, asks: bool) -> Overview:
+        if asks:  # before anything else: nothing takes as long as an answer
+            await self._ask(lane)
+        return await lane.run(in_child.overview, self._conversation)
 
     async def _ask(self, lane: Lane) -> None:
         if self._wish is None:
@@ -140,41 +139,92 @@ class _Run:
                 self._context, lane, self._conversation_id, self._conversation, access.secret
             )
         self.asked = start(self._context, self._wish, self._outbound, wanted, self._screen)
+        self._open = dict(self.asked)
 
     async def _run_steps(self, lanes: Sequence[Lane], overview: Overview) -> None:
         free = list(lanes)
-        running: dict[asyncio.Task[Finished], tuple[Step, Lane]] = {}
+        steps: dict[asyncio.Task[None], Step] = {}
+        running: dict[asyncio.Task[None], Lane] = {}
         try:
             while self._waiting or running:
-                open_steps = {*self._waiting, *(step for step, _ in running.values())}
-                unfinished = {step.dimension for step in open_steps}
+                for dimension in self._answered()[: len(free)]:
+                    lane = free.pop()
+                    put = self._put(dimension, self._open.pop(dimension), lane.run, overview)
+                    running[asyncio.create_task(put)] = lane
+                unfinished = {step.dimension for step in (*self._waiting, *steps.values())}
                 for step in [step for step in self._waiting if not step.after & unfinished][: len(free)]:
                     self._waiting.remove(step)
                     lane = free.pop()
-                    running[asyncio.create_task(self._run_step(lane, step))] = (step, lane)
-                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    step, lane = running.pop(task)
-                    free.append(lane)
-                    self._take(step, task.result(), overview)
-                for step, _ in running.values():  # what still goes on, from further along
+                    task = asyncio.create_task(self._run_step(lane, step, overview))
+                    steps[task], running[task] = step, lane
+                unanswered = (task for task in self._open.values() if not task.done())
+                done, _ = await asyncio.wait([*running, *unanswered], return_when=asyncio.FIRST_COMPLETED)
+                for ended in [task for task in running if task in done]:
+                    free.append(running.pop(ended))
+                    steps.pop(ended, None)
+                    ended.result()
+                for step in steps.values():  # what still goes on, from further along
                     self._tell(step.stage)
         finally:
             await _stop(running)
 
-    async def _run_step(self, lane: Lane, step: Step) -> Finished:
+    async def _run_step(self, lane: Lane, step: Step, overview: Overview) -> None:
         self._tell(step.stage)
         earlier = {wanted: self._finished[wanted].result for wanted in step.after if wanted in self._finished}
-        return await lane.run(in_child.dimension, self._conversation, step.dimension, earlier)
-
-    def _take(self, step: Step, finished: Finished, overview: Overview) -> None:
-        self._finished[step.dimension] = finished
+        made = await lane.run(in_child.dimension, self._conversation, step.dimension, earlier)
+        self._finished[step.dimension] = made
         self._course.finish(step)
-        asked = self.asked.get(step.dimension)
-        if asked is not None and asked.done() and asked.result() is None:
-            del self.asked[step.dimension]  # no model is there to be asked
-        if step.dimension not in self.asked:
-            self._publish(finished, overview)
+        if step.dimension not in self._open:
+            self._settle(made, overview)
+
+    def _answered(self) -> list[Dimension]:
+        """Return the dimensions whose answer is there, and what it is put into as well."""
+        return [
+            dimension for dimension, task in self._open.items() if task.done() and dimension in self._finished
+        ]
+
+    async def _put(
+        self,
+        dimension: Dimension,
+        answer: asyncio.Task[Outcome],
+        run: Callable[..., Awaitable[Any]],
+        overview: Overview,
+    ) -> None:
+        """Put an answer in its place; `run` has a child compute."""
+        made = self._finished[dimension]
+        match answer.result():
+            case None:
+                pass
+            case Unanswered(reason, passed_over):
+                degraded = replace(made.provenance, degraded_reason=reason, passed_over=passed_over)
+                made = replace(made, provenance=degraded)
+            case found:
+                made = await run(in_child.by_model, self._conversation, made, self._outbound, found)
+        self._settle(made, overview)
+
+    def _settle(self, made: Finished, overview: Overview) -> None:
+        """Keep and publish a dimension that is done, and claims once more when their topics are."""
+        self._finished[made.dimension] = made
+        self._settled.add(made.dimension)
+        if made.dimension not in _TOGETHER or not self._to_be_placed():
+            self._publish(made, overview)
+            return
+        topics, argued = self._finished[Dimension.TOPICS], self._finished[Dimension.ARGUMENTS]
+        if isinstance(topics.result, Topics) and isinstance(argued.result, Arguments):
+            argued = replace(argued, result=placed(argued.result, topics.result, self._turn_ids()))
+            self._finished[Dimension.ARGUMENTS] = argued
+        if made.dimension is Dimension.TOPICS:
+            self._publish(made, overview)
+        self._publish(argued, overview)
+
+    def _to_be_placed(self) -> bool:
+        """Say whether topics and claims are both there, and not of one engine that has placed them itself."""
+        return self._settled >= _TOGETHER and any(
+            self._finished[dimension].provenance.model for dimension in _TOGETHER
+        )
+
+    def _turn_ids(self) -> list[str]:
+        return [turn.turn_id for turn in pb.Conversation.FromString(self._conversation).turns]
 
     def _publish(self, finished: Finished, overview: Overview) -> None:
         part = pb.JobResult(analysis=self._analysis(overview, [finished]))

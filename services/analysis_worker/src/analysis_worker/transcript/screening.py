@@ -69,6 +69,8 @@ class Screen:
         self._fails_closed = screening.fails_closed
         self._english = False
         self._flagged: tuple[Flagged, ...] = ()
+        self._by_moderation: tuple[Flagged, ...] = ()
+        self._received = asyncio.Event()
         self._words: list[FlaggedWords] = []
         self._moderation = Moderation.NOT_ASKED
         self._asking = asyncio.Lock()
@@ -78,7 +80,15 @@ class Screen:
     def safety(self) -> Safety:
         """What is known so far."""
         words = sorted(self._words, key=lambda each: (list(Dimension).index(each.dimension), each.kind))
-        return Safety(self._flagged, self._english, tuple(words), self._moderation)
+        flagged = (*self._flagged, *self._by_moderation)
+        if self._sent is not None:
+            flagged = tuple(
+                replace(each, action=SafetyAction.WITHHELD)
+                if each.kind is SafetyKind.MODEL_INSTRUCTION
+                else each
+                for each in flagged
+            )
+        return Safety(flagged, self._english, tuple(words), self._moderation)
 
     def receive(self, safety: Safety) -> None:
         """Take in what the lists flag in a conversation.
@@ -93,15 +103,20 @@ class Screen:
         self._flagged = tuple(
             replace(each, action=action) if each in hostile else each for each in safety.flagged
         )
+        self._received.set()
 
     async def sent(self, client: Client, debate: Outbound) -> Outbound:
         """Return a debate as it may be sent. However many ask, it is screened once.
+
+        Where something may have to be done about content, it waits for `receive`.
 
         Raises:
             AttemptFailed: It is to be refused.
             ProviderFailure: The moderation failed, and nothing may be sent without it; or as `moderated`.
             OriginalInPayload: Personal data is left in it.
         """
+        if self._rules.input is not ContentAction.FLAG:
+            await self._received.wait()
         async with self._asking:
             if self._sent is None:
                 self._sent = await self._screened(client, debate)
@@ -148,8 +163,8 @@ class Screen:
         """Turns that are taken out as a whole: moderation does not say which of their words it means."""
         return {
             turn_id
-            for each in self._flagged
-            if each.source is SafetySource.MODERATION and each.action is SafetyAction.MASKED
+            for each in self._by_moderation
+            if each.action is SafetyAction.MASKED
             for turn_id in each.turn_ids
         }
 
@@ -168,11 +183,7 @@ class Screen:
         ids = {line.turn: line.evidence.turn_id for line in debate.lines}
         found = tuple(_by_kind(flagged, ids, _OUTCOME[self._rules.input]))
         self._refuse(found, motion=of_motion)
-        withheld = tuple(
-            replace(each, action=SafetyAction.WITHHELD) if each.kind is SafetyKind.MODEL_INSTRUCTION else each
-            for each in self._flagged
-        )
-        self._flagged = (*withheld, *found)
+        self._by_moderation = found
         if not masks:
             return debate
         lines = tuple(line for line in debate.lines if line.turn not in flagged)

@@ -88,7 +88,6 @@ def _arguments(base: Arguments, debate: Outbound, found: ArgumentsFound) -> Argu
     ordered = sorted(kinds, key=place.__getitem__)
     names = {sid: f"c{number}" for number, sid in enumerate(ordered, start=1)}
     lines = {sid: debate.lines[place[sid]] for sid in ordered}
-    segments = {part.evidence.turn_id: part.segment_id for part in base.components}
     links = {(said.source, said.target): said.kind for answer in found.answers for said in answer.relations}
     suspected = {(said.sid, said.kind): said.why for answer in found.answers for said in answer.fallacies}
     answered = {target for source, target in links if lines[source].speaker != lines[target].speaker}
@@ -103,7 +102,6 @@ def _arguments(base: Arguments, debate: Outbound, found: ArgumentsFound) -> Argu
                 debate.people[lines[sid].speaker],
                 lines[sid].evidence,
                 _COMPONENT,
-                segments.get(lines[sid].evidence.turn_id, ""),
             )
             for sid in ordered
         ),
