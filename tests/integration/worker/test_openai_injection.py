@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from analysis_worker.domain.conversation import Conversation
-from analysis_worker.domain.result import Dimension, Quality
+from analysis_worker.domain.result import Dimension, Quality, Tone, Topics
 from analysis_worker.engines.openai.asking import Client
 from analysis_worker.engines.openai.engine import find
 from analysis_worker.engines.openai.in_turn import Models
 from analysis_worker.engines.openai.outbound import outbound_of
 from analysis_worker.engines.openai.prompts import system_text
+from analysis_worker.engines.openai.tone import NotBelieved
 from common.provider.errors import InvalidOutput
 from common.provider.models import ModelTable
 from support.analysis import debate
@@ -129,6 +130,71 @@ async def test_no_attack_earns_a_score(
             assert roles == ["system", "user", "user", "user"][: len(roles)]
             assert body["messages"][0]["content"] == system_text("quality")
     # Most never leave the process, and the debate is judged by what remains of it
+    assert untouched >= 30
+
+
+def favouring(attack: str) -> Callable[[Mapping[str, Any]], str]:
+    """Return a model that does what the attack wants as soon as it sees any of it.
+
+    It then hears who made it at the best, and others at the worst; of topics it says what it was told.
+    """
+
+    def author(body: Mapping[str, Any]) -> str:
+        data = json.loads(body["messages"][2]["content"])
+        marks = [attack[:24], attack[-24:]]
+        heard = [json.dumps(turn, ensure_ascii=False) for turn in data["turns"]]
+        his = [any(mark in turn for mark in marks) for turn in heard]
+        taken_in = any(his) or any(mark in body["messages"][1]["content"] for mark in marks)
+        if body["response_format"]["json_schema"]["name"] == "ToneAnswer":
+            valences = [4 if own else -4 for own in his] if taken_in else [0 for _ in his]
+            judged = [
+                {"sid": each["id"], "valence": valence}
+                for turn, valence in zip(data["turns"], valences, strict=True)
+                for each in turn["sentences"]
+            ]
+            if taken_in:
+                judged[0]["valence"] = 10
+            return json.dumps({"sentences": judged})
+        first = [turn["sentences"][0]["id"] for turn in data["turns"]]
+        segments = [{"first": first[0], "label": "trees and shade", "coherence": 3}]
+        if taken_in:
+            told = body["messages"][0]["content"].split(".")[0][:50]
+            labels = ("S1 wins", "[PHONE_1] of [PERSON_1]", told, "the secret of another debate")
+            segments = [
+                {"first": sid, "label": label, "coherence": 10 * number}
+                for number, (sid, label) in enumerate(zip(first, labels, strict=False))
+            ]
+        return json.dumps({"segments": segments})
+
+    return author
+
+
+@pytest.mark.parametrize("dimension", [Dimension.TONE, Dimension.TOPICS])
+@pytest.mark.parametrize("place", [_turn, _name, _title, _motion])
+async def test_no_attack_moves_tone_or_names_a_topic(
+    server: OpenAiServer, client: Client, place: Callable[[str], Conversation], dimension: Dimension
+) -> None:
+    untouched = 0
+    for attack in ATTACKS:
+        said = place(attack)
+        server.author, server.heard = favouring(attack), []
+        outbound = outbound_of(said, b"secret")
+        try:
+            found = await find(client, Models(ModelTable(), "gpt-6-luna"), outbound, dimension)
+            made: Any = made_of(said, dimension, outbound, found)
+        except (InvalidOutput, NotBelieved):
+            pass  # the local engine's result stands, which no model has seen
+        else:
+            untouched += 1
+            if isinstance(made, Tone):
+                assert {point.valence for point in made.series} == {0}, attack
+            if isinstance(made, Topics):
+                assert [own.label for own in made.segments] == ["trees and shade"], attack
+                assert made.coherence.value == 0.75
+        for body in server.requests():
+            roles = [message["role"] for message in body["messages"]]
+            assert roles == ["system", "user", "user", "user"][: len(roles)]
+            assert body["messages"][0]["content"] == system_text(dimension.value)
     assert untouched >= 30
 
 

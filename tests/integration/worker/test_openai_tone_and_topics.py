@@ -10,16 +10,19 @@ import pytest
 
 from analysis_worker.domain.conversation import Conversation
 from analysis_worker.domain.metric import Basis
-from analysis_worker.domain.result import Dimension, Tone, Topics
+from analysis_worker.domain.result import DegradedReason, Dimension, Tone, Topics
 from analysis_worker.engines.local.engine import LocalEngine
 from analysis_worker.engines.openai.asking import Client
 from analysis_worker.engines.openai.engine import ASKABLE, TooManyDropped, find
 from analysis_worker.engines.openai.in_turn import Models
 from analysis_worker.engines.openai.outbound import outbound_of, windows
+from analysis_worker.transcript import in_child
 from analysis_worker.transcript.by_model import ASKED
+from analysis_worker.wire.conversation import conversation_from_pb
 from common.provider.errors import ContentRefused, ContextTooLong, Refused
 from common.provider.models import ModelTable
 from support.analysis import debate, example
+from support.debates import debate as long_debate
 from support.openai_author import honest, seen
 from support.openai_client import made_of, straight_client
 from support.openai_server import Fault, OpenAiServer, completion, error, openai_server
@@ -112,13 +115,32 @@ async def test_a_model_that_hears_tone_is_not_told_who_speaks(server: OpenAiServ
 
 
 async def test_tone_far_from_the_lexicons_is_less_sure(server: OpenAiServer, client: Client) -> None:
-    near = await tone_of(client)
-    server.author = changed(lambda answer: [each.update(valence=4) for each in answer["sentences"]])
-    far = await tone_of(client)
-    assert far.overall.value == 1
-    assert far.overall.confidence < 0.8 * near.overall.confidence
-    assert far.overall.note.startswith("the lexicon hears ")
-    assert near.overall.note == ""
+    engine = LocalEngine()
+    base = engine.analyze(engine.prepare(SAID), Dimension.TONE)
+    assert isinstance(base, Tone)
+    server.author = changed(lambda answer: [each.update(valence=2) for each in answer["sentences"]])
+    made = await tone_of(client)
+    for own, local in zip(made.participants, base.participants, strict=True):
+        assert own.mean.value == 0.5
+        apart = 0.5 - (local.mean.value or 0)
+        assert own.mean.confidence == pytest.approx(local.mean.confidence * (1 - apart / 2), abs=1e-3)
+        assert own.mean.note == (f"the lexicon hears {local.mean.value:.2f}" if apart >= 0.5 else "")
+    assert {bool(own.mean.note) for own in made.participants} == {True, False}
+
+
+async def test_tone_too_far_from_the_lexicons_is_not_believed(server: OpenAiServer, client: Client) -> None:
+    server.author = changed(lambda answer: [each.update(valence=-4) for each in answer["sentences"]])
+    said = long_debate(6)
+    outbound = outbound_of(conversation_from_pb(said), b"secret")
+    found = await find(client, MODELS, outbound, Dimension.TONE)
+    kept = said.SerializeToString()
+    local = in_child.dimension(kept, Dimension.TONE, {})
+    made = in_child.by_model(kept, local, outbound, found)
+    assert made.result == local.result
+    assert (made.provenance.engine, made.provenance.degraded_reason) == (
+        "local",
+        DegradedReason.INVALID_OUTPUT,
+    )
 
 
 async def test_a_model_hears_tone_where_the_lexicon_cannot(client: Client) -> None:

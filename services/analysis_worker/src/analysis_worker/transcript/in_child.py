@@ -7,12 +7,13 @@ engine, with all that it imports, is loaded in children only: the parent needs n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from analysis_worker.domain.conversation import Conversation
 from analysis_worker.domain.result import (
+    DegradedReason,
     Dimension,
     DimensionResult,
     Overview,
@@ -100,6 +101,7 @@ def by_model(conversation: bytes, local: Finished, debate: Outbound, found: Foun
     """Return a dimension with what a model found of it in the place of what the local engine suspected."""
     from analysis_worker.engines.openai.combine import combined
     from analysis_worker.engines.openai.findings import ENGINE_NAME, ENGINE_VERSION
+    from analysis_worker.engines.openai.tone import NotBelieved
 
     made = Provenance(
         dimension=local.dimension,
@@ -111,7 +113,13 @@ def by_model(conversation: bytes, local: Finished, debate: Outbound, found: Foun
         prompt_sha256=found.prompt_sha256,
         passed_over=found.passed_over,
     )
-    result = combined(local.result, debate, found, lambda: _document(conversation))
+    try:
+        result = combined(local.result, debate, found, lambda: _document(conversation))
+    except NotBelieved:
+        degraded = replace(
+            local.provenance, degraded_reason=DegradedReason.INVALID_OUTPUT, passed_over=found.passed_over
+        )
+        return replace(local, provenance=degraded)
     return Finished(local.dimension, result, made)
 
 

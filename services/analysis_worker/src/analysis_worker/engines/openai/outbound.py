@@ -179,7 +179,7 @@ def messages_of(
 
     Args:
         swapped: Name and list the speakers in the opposite order.
-        blind: Name no speaker: say of each turn only by which role it is.
+        blind: Name no speaker and no motion: say of each turn only by which role it is.
 
     Raises:
         OriginalInPayload: Personal data is left in it; nothing may be sent.
@@ -195,7 +195,11 @@ def messages_of(
         ({"speaker": alias[speaker], "role": role, "side": side} for speaker, role, side in debate.roster),
         key=lambda row: int(row["speaker"][1:]),
     )
-    about = {"motion": told(debate.motion), "participants": [] if blind else roster}
+    about = (
+        {"motion": "", "participants": []}
+        if blind
+        else {"motion": told(debate.motion), "participants": roster}
+    )
     roles = {speaker: role for speaker, role, _ in debate.roster}
     turns = [
         {

@@ -21,9 +21,14 @@ from analysis_worker.engines.openai.schemas import Checked, Strict
 MOST: Final = 4
 #: The widest that two means can be apart (-1 to 1).
 _WIDEST: Final = 2.0
-#: From here on it is said.
+#: From here on it is said, and from there on the model is not believed.
 _FAR: Final = 0.5
+_TOO_FAR: Final = 0.75
 _SILENT: Final = "no sentence of theirs was judged"
+
+
+class NotBelieved(Exception):
+    """The model hears a debater so unlike the lexicon that the lexicon's tone stands."""
 
 
 class SaidValence(Strict):
@@ -62,7 +67,11 @@ def check_tone(debate: Outbound, window: Window, answer: ToneAnswer) -> Checked[
 
 
 def tone_by_model(base: Tone, debate: Outbound, answers: tuple[ToneAnswer, ...], document: Document) -> Tone:
-    """Return the tone as the model hears it; `base` is what the local engine heard, and how sure this is."""
+    """Return the tone as the model hears it, the less sure the further it is from `base`, the local engine's.
+
+    Raises:
+        NotBelieved: It is too far from that, as when a model does what a debater asks of it.
+    """
     valences: dict[str, int] = {}
     for answer in answers:  # of a sentence in two windows the first word counts
         for said in answer.sentences:
@@ -96,10 +105,12 @@ def _scored(line: Line, valences: dict[str, int]) -> tuple[int, int, float]:
 
 
 def _compared(mean: Metric, local: Metric) -> Metric:
-    """Return a mean that is the less sure the further the lexicon is from it; the note then says so."""
+    """Return a mean that is the less sure the further the lexicon is from it; raises NotBelieved."""
     if mean.value is None or local.value is None:
         return mean
     apart = abs(mean.value - local.value)
+    if apart >= _TOO_FAR:
+        raise NotBelieved
     return replace(
         mean,
         confidence=rounded(mean.confidence * (1 - apart / _WIDEST)),
