@@ -12,6 +12,7 @@ from analysis_worker.domain.conversation import Participant
 from analysis_worker.privacy.detector import Detector
 from analysis_worker.privacy.kinds import Kind
 from analysis_worker.privacy.names import NameMode
+from analysis_worker.privacy.patterns import PATTERNS, by_form
 
 
 def found(text: str, mode: NameMode = NameMode.STRICT) -> list[tuple[str, str]]:
@@ -197,3 +198,51 @@ def test_letters_that_cannot_be_seen_hide_no_name(hidden: str) -> None:
         f"Oye{hidden}la{hidden}ran",
         f"212{hidden}-555-0142",
     ]
+
+
+_FILLER = "we talked it over and nobody there could say what it was good for, " * 40
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("o.nkemelu@mail.example.org", "nkemelu at example dot com", "(212) 555-0142", "203.0.113.77"),
+        *(
+            "4111 1111 1111 1112",
+            "DE44 5001 0517 5407 3249 31",
+            "2001:db8::8a2e:370:7334",
+            "fe:ed:be:ef:ca:fe",
+        ),
+        *("https://example.com/reset?token=a1b2c3" + "/way" * 200, "forum.example.net/u/ada", "@ada_debates"),
+        *("D1234567", "SW1A 1AA", "my post code is ABCDE", "social security number is 219 09 9999"),
+        *("221 Upper Harbour Quay Street, Suite 12", "Lange Hafenstraße 17", "AB 12 34 56 C"),
+    ],
+)
+def test_a_form_is_found_wherever_it_stands_in_a_long_text(said: str) -> None:
+    alone = found(f"as {said} there")
+    assert alone
+    assert found(f"{_FILLER}as {said} there {_FILLER}") == alone
+    assert found(f"{_FILLER}as {said} there {_FILLER}as {said} there") == 2 * alone
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(_FILLER.split()),
+            st.text(string.ascii_letters + string.digits + ".,:-@/()+#", max_size=20),
+            st.sampled_from([_FILLER, "\n", "token:", "post", "Quay Street", "at example dot com"]),
+        ),
+        max_size=30,
+    ).map(" ".join)
+)
+def test_nothing_is_missed_by_looking_only_where_it_may_be(text: str) -> None:
+    everywhere = [
+        (kind, match.start())
+        for kind, form, check in PATTERNS
+        for match in form.finditer(text)
+        if check(match["it"] if match.groupdict().get("it") else match.group())
+    ]
+    assert len([*by_form(text)]) == len(everywhere)
+    for span, (kind, start) in zip(by_form(text), everywhere, strict=True):
+        assert span.kind is kind
+        assert span.start >= start

@@ -44,11 +44,12 @@ class Detector:
         self._spoken = words_without_capital(visible)
         #: What each text shows by itself; it is wanted twice.
         self._first = {text: self._look(text) for text in visible}
+        self._apart = {text: apart(text, spans) for text, spans in self._first.items()}
         self._met = Met(
             {
                 text[span.start : span.end]
-                for text, spans in self._first.items()
-                for span in apart(text, spans)
+                for text, spans in self._apart.items()
+                for span in spans
                 if span.kind is Kind.PERSON and not span.participant_id
             }
         )
@@ -61,7 +62,8 @@ class Detector:
         visible, places = _visible(text)
         first = self._first.get(visible)
         spans = self._look(visible) if first is None else first
-        found = apart(visible, [*spans, *self._met.found_in(visible)])
+        met = [*self._met.found_in(visible)]
+        found = self._apart[visible] if first is not None and not met else apart(visible, [*spans, *met])
         if places is None:
             return found
         return [replace(span, start=places[span.start], end=places[span.end - 1] + 1) for span in found]
@@ -99,6 +101,8 @@ class Met:
     def found_in(self, text: str) -> Iterator[Span]:
         """Yield where one of them stands, the longest at each place; hyphens and full stops do not matter."""
         if not self._by_first:
+            return
+        if text.isascii() and self._by_first.keys().isdisjoint(_WORD.findall(text.lower())):
             return
         places = [match.span() for match in _WORD.finditer(text)]
         said = [fold(text[start:end]) for start, end in places]

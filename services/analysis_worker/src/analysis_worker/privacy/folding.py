@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -15,6 +16,8 @@ from analysis_worker.privacy.kinds import INVISIBLE
 
 _NOT_ALPHANUMERIC: Final = re.compile(r"[\W_]+")
 _WORD: Final = re.compile(r"[^\W_]+")
+#: Signs of print that are letters in no language, for a space each.
+_SIGNS: Final = str.maketrans("‘’“”„–—…•·´«»", " " * 13)
 
 
 def folded(text: str) -> str:
@@ -27,25 +30,33 @@ def folded(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class FoldedWord:
-    """One word of `folded`, and where it stands in the text (code points)."""
+class FoldedText:
+    """A text folded letter by letter, which may be none or several; its words are those of `folded`."""
 
-    word: str = field(repr=False)
-    start: int
-    end: int
+    letters: str = field(repr=False)
+    #: Of each letter, where it stands in the text; None: where it stands here.
+    places: Sequence[int] | None = field(repr=False)
 
+    @classmethod
+    def of(cls, text: str) -> FoldedText:
+        """Fold a text."""
+        if not text.isascii():
+            text = text.translate(_SIGNS)
+        if text.isascii():
+            return cls(text.lower(), None)
+        pieces = [_folded_letter(letter) for letter in text]
+        return cls("".join(pieces), [place for place, piece in enumerate(pieces) for _ in piece])
 
-def folded_words(text: str) -> list[FoldedWord]:
-    """Return the words of `folded(text)` in order, each with its place."""
-    if text.isascii():
-        return [FoldedWord(match.group(), *match.span()) for match in _WORD.finditer(text.lower())]
-    pieces = [_folded_letter(letter) for letter in text]
-    # One letter may become none, or several.
-    places = [place for place, piece in enumerate(pieces) for _ in piece]
-    return [
-        FoldedWord(match.group(), places[match.start()], places[match.end() - 1] + 1)
-        for match in _WORD.finditer("".join(pieces))
-    ]
+    def words(self) -> list[str]:
+        """Return the words."""
+        return _WORD.findall(self.letters)
+
+    def spans(self) -> list[tuple[int, int]]:
+        """Return where each word stands in the text (code points)."""
+        spans = [match.span() for match in _WORD.finditer(self.letters)]
+        if self.places is None:
+            return spans
+        return [(self.places[start], self.places[end - 1] + 1) for start, end in spans]
 
 
 @lru_cache(maxsize=4096)

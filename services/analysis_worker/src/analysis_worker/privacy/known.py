@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from analysis_worker.privacy.folding import FoldedWord, folded, folded_words
+from analysis_worker.privacy.folding import FoldedText, folded
 from analysis_worker.privacy.kinds import Kind, Span
 from analysis_worker.privacy.names import is_word
 
@@ -60,14 +60,12 @@ class Known:
         """Yield where something known stands; spans may meet."""
         if not self._seen:
             return
-        words = folded_words(text)
-        for at, word in enumerate(words):
-            for wanted, kind, participant_id in self._words.get(word.word, ()):
-                until = at + len(wanted)
-                if [each.word for each in words[at:until]] == wanted:
-                    yield Span(word.start, words[until - 1].end, kind, participant_id)
-        if self._digits:
-            yield from self._numbers_in(words)
+        whole = FoldedText.of(text)
+        words = whole.words()
+        if not self._words.keys().isdisjoint(words):
+            yield from self._names_in(words, whole.spans())
+        if self._digits and any(word[0].isdigit() or word[-1].isdigit() for word in words):
+            yield from self._numbers_in(words, whole.spans())
         if self._exact:
             if self._exact_form is None:
                 longest_first = sorted(self._exact, key=lambda spelling: (-len(spelling), spelling))
@@ -77,13 +75,18 @@ class Known:
             for match in self._exact_form.finditer(text):
                 yield Span(*match.span(), *self._exact[match.group()])
 
-    def _numbers_in(self, words: list[FoldedWord]) -> Iterator[Span]:
-        if not any(word.word[0].isdigit() or word.word[-1].isdigit() for word in words):
-            return
-        joined = "".join(word.word for word in words)
-        places = [word for word in words for _ in word.word]
+    def _names_in(self, words: Sequence[str], spans: Sequence[tuple[int, int]]) -> Iterator[Span]:
+        for at, word in enumerate(words):
+            for wanted, kind, participant_id in self._words.get(word, ()):
+                until = at + len(wanted)
+                if words[at:until] == wanted:
+                    yield Span(spans[at][0], spans[until - 1][1], kind, participant_id)
+
+    def _numbers_in(self, words: Sequence[str], spans: Sequence[tuple[int, int]]) -> Iterator[Span]:
+        joined = "".join(words)
+        places = [span for word, span in zip(words, spans, strict=True) for _ in word]
         for digits, kind in self._digits.items():
             at = joined.find(digits)
             while at >= 0:
-                yield Span(places[at].start, places[at + len(digits) - 1].end, kind)
+                yield Span(places[at][0], places[at + len(digits) - 1][1], kind)
                 at = joined.find(digits, at + 1)

@@ -59,10 +59,9 @@ def names_in(text: str, mode: NameMode, spoken: frozenset[str] = frozenset()) ->
     """
     tokens = _Tokens(text)
     introduced: set[int] | None = None
-    at = 0
-    while at < len(tokens):
-        if not tokens.has_capital(at):
-            at += 1
+    after = 0
+    for at in tokens.capitals:
+        if at < after:
             continue
         if introduced is None:
             introduced = {match.end() for match in _INTRODUCTION.finditer(text)}
@@ -70,7 +69,7 @@ def names_in(text: str, mode: NameMode, spoken: frozenset[str] = frozenset()) ->
         kept = _name(tokens, at, at + run - 1, text, mode, spoken, introduced)
         if kept is not None:
             yield Span(tokens[kept[0]].start, _end_of(tokens[kept[1]], text), Kind.PERSON)
-        at += run
+        after = at + run
 
 
 class _Tokens(Sequence[_Token]):
@@ -80,15 +79,14 @@ class _Tokens(Sequence[_Token]):
         self._text = text
         self._matches = list(_TOKEN.finditer(text))
         self._known: dict[int, _Token] = {}
+        #: Which of them begin with a capital.
+        self.capitals = [at for at, match in enumerate(self._matches) if text[match.start()].isupper()]
 
     def __len__(self) -> int:
         return len(self._matches)
 
-    def has_capital(self, at: int) -> bool:
-        return self._text[self._matches[at].start()].isupper()
-
     def __getitem__(self, at: Any) -> Any:
-        if isinstance(at, slice):
+        if at.__class__ is slice:
             return [self[place] for place in range(*at.indices(len(self)))]
         found = self._known.get(at)
         if found is None:
@@ -97,10 +95,18 @@ class _Tokens(Sequence[_Token]):
 
 
 def _token(text: str, match: re.Match[str]) -> _Token:
-    before = text[max(0, match.start() - 3) : match.start()]
-    opens = not before.strip(" \"'“‘(-–—[") or before.rstrip(" \"'“‘([")[-1:] in ".!?:\n…" or "\n" in before
-    word = _POSSESSIVE.sub("", match.group()).lower()
-    return _Token(match.group(), match.start(), match.end(), word, match.group()[0].isupper(), opens)
+    start, end = match.span()
+    said = match.group()
+    # Most words stand behind another word of their line.
+    inside = start > 2 and text[start - 1] == " " and text[start - 2].isalnum() and text[start - 3] != "\n"
+    word = (said if said.isalpha() else _POSSESSIVE.sub("", said)).lower()
+    return _Token(said, start, end, word, said[0].isupper(), not inside and _opens(text, start))
+
+
+def _opens(text: str, start: int) -> bool:
+    """Say whether a sentence or a line begins at a place."""
+    before = text[max(0, start - 3) : start]
+    return not before.strip(" \"'“‘(-–—[") or before.rstrip(" \"'“‘([")[-1:] in ".!?:\n…" or "\n" in before
 
 
 def _run(text: str, tokens: Sequence[_Token], at: int) -> int:

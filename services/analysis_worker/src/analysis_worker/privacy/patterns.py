@@ -7,10 +7,12 @@ misread and mistype them. What stands first in PATTERNS has the first claim on a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from analysis_worker.privacy.kinds import Kind, Span
+from analysis_worker.privacy.nearby import around
 
 _TOP_LEVEL: Final = (
     "com|org|net|edu|gov|mil|int|info|biz|io|co|ai|app|dev|me|tv|cc|ly|gl|gd|fm|to|us|uk|ca|au|nz|ie|de|at|ch|fr|be|nl"
@@ -172,13 +174,39 @@ PATTERNS: Final[tuple[tuple[Kind, re.Pattern[str], Callable[[str], bool]], ...]]
 )
 
 
+#: What no match of a kind is without: a form is looked for only around it, as most that is said has none of it.
+#: A kind that is not here is looked for everywhere.
+_ANCHORS: Final[Mapping[Kind, re.Pattern[str]]] = MappingProxyType(
+    {
+        Kind.EMAIL: re.compile(r"@|\b[Aa][Tt]\b"),
+        Kind.URL: re.compile(r"[^\W_]\.[^\W_]|://"),
+        Kind.SECRET: re.compile(r"[\d:=]|eyJ|A[KS]IA|-----BEGIN"),
+        Kind.HANDLE: re.compile("@"),
+        Kind.IP: re.compile(r"[\d:]"),
+        Kind.POSTCODE: re.compile(r"\d|[Zz][Ii][Pp]|[Pp][Oo][Ss][Tt]"),
+        **dict.fromkeys(
+            (Kind.IBAN, Kind.NATIONAL_ID, Kind.CARD, Kind.LICENCE, Kind.PHONE, Kind.ADDRESS), _DIGITS
+        ),
+    }
+)
+
+
 def by_form(text: str) -> Iterator[Span]:
     """Yield what has the form of personal data, in the order of PATTERNS; spans may meet."""
+    near: dict[re.Pattern[str], list[tuple[int, int]]] = {}
     for kind, form, check in PATTERNS:
-        for match in form.finditer(text):
-            group = "it" if "it" in form.groupindex and match["it"] else 0
-            if check(match[group]):
-                yield Span(*_without_space(text, *match.span(group)), kind)
+        anchor = _ANCHORS.get(kind)
+        if anchor is None:
+            places = [(0, len(text))]
+        elif anchor in near:
+            places = near[anchor]
+        else:
+            places = near[anchor] = around(text, anchor)
+        for place in places:
+            for match in form.finditer(text, *place):
+                group = "it" if "it" in form.groupindex and match["it"] else 0
+                if check(match[group]):
+                    yield Span(*_without_space(text, *match.span(group)), kind)
 
 
 def _without_space(text: str, start: int, end: int) -> tuple[int, int]:

@@ -147,6 +147,9 @@ class _Cover:
 
     def apart(self, spans: Iterable[Span]) -> list[Span]:
         """Return what of the spans is not covered yet."""
+        spans = [*spans]
+        if not spans:
+            return spans
         return apart(self.rest, spans, [(start, end) for start, end, _ in self.places])
 
 
