@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from typing import Final
 
 #: Words, numbers by three digits, runs of signs. Times 1.05 this was 4 to 9 % above the count of o200k on
@@ -20,12 +21,13 @@ def estimate_tokens(text: str) -> int:
     A plain word counts one. Of other pieces a token is taken to hold one character that is not ASCII, or four
     that are, which is more than byte-pair vocabularies need.
     """
-    pieces = 0
-    for match in _PIECE.finditer(text):
-        piece = match.group()
-        if _PLAIN.fullmatch(piece):
-            pieces += 1
-        else:
-            foreign = sum(not char.isascii() for char in piece)
-            pieces += max(1, foreign + -(-(len(piece) - foreign) // 4))
+    # Most of a text, and nearly all of JSON, are pieces that it has many times.
+    pieces = sum(count * _tokens(piece) for piece, count in Counter(_PIECE.findall(text)).items())
     return math.ceil(pieces * _MARGIN)
+
+
+def _tokens(piece: str) -> int:
+    if _PLAIN.fullmatch(piece):
+        return 1
+    foreign = 0 if piece.isascii() else sum(not char.isascii() for char in piece)
+    return max(1, foreign + -(-(len(piece) - foreign) // 4))

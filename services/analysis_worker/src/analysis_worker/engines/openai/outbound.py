@@ -187,6 +187,8 @@ def messages_of(
     alias = aliases(debate) if swapped else {speaker: speaker for speaker, _, _ in debate.roster}
 
     def told(text: str) -> str:
+        if "[S" not in text:
+            return text
         if blind:
             return _SPEAKER.sub("[SPEAKER]", text)
         return _SPEAKER.sub(lambda match: f"[{alias.get(match.group()[1:-1], match.group()[1:-1])}]", text)

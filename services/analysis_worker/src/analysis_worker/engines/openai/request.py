@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 from openai.lib._pydantic import to_strict_json_schema
@@ -59,6 +60,11 @@ class ModelRequest(Unshown):
         return estimate_tokens(self.text) + _FRAME_TOKENS * len(self.body["messages"])
 
 
+@cache
+def _strict(schema: type[BaseModel]) -> dict[str, Any]:
+    return to_strict_json_schema(schema)
+
+
 def request_of(
     card: ModelCard,
     messages: Sequence[Message],
@@ -80,7 +86,7 @@ def request_of(
             "json_schema": {
                 "name": schema.__name__,
                 "strict": True,
-                "schema": to_strict_json_schema(schema),
+                "schema": _strict(schema),
             },
         },
         "max_completion_tokens": min(output_tokens, card.max_output_tokens),
