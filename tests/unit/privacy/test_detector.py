@@ -246,3 +246,45 @@ def test_nothing_is_missed_by_looking_only_where_it_may_be(text: str) -> None:
     for span, (kind, start) in zip(by_form(text), everywhere, strict=True):
         assert span.kind is kind
         assert span.start >= start
+
+
+@pytest.mark.parametrize("name", ["Al", "De", "El", "Van"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "as {} said before",
+        "thanks, {}.",
+        "well {}, that is no answer",
+        "i agree with {}.",
+        "no, {}, it is not",
+    ],
+)
+def test_a_participant_called_like_a_particle_is_found_where_the_name_is_said(name: str, text: str) -> None:
+    said = text.format(name.lower())
+    [span] = Detector(participants=[Participant("x-9", name)]).find(said)
+    assert (said[span.start : span.end], span.participant_id) == (name.lower(), "x-9")
+
+
+@pytest.mark.parametrize("text", ["{}, are you there?", "it was as good as {}'s", "that is right, {}"])
+def test_a_particle_that_is_no_word_is_found_in_an_address_too(text: str) -> None:
+    said = text.format("al")
+    assert [span.participant_id for span in Detector(participants=[Participant("x-9", "Al")]).find(said)] == [
+        "x-9"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Van", "they came by car, van, and bus, and the van said so on its side"),
+        ("Van", "and so, van der Velde was late"),
+        ("De", "it is de facto a tax, de jure, it is none"),
+        ("Al", "smith et al had it, and al-jazeera as well"),
+        ("La", "it was la la land"),
+        ("Do", "do what we do, and please do it"),
+        ("Der", "sagte der, der da kam"),
+    ],
+)
+def test_a_particle_in_another_use_is_left_alone(name: str, text: str) -> None:
+    spans = Detector(participants=[Participant("x-9", name)]).find(text)
+    assert not [text[span.start : span.end] for span in spans if span.participant_id]

@@ -12,6 +12,7 @@ from analysis_worker.engines.local.lexicon import STOP_WORDS
 from analysis_worker.privacy.kinds import Kind, Span
 from analysis_worker.privacy.name_lists import PARTICLES, TITLES
 from analysis_worker.privacy.names import is_word
+from analysis_worker.privacy.particles import is_called
 
 _SHORTEST_PART: Final = 2
 #: Particles that are said in small letters in names and in texts of many languages.
@@ -23,7 +24,8 @@ _APOSTROPHES: Final = "['’`´]?"
 class Roster:
     """The names of the participants: whole, in parts, with and without accents, in any case.
 
-    A part that is also a word of the language ("Will", "May") counts only with a capital.
+    A part that is also a word of the language ("Will", "May") counts only with a capital. A joining particle
+    ("Al", "Van") counts in small letters where it is said as a name.
     """
 
     def __init__(self, participants: Sequence[Participant]) -> None:
@@ -51,7 +53,11 @@ class Roster:
         folded = text if text.isascii() else _fold_in_place(text)
         for match in self._form.finditer(folded):
             spelling = _key(match.group())
-            if spelling in self._with_capital and not text[match.start()].isupper():
+            if (
+                spelling in self._with_capital
+                and not text[match.start()].isupper()
+                and not (spelling in _JOINERS and is_called(text, *match.span()))
+            ):
                 continue
             yield Span(match.start(), match.end(), Kind.PERSON, self._who.get(spelling, ""))
 
