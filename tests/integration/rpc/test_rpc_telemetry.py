@@ -5,14 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent import futures
 from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -23,6 +20,7 @@ from common.errors import JobNotFound
 from common.settings import AuthSettings, TelemetrySettings
 from common.telemetry.context import current_trace_id
 from common.telemetry.setup import Telemetry, make_tracer_provider
+from support.otlp import Collector, otlp_collector
 from support.rpc import ScriptedJobs, Torrent, failed_stream, failure, leave_in_the_middle, serving
 from support.waiting import wait_until_async
 
@@ -151,39 +149,10 @@ def test_without_an_endpoint_there_is_nothing_around_a_call() -> None:
     telemetry.shutdown()
 
 
-class TraceReceiver(trace_service_pb2_grpc.TraceServiceServicer):
-    """Keeps the spans that it is sent."""
-
-    def __init__(self) -> None:
-        self.resources: list[Any] = []
-
-    def Export(self, request: Any, context: grpc.ServicerContext) -> Any:
-        self.resources.extend(request.resource_spans)
-        return trace_service_pb2.ExportTraceServiceResponse()
-
-
-class MetricsReceiver(metrics_service_pb2_grpc.MetricsServiceServicer):
-    """Keeps the metrics that it is sent."""
-
-    def __init__(self) -> None:
-        self.resources: list[Any] = []
-
-    def Export(self, request: Any, context: grpc.ServicerContext) -> Any:
-        self.resources.extend(request.resource_metrics)
-        return metrics_service_pb2.ExportMetricsServiceResponse()
-
-
 @pytest.fixture
-def collector() -> Iterator[tuple[str, TraceReceiver, MetricsReceiver]]:
-    """The endpoint of a real OTLP receiver, and what it received."""
-    traces, points = TraceReceiver(), MetricsReceiver()
-    server = grpc.server(futures.ThreadPoolExecutor(2))
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(traces, server)  # type: ignore[no-untyped-call]
-    metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(points, server)  # type: ignore[no-untyped-call]
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    yield f"http://127.0.0.1:{port}", traces, points
-    server.stop(None).wait()
+def collector() -> Iterator[Collector]:
+    with otlp_collector() as served:
+        yield served
 
 
 #: What a service does, in a process of its own because providers are global.
@@ -201,17 +170,15 @@ telemetry.shutdown()
 
 
 def test_a_process_sends_its_spans_and_metrics_before_it_ends(
-    collector: tuple[str, TraceReceiver, MetricsReceiver],
+    collector: Collector,
 ) -> None:
-    endpoint, traces, points = collector
+    subprocess.run([sys.executable, "-c", PROGRAM, collector.endpoint], check=True, timeout=60)
 
-    subprocess.run([sys.executable, "-c", PROGRAM, endpoint], check=True, timeout=60)
-
-    [traced] = traces.resources
+    [traced] = collector.spans
     assert [span.name for span in traced.scope_spans[0].spans] == ["work"]
     attributes = {item.key: item.value.string_value for item in traced.resource.attributes}
     assert attributes["service.name"] == "scheduler"
-    [histogram] = points.resources[0].scope_metrics[0].metrics
+    [histogram] = collector.points[0].scope_metrics[0].metrics
     [point] = histogram.histogram.data_points
     # 4 ms falls between the edges of 2 and 5 ms: buckets are made for seconds.
     assert list(point.bucket_counts)[2] == 1

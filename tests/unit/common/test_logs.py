@@ -46,6 +46,21 @@ def test_a_line_is_one_json_object_with_time_level_logger_and_message(lines: io.
     assert len(line["time"]) == len("2026-01-31T12:00:00.000Z")
 
 
+@pytest.mark.parametrize(
+    "library", ["openai._base_client", "httpx2", "httpcore2.http11", "grpc._cython.cygrpc"]
+)
+def test_what_libraries_tell_of_the_wire_is_not_shown_at_debug(lines: io.StringIO, library: str) -> None:
+    configure_logging("DEBUG", stream=lines)
+    logging.getLogger(library).debug("received headers: %s", [("retry-after", HIDDEN)])
+    logging.getLogger(library).info("HTTP/1.1 200")
+    logging.getLogger("scheduler").debug("ours")
+    assert [line["message"] for line in read(lines)] == ["HTTP/1.1 200", "ours"]
+
+    configure_logging("ERROR", stream=lines)
+    logging.getLogger(library).warning("not at this level")
+    assert len(read(lines)) == 2
+
+
 def test_a_line_has_the_job_and_the_attempt_that_it_belongs_to(lines: io.StringIO) -> None:
     log = logging.getLogger("worker")
     with log_context(job_id="ai-1"):

@@ -1,7 +1,8 @@
 """Logs: one JSON object a line on stderr, with the job and the trace that the line belongs to.
 
 Payloads stay out even when a library is careless: of an exception it shows the type and where it was raised,
-but the text only of errors whose text is ours; of a Dramatiq message it shows the actor and the id.
+but the text only of errors whose text is ours; of a Dramatiq message it shows the actor and the id. What
+libraries tell at DEBUG of what goes over the wire, headers of others' replies among it, is never shown.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ _FRAMES: Final = 30
 #: Exceptions of one chain or group that are shown.
 _EXCEPTIONS: Final = 8
 
+#: Libraries that speak with others.
+_WIRE: Final = ("openai", "httpx", "httpx2", "httpcore", "httpcore2", "grpc", "hpack", "urllib3", "redis")
+
 _fields: ContextVar[dict[str, str | int] | None] = ContextVar("log_fields", default=None)
 
 
@@ -36,6 +40,8 @@ def configure_logging(level: str, *, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    for name in _WIRE:
+        logging.getLogger(name).setLevel(max(root.level, logging.INFO))
     logging.captureWarnings(True)
 
 
