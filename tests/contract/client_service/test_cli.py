@@ -360,6 +360,14 @@ class TestConversationsAndAnalyses:
         assert not platform.conversations
         assert run("conversations", "delete", name, "--yes").exit_code != 0
 
+        for each in stored:
+            platform.conversations[each.conversation_id] = each
+        assert run("conversations", "delete").exit_code == 2
+        assert run("conversations", "delete", name, "--all", "--yes").exit_code == 2
+        deleted = run("conversations", "delete", "--all", "--yes", "--json")
+        assert len(json_lines(deleted.stdout)) == len({each.conversation_id for each in stored})
+        assert not platform.conversations
+
     def test_an_analysis_is_printed_with_names_if_they_may_be_read(
         self, run: Run, platform: Platform
     ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 from hypothesis import given
 from hypothesis import strategies as st
 from redis.crc import key_slot
@@ -39,6 +41,16 @@ def test_all_documents_of_one_kind_and_tenant(namespace: str, kind: str, tenant:
     index, prefix = keys.documents(namespace, kind, tenant)
 
     assert len(slots(index, prefix + name)) == 1
+
+
+@given(NAMESPACES, NAMES, NAMES)
+def test_a_conversation_and_what_stands_beside_it(namespace: str, tenant: str, name: str) -> None:
+    index, prefix = keys.documents(namespace, "conversations", tenant)
+    kept = keys.asked_about(namespace, tenant, name)
+
+    assert kept.conversation == prefix + name
+    assert len(slots(index, *astuple(kept))) == 1
+    assert len({*astuple(kept)}) == 4
 
 
 def test_two_queues_are_apart() -> None:

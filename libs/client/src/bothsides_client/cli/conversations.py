@@ -68,7 +68,10 @@ def list_(
 @app.command("delete")
 def delete(
     context: typer.Context,
-    conversation_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of conversations.")],
+    conversation_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID...]", help="Ids of conversations.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All conversations of the tenant.")] = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -76,11 +79,17 @@ def delete(
 
     Jobs keep their results: `bothsides jobs delete` removes them.
     """
+    named = conversation_ids or []
+    if everything == bool(named):
+        raise typer.BadParameter("name conversations, or give --all")
     session = session_of(context, as_json)
-    confirm(f"Delete {', '.join(conversation_ids)} for good?", yes=yes, session=session)
     with session.client() as client:
-        for conversation_id in conversation_ids:
-            done = client.delete_conversation(conversation_id)
+        if everything:
+            named = [each.conversation_id for each in client.list_conversations(page_size=500)]
+        told = f"all {len(named)} conversations" if everything else ", ".join(named)
+        confirm(f"Delete {told} for good?", yes=yes, session=session)
+        for conversation_id in named:
+            done = client.delete_conversation(conversation_id, allow_missing=everything)
             session.say(
                 {
                     "conversation_id": conversation_id,
