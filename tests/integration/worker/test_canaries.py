@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,7 @@ from support.canaries import PLANTED, planted_debate, seen_in
 from support.openai_author import honest
 from support.openai_server import Fault, OpenAiServer, completion, error, openai_server
 from support.otlp import Collector, otlp_collector
+from support.reflection_author import reader
 from support.waiting import wait_until
 
 Spec = pb.TranscriptAnalysisSpec
@@ -122,10 +123,18 @@ class Deployment:
         return {path.name: path.read_bytes() for path in self.folder.glob("*.log")}
 
 
+def at_work(body: Mapping[str, Any]) -> str:
+    """Answer as a model would that reads debates and reflections."""
+    schema = body["response_format"]["json_schema"]["name"]
+    author = reader() if schema in ("ReflectionAnswer", "DepthAnswer") else honest
+    answer: str = author(body)
+    return answer
+
+
 @pytest.fixture
 def deployment(valkey: str, tmp_path: Path) -> Iterator[Deployment]:
     with ExitStack() as stack:
-        server = stack.enter_context(openai_server(honest))
+        server = stack.enter_context(openai_server(at_work))
         collector = stack.enter_context(otlp_collector())
         yield Deployment(tmp_path, valkey, server, collector, stack)
 
@@ -217,6 +226,7 @@ def test_what_is_planted_in_a_debate_is_seen_in_its_result_alone(deployment: Dep
         done = [final(job, pb.JOB_VIEW_FULL) for job in well]
         assert [job.state for job in done] == [pb.Job.SUCCEEDED] * 2
         assert len(seen_in(str(done[0].result))) > 5
+        assert done[1].result.reflection.provenance.engine == "openai"
         assert {made.engine for made in done[0].result.analysis.provenance} == {"local", "openai"}
 
         # A worker is killed while a provider says nothing, and another takes its job

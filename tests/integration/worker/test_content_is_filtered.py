@@ -17,6 +17,7 @@ from common.store.jobs import Snapshot
 from support.debates import debate
 from support.openai_author import honest
 from support.openai_server import Author, OpenAiServer, error, openai_server
+from support.reflection_author import reader
 from support.worker_program import Desk, worker_program
 
 Filter = pb.ContentFilter
@@ -180,6 +181,64 @@ def test_what_a_model_wrote_is_flagged_masked_or_refused_by_lists_and_moderation
                 assert (masked in reasons) is (action == "mask")
             # What was paid for is kept, so that a milder filter costs nothing.
             assert len(server.heard) == len({body for body, _ in server.heard})
+
+
+def test_a_reflection_and_what_a_model_says_of_it_are_filtered_too(
+    valkey: str, client: redis.Redis, tmp_path: Path, server: OpenAiServer
+) -> None:
+    desk = Desk(client)
+    read = reader()
+    server.author = lambda body: read(body).replace("You met it.", f"You met it with {MODERATED}.")
+    desk.put(calm("debated"))
+    text = (
+        f"I was nervous, and thought that it was {LISTED} when Marek asked about the ambulance. "
+        f"Next time I will not come with {MODERATED}, and I will ask the north side first, because they know."
+    )
+
+    def order(number: int, **wish: Filter.Action.ValueType) -> Snapshot:
+        # An answer is kept for its request: each order is another.
+        spec = pb.ReflectionProcessingSpec(
+            text=f"{text} That was {number} years ago.",
+            conversation_id="debated",
+            participant_id="ines",
+            content_filter=Filter(**wish),
+        )
+        return desk.final(desk.order(pb.JobSpec(reflection_processing=spec)))
+
+    def reading_of(done: Snapshot) -> pb.ReflectionAnalysis:
+        assert done.job.state is JobState.SUCCEEDED, done.job.error
+        assert done.result is not None
+        return pb.JobResult.FromString(done.result.data).reflection
+
+    with worker_of(valkey, tmp_path, server, OPENAI_MODERATION_MODEL=MODEL):
+        flagged = reading_of(order(2))
+        assert flagged.provenance.engine == "openai"
+        assert {(each.kind, each.action, *each.turn_ids) for each in flagged.safety.flagged} == {
+            (Safety.PROFANITY, Safety.FLAGGED, "reflection"),
+            (Safety.VIOLENCE, Safety.FLAGGED, "reflection"),
+        }
+        assert {each.kind for each in flagged.safety.flagged_words} == {Safety.VIOLENCE}
+        assert MODERATED in flagged.feedback[0].text
+
+        said = reading_of(order(3, output=Filter.MASK))
+        assert [remark.text for remark in said.feedback] == ["[MASKED]", "You could answer Ines next time."]
+        assert LISTED in str(said)  # of the author's own words nothing was to be masked
+
+        server.heard.clear()
+        masked = reading_of(order(4, input=Filter.MASK))
+        assert LISTED not in str(masked)
+        assert MODERATED not in str(masked)
+        assert not any(LISTED.encode() in body for body, _ in server.heard)
+
+        refused = reading_of(order(5, output=Filter.REFUSE))
+        assert refused.provenance.degraded_reason == "content_filter"
+
+        server.heard.clear()
+        failed = order(6, input=Filter.REFUSE).job
+        assert failed.error is not None
+        assert failed.error.reason == "CONTENT_REFUSED"
+        assert failed.error.message == "the text of the reflection: flagged as profanity"
+        assert not server.heard
 
 
 def test_a_job_can_ask_for_more_than_the_worker_and_not_for_less(

@@ -7,6 +7,7 @@ from enum import IntEnum, StrEnum
 
 from analysis_worker.domain.metric import Evidence, Metric
 from analysis_worker.domain.provenance import Provenance
+from analysis_worker.domain.safety import Safety
 
 
 class Depth(IntEnum):
@@ -84,3 +85,5 @@ class ReflectionAnalysis:
     #: Only by a model, as is feedback.
     references: tuple[Reference, ...] = ()
     feedback: tuple[Feedback, ...] = ()
+    #: What is flagged in it and in its debate; None before that was looked for.
+    safety: Safety | None = None

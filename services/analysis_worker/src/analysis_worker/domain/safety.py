@@ -74,7 +74,8 @@ class Flagged:
 class FlaggedWords:
     """Texts of a model's own, of one kind."""
 
-    dimension: Dimension
+    #: None for the reading of a reflection.
+    dimension: Dimension | None
     kind: SafetyKind
     source: SafetySource
     action: SafetyAction

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from analysis_worker.domain.provenance import DegradedReason, PassedOver
 from analysis_worker.domain.reflection import ReflectionAnalysis
@@ -10,9 +11,15 @@ from analysis_worker.runtime.context import JobContext
 from analysis_worker.runtime.registry import handles
 from analysis_worker.transcript import in_child
 from analysis_worker.transcript.by_model import Wish, asked
+from analysis_worker.transcript.screening import Screen
 from analysis_worker.transcript.sending import kept_map
 from analysis_worker.wire.reflection import reflection_to_pb
 from bothsides.jobs import v1 as pb
+
+if TYPE_CHECKING:
+    from analysis_worker.engines.openai.asking import Client
+    from analysis_worker.engines.openai.in_turn import Models
+    from analysis_worker.engines.openai.reflections.reading import ReflectionFound
 
 
 @handles("REFLECTION_PROCESSING")
@@ -20,21 +27,26 @@ async def read_reflection(spec: pb.ReflectionProcessingSpec, context: JobContext
     """Read the reflection that `spec` carries, together with its debate if one is named.
 
     Raises:
-        AttemptFailed: As the conversation source and the child processes raise it, and as the job wishes it
-            where no model answers.
+        AttemptFailed: What was written is to be refused; or as the conversation source and the child
+            processes raise it, and as the job wishes it where no model answers.
     """
     conversation: bytes | None = None
     if spec.conversation_id:
         context.progress(0.0, "Fetching the transcript")
         conversation = await context.conversations.load(context.tenant, spec.conversation_id)
     context.progress(0.2, "Reading the reflection")
+    screen = Screen(context.screening, spec.content_filter)
+    safety, place = await context.run_in_child(in_child.reflection_safety, spec.text, conversation)
+    screen.receive(safety, reflection=place)
     reading = await context.run_in_child(
         in_child.reflection, spec.text, conversation, spec.participant_id or None
     )
     wish = Wish.of(spec)
     if wish is not None:
-        reading = await _by_model(reading, spec, conversation, context, wish)
-    return pb.JobResult(reflection=reflection_to_pb(reading))
+        reading = await _by_model(reading, spec, conversation, context, wish, screen)
+    result = reflection_to_pb(replace(reading, safety=screen.safety))
+    screen.mask(result)
+    return pb.JobResult(reflection=result)
 
 
 async def _by_model(
@@ -43,6 +55,7 @@ async def _by_model(
     conversation: bytes | None,
     context: JobContext,
     wish: Wish,
+    screen: Screen,
 ) -> ReflectionAnalysis:
     """Return the reading as a model has it, or the local one with the reason why it has to do."""
     if context.models is None:
@@ -60,9 +73,12 @@ async def _by_model(
     )
     context.progress(0.4, "Waiting for the model")
     passed_over: list[PassedOver] = []
-    match await asked(
-        context, wish, lambda client, models: find_in_reflection(client, models, written), passed_over
-    ):
+
+    async def ask(client: Client, models: Models) -> ReflectionFound:
+        sent = replace(written, debate=await screen.sent(client, written.debate))
+        return await screen.words(client, None, await find_in_reflection(client, models, sent))
+
+    match await asked(context, wish, ask, passed_over):
         case None:
             return local
         case DegradedReason() as reason:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
-from analysis_worker.domain.conversation import Conversation
+from analysis_worker.domain.conversation import Conversation, Turn
 from analysis_worker.domain.result import (
     DegradedReason,
     Dimension,
@@ -129,6 +129,19 @@ def reflection(text: str, conversation: bytes | None, participant_id: str | None
 
     debate = None if conversation is None else _conversation(conversation)
     return analyze_reflection(text, debate, participant_id)
+
+
+def reflection_safety(text: str, conversation: bytes | None) -> tuple[Safety, int]:
+    """Return what is flagged in a reflection and its debate, and the reflection's place among the turns."""
+    from analysis_worker.engines.local.language import identify
+    from analysis_worker.engines.openai.reflections.written import REFLECTION_TURN_ID
+    from analysis_worker.privacy.safety import safety_of
+
+    debate = Conversation("") if conversation is None else _conversation(conversation)
+    turns = (*debate.turns, Turn(REFLECTION_TURN_ID, "", text))
+    texts = [turn.text for turn in turns]
+    language = identify(texts, sum(len(said.split()) for said in texts), debate.language)
+    return safety_of(replace(debate, turns=turns), english=language.english), len(debate.turns)
 
 
 def written_reflection(

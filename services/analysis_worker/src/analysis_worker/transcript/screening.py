@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -46,6 +46,7 @@ _OUTCOME: Final = {
     ContentAction.MASK: SafetyAction.MASKED,
     ContentAction.REFUSE: SafetyAction.REFUSED,
 }
+_PLACES: Final[Mapping[Dimension | None, int]] = {each: place for place, each in enumerate(Dimension)}
 _ACTIONS: Final = {
     pb.ContentFilter.ACTION_UNSPECIFIED: ContentAction.FLAG,
     pb.ContentFilter.FLAG: ContentAction.FLAG,
@@ -71,6 +72,7 @@ class Screen:
         self._flagged: tuple[Flagged, ...] = ()
         self._by_moderation: tuple[Flagged, ...] = ()
         self._received = asyncio.Event()
+        self._reflection: int | None = None
         self._words: list[FlaggedWords] = []
         self._moderation = Moderation.NOT_ASKED
         self._asking = asyncio.Lock()
@@ -79,7 +81,7 @@ class Screen:
     @property
     def safety(self) -> Safety:
         """What is known so far."""
-        words = sorted(self._words, key=lambda each: (list(Dimension).index(each.dimension), each.kind))
+        words = sorted(self._words, key=lambda each: (_PLACES.get(each.dimension, 0), each.kind))
         flagged = (*self._flagged, *self._by_moderation)
         if self._sent is not None:
             flagged = tuple(
@@ -90,13 +92,17 @@ class Screen:
             )
         return Safety(flagged, self._english, tuple(words), self._moderation)
 
-    def receive(self, safety: Safety) -> None:
+    def receive(self, safety: Safety, *, reflection: int | None = None) -> None:
         """Take in what the lists flag in a conversation.
+
+        Args:
+            reflection: The place among the turns of one that is a reflection on the others.
 
         Raises:
             AttemptFailed: It is to be refused.
         """
         self._english = safety.english
+        self._reflection = reflection
         hostile = [each for each in safety.flagged if each.kind is not SafetyKind.MODEL_INSTRUCTION]
         self._refuse(hostile)
         action = _OUTCOME[self._rules.input]
@@ -122,7 +128,7 @@ class Screen:
                 self._sent = await self._screened(client, debate)
             return self._sent
 
-    async def words(self, client: Client, dimension: Dimension, found: T) -> T:
+    async def words(self, client: Client, dimension: Dimension | None, found: T) -> T:
         """Return what a model found with its words as they may be kept.
 
         Raises:
@@ -153,7 +159,7 @@ class Screen:
             return found
         return rewritten(found, lambda text: MASKED if text in by_moderation else mask(text))
 
-    def mask(self, result: pb.DebateAnalysis) -> None:
+    def mask(self, result: pb.DebateAnalysis | pb.ReflectionAnalysis) -> None:
         """Take out of a result what is hostile in the conversation, if it is to be masked."""
         if self._rules.input is ContentAction.MASK:
             mask_message(result, self._hidden, lists=self._english)
@@ -220,13 +226,16 @@ class Screen:
         kinds = sorted({each.kind.value for each in flagged} | {kind.value for kind in motion})
         if not kinds:
             return
-        named = [f"turns[{place}]" for place in places[:_MOST_NAMED]] + ["motion"] * bool(motion)
-        more = f" and {len(places) - _MOST_NAMED} more" if len(places) > _MOST_NAMED else ""
+        turns = [f"turns[{place}]" for place in places if place != self._reflection]
+        named = turns[:_MOST_NAMED] + [f"{len(turns) - _MOST_NAMED} more"] * (len(turns) > _MOST_NAMED)
+        named += ["motion"] * bool(motion)
+        where = [f"{', '.join(named)} of the conversation"] * bool(named)
+        where += ["the text of the reflection"] * (self._reflection in places)
         raise AttemptFailed(
             ErrorClass.CONTENT_POLICY,
             "CONTENT_REFUSED",
-            f"{', '.join(named)}{more} of the conversation: flagged as {', '.join(kinds)}",
-            suggestion="take it out and put the conversation again, or ask for MASK or FLAG in "
+            f"{' and '.join(where)}: flagged as {', '.join(kinds)}",
+            suggestion="take it out and put or send it again, or ask for MASK or FLAG in "
             "content_filter.input if the workers' CONTENT_INPUT allows it",
         )
 

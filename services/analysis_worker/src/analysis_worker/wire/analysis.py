@@ -18,7 +18,6 @@ from analysis_worker.domain.result import (
     Tone,
     Topics,
 )
-from analysis_worker.domain.safety import Moderation, Safety, SafetyAction, SafetyKind, SafetySource
 from analysis_worker.wire.metric import (
     basis_to_pb,
     dimension_from_pb,
@@ -29,6 +28,7 @@ from analysis_worker.wire.metric import (
     provenance_to_pb,
     rating_to_pb,
 )
+from analysis_worker.wire.safety import safety_to_pb
 from bothsides.jobs import v1 as pb
 
 __all__ = ["analysis_to_pb", "dimension_from_pb", "dimension_to_pb"]
@@ -42,37 +42,6 @@ _COMPONENT_KINDS: Final = {
 _RELATION_KINDS: Final = {
     RelationKind.SUPPORT: pb.Arguments.Relation.SUPPORT,
     RelationKind.ATTACK: pb.Arguments.Relation.ATTACK,
-}
-#: Turns that are named for each kind of flag.
-_MOST_FLAGGED: Final = 50
-_SAFETY_KINDS: Final = {
-    SafetyKind.PROFANITY: pb.Safety.PROFANITY,
-    SafetyKind.SLUR: pb.Safety.SLUR,
-    SafetyKind.THREAT: pb.Safety.THREAT,
-    SafetyKind.MODEL_INSTRUCTION: pb.Safety.MODEL_INSTRUCTION,
-    SafetyKind.HARASSMENT: pb.Safety.HARASSMENT,
-    SafetyKind.HATE: pb.Safety.HATE,
-    SafetyKind.SELF_HARM: pb.Safety.SELF_HARM,
-    SafetyKind.SEXUAL: pb.Safety.SEXUAL,
-    SafetyKind.VIOLENCE: pb.Safety.VIOLENCE,
-    SafetyKind.ILLICIT: pb.Safety.ILLICIT,
-    SafetyKind.OTHER: pb.Safety.OTHER,
-}
-_SAFETY_SOURCES: Final = {
-    SafetySource.LISTS: pb.Safety.LISTS,
-    SafetySource.MODERATION: pb.Safety.MODERATION,
-}
-_SAFETY_ACTIONS: Final = {
-    SafetyAction.FLAGGED: pb.Safety.FLAGGED,
-    SafetyAction.MASKED: pb.Safety.MASKED,
-    SafetyAction.REFUSED: pb.Safety.REFUSED,
-    SafetyAction.WITHHELD: pb.Safety.WITHHELD,
-}
-_MODERATION: Final = {
-    Moderation.NOT_ASKED: pb.Safety.MODERATION_UNSPECIFIED,
-    Moderation.ASKED: pb.Safety.ASKED,
-    Moderation.FAILED_OPEN: pb.Safety.FAILED_OPEN,
-    Moderation.FAILED_CLOSED: pb.Safety.FAILED_CLOSED,
 }
 
 
@@ -103,35 +72,8 @@ def analysis_to_pb(analysis: DebateAnalysis, include_detailed: bool) -> pb.Debat
         linguistics=None if analysis.linguistics is None else _linguistics(analysis.linguistics),
         interaction=None if analysis.interaction is None else _interaction(analysis.interaction),
         quality=None if analysis.quality is None else _quality(analysis.quality),
-        safety=None if analysis.safety is None else _safety(analysis.safety),
+        safety=None if analysis.safety is None else safety_to_pb(analysis.safety),
         provenance=map(provenance_to_pb, analysis.provenance),
-    )
-
-
-def _safety(safety: Safety) -> pb.Safety:
-    return pb.Safety(
-        english=safety.english,
-        flagged=(
-            pb.Safety.Flagged(
-                kind=_SAFETY_KINDS[each.kind],
-                turn_count=len(each.turn_ids),
-                turn_ids=each.turn_ids[:_MOST_FLAGGED],
-                source=_SAFETY_SOURCES[each.source],
-                action=_SAFETY_ACTIONS[each.action],
-            )
-            for each in safety.flagged
-        ),
-        flagged_words=(
-            pb.Safety.FlaggedWords(
-                kind=_SAFETY_KINDS[each.kind],
-                source=_SAFETY_SOURCES[each.source],
-                action=_SAFETY_ACTIONS[each.action],
-                dimension=dimension_to_pb(each.dimension),
-                text_count=each.count,
-            )
-            for each in safety.words
-        ),
-        moderation=_MODERATION[safety.moderation],
     )
 
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from analysis_worker.domain.reflection import Depth, FeedbackKind, ReflectionAnalysis
 from analysis_worker.wire.metric import evidence_to_pb, metric_to_pb, provenance_to_pb
+from analysis_worker.wire.safety import safety_to_pb
 from bothsides.jobs import v1 as pb
 
 _DEPTHS: Final = {
@@ -54,4 +55,5 @@ def reflection_to_pb(reflection: ReflectionAnalysis) -> pb.ReflectionAnalysis:
             )
             for each in reflection.feedback
         ),
+        safety=None if reflection.safety is None else safety_to_pb(reflection.safety),
     )
