@@ -194,7 +194,8 @@ class Conversations(pb.ConversationServiceServicer):
         if found is None and not request.allow_missing:
             stop(context, status(grpc.StatusCode.NOT_FOUND, "no such conversation"))
         analysed = self._platform.analyses.pop(request.conversation_id, None) is not None
-        return pb.DeleteConversationResponse(answer_count=2, analysis_deleted=analysed)
+        jobs = 3 if request.delete_jobs else 0
+        return pb.DeleteConversationResponse(answer_count=2, analysis_deleted=analysed, job_count=jobs)
 
 
 class Analyses(pb.AnalysisServiceServicer):

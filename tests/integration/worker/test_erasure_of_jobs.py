@@ -31,13 +31,13 @@ def answers(client: redis.Redis) -> int:
     return sum(1 for _ in client.scan_iter("*:answer:*"))
 
 
-async def erase(served: Served, name: str) -> pb.DeleteConversationResponse:
-    request = pb.DeleteConversationRequest(conversation_id=name)
+async def erase(served: Served, name: str, **fields: bool) -> pb.DeleteConversationResponse:
+    request = pb.DeleteConversationRequest(conversation_id=name, **fields)
     return await served.conversations.DeleteConversation(request)
 
 
 async def analysed(desk: Desk, name: str) -> pb.DebateAnalysis:
-    done = await asyncio.to_thread(lambda: desk.final(desk.analyse(name)))
+    done = await asyncio.to_thread(lambda: desk.final(desk.analyse(name, job={"conversation_id": name})))
     assert done.job.state is JobState.SUCCEEDED, done.job.error
     assert done.result is not None
     return pb.JobResult.FromString(done.result.data).analysis
@@ -65,6 +65,13 @@ async def test_what_a_worker_kept_of_a_conversation_goes_with_it(
             assert answers(client) == others
             assert not client.exists(kept.conversation, kept.placeholders, kept.answers)
             assert desk.run(read_budgets(NAMESPACE, desk.tenant)).total.cost_micro_usd == paid > 0
+
+            # Jobs go as well, if that is asked for: those that are final, and on this one
+            every = pb.ListJobsRequest(filter='conversation_id = "other" OR conversation_id = "bridge"')
+            assert len((await served.jobs.ListJobs(every)).jobs) == 2
+            assert (await erase(served, name, delete_jobs=True)).job_count == 1
+            assert [each.conversation_id for each in (await served.jobs.ListJobs(every)).jobs] == ["other"]
+            assert (await erase(served, name, delete_jobs=True, allow_missing=True)).job_count == 0
 
             # The other debate's answers are there still; a job on the erased one has nothing to work on
             asked = len(server.heard)

@@ -29,6 +29,7 @@ from scheduler.explaining import Explanations
 from scheduler.failures import FailureGroups
 from scheduler.history import History
 from scheduler.jobs import Jobs
+from scheduler.jobs_about import JobsAbout
 from scheduler.listing import JobList
 from scheduler.model_rules import ModelRules
 from scheduler.paging import PageTokens
@@ -148,6 +149,7 @@ class Scheduler:
                     ConversationServicer(
                         conversations,
                         self._eraser,
+                        JobsAbout(store, jobs, search),
                         refuses_content=settings.content.input is ContentAction.REFUSE,
                     ),
                 ),

@@ -30,10 +30,12 @@ def list_conversations(*, page_size: int = 0) -> Pages[pb.Conversation]:
 
 
 def delete_conversation(
-    conversation_id: str, *, allow_missing: bool = False
+    conversation_id: str, *, allow_missing: bool = False, delete_jobs: bool = False
 ) -> Call[pb.DeleteConversationResponse]:
     """Remove the conversation with all that was made of it, and say what that was."""
-    request = pb.DeleteConversationRequest(conversation_id=conversation_id, allow_missing=allow_missing)
+    request = pb.DeleteConversationRequest(
+        conversation_id=conversation_id, allow_missing=allow_missing, delete_jobs=delete_jobs
+    )
     return Call(_CONVERSATIONS, "DeleteConversation", request, same)
 
 

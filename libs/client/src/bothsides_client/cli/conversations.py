@@ -72,13 +72,13 @@ def delete(
         list[str] | None, typer.Argument(metavar="[ID...]", help="Ids of conversations.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All conversations of the tenant.")] = False,
+    with_jobs: Annotated[
+        bool, typer.Option("--with-jobs", help="Also their final jobs, with results; 1,000 of each.")
+    ] = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Remove conversations with the models' answers about them and their analyses, for good.
-
-    Jobs keep their results: `bothsides jobs delete` removes them.
-    """
+    """Remove conversations with the models' answers about them and their analyses, for good."""
     named = conversation_ids or []
     if everything == bool(named):
         raise typer.BadParameter("name conversations, or give --all")
@@ -89,13 +89,17 @@ def delete(
         told = f"all {len(named)} conversations" if everything else ", ".join(named)
         confirm(f"Delete {told} for good?", yes=yes, session=session)
         for conversation_id in named:
-            done = client.delete_conversation(conversation_id, allow_missing=everything)
+            done = client.delete_conversation(
+                conversation_id, allow_missing=everything, delete_jobs=with_jobs
+            )
             session.say(
                 {
                     "conversation_id": conversation_id,
                     "answer_count": done.answer_count,
                     "analysis_deleted": done.analysis_deleted,
+                    "job_count": done.job_count,
                 },
                 f"{conversation_id} is deleted, with {done.answer_count} answers of models"
+                f"{f', {done.job_count} jobs' if with_jobs else ''}"
                 f"{' and its analysis' if done.analysis_deleted else ''}.",
             )

@@ -10,6 +10,7 @@ from common.errors import ConversationNotFound
 from scheduler import content, transcripts
 from scheduler.documents import Documents
 from scheduler.erasing import Eraser
+from scheduler.jobs_about import JobsAbout
 from scheduler.servicers.context import Context
 from scheduler.wire.conversations import (
     conversation_entry_to_pb,
@@ -28,9 +29,12 @@ class ConversationServicer(pb.ConversationServiceServicer):
         refuses_content: Conversations with hostile content are not taken.
     """
 
-    def __init__(self, conversations: Documents, eraser: Eraser, *, refuses_content: bool = False) -> None:
+    def __init__(
+        self, conversations: Documents, eraser: Eraser, jobs: JobsAbout, *, refuses_content: bool = False
+    ) -> None:
         self._conversations = conversations
         self._eraser = eraser
+        self._jobs = jobs
         self._refuses_content = refuses_content
 
     async def PutConversation(self, request: pb.PutConversationRequest, context: Context) -> pb.Conversation:
@@ -72,7 +76,11 @@ class ConversationServicer(pb.ConversationServiceServicer):
     async def DeleteConversation(
         self, request: pb.DeleteConversationRequest, context: Context
     ) -> pb.DeleteConversationResponse:
-        erased = await self._eraser.erase(current_caller().tenant, request.conversation_id)
-        if not erased.anything and not request.allow_missing:
-            raise ConversationNotFound(request.conversation_id)
-        return pb.DeleteConversationResponse(answer_count=erased.answers, analysis_deleted=erased.analysis)
+        tenant, name = current_caller().tenant, request.conversation_id
+        erased = await self._eraser.erase(tenant, name)
+        deleted = await self._jobs.delete(tenant, name) if request.delete_jobs else 0
+        if not erased.anything and not deleted and not request.allow_missing:
+            raise ConversationNotFound(name)
+        return pb.DeleteConversationResponse(
+            answer_count=erased.answers, analysis_deleted=erased.analysis, job_count=deleted
+        )
