@@ -188,13 +188,14 @@ def _usage(told: Any, completion: Mapping[str, Any], request: ModelRequest) -> U
     told = told if isinstance(told, dict) else {}
     details = told.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    asked, answered = _count(told.get("prompt_tokens")), _count(told.get("completion_tokens"))
     answer = completion["choices"][0]["message"].get("content")
     return Usage(
-        _count(told.get("prompt_tokens"), request.input_tokens),
-        _count(cached, 0),
-        _count(told.get("completion_tokens"), estimate_tokens(answer if isinstance(answer, str) else "")),
+        request.input_tokens if asked is None else asked,
+        _count(cached) or 0,
+        estimate_tokens(answer if isinstance(answer, str) else "") if answered is None else answered,
     )
 
 
-def _count(told: Any, otherwise: int) -> int:
-    return told if isinstance(told, int) and not isinstance(told, bool) and told >= 0 else otherwise
+def _count(told: Any) -> int | None:
+    return told if isinstance(told, int) and not isinstance(told, bool) and told >= 0 else None
