@@ -30,7 +30,7 @@ from analysis_worker.sources.analyses import KeptAnalyses
 from analysis_worker.sources.port import ConversationSource
 from analysis_worker.sources.service import RemoteConversations
 from analysis_worker.sources.store import StoredConversations
-from analysis_worker.transcript.in_child import warm
+from analysis_worker.transcript.in_child import warm, warm_for_models
 from analysis_worker.vault.store import StoredVault
 from common.broker import JobBroker
 from common.job.model import RetryPolicy
@@ -76,7 +76,11 @@ class AnalysisWorker:
             durability=shared.store.durability,
         )
         self._broker.add_middleware(Tracing())
-        self._children = ChildPool(shared.children, memory_bytes=settings.child_memory_bytes, warm=warm)
+        self._children = ChildPool(
+            shared.children,
+            memory_bytes=settings.child_memory_bytes,
+            warm=warm if shared.openai_api_key is None else warm_for_models,
+        )
         self._simulated = self._simulate(settings)
         self._remote: RemoteConversations | None = None
         if shared.conversation_service is not None:
@@ -182,6 +186,7 @@ class AnalysisWorker:
 
 def _model_access(api_key: str, settings: AnalysisWorkerSettings) -> ModelAccess:
     """Return what it takes to ask models. Imported here: a worker without a key spares the package."""
+    import analysis_worker.engines.openai.engine  # noqa: F401 - now, and not while the first job waits
     from analysis_worker.engines.openai.access import ModelAccess
 
     shared = settings.worker

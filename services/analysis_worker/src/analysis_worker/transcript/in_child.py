@@ -70,6 +70,20 @@ def warm() -> None:
     _document.cache_clear()
 
 
+def warm_for_models() -> None:
+    """Load also what stands around models, by putting nothing of a model's into a very short analysis."""
+    from analysis_worker.engines.openai.findings import Found, ToneFound
+    from analysis_worker.engines.openai.wording import kept
+
+    warm()
+    sample = _WARM_UP.SerializeToString()
+    debate, _ = outbound(sample, b"", None)
+    kept(debate, "Waiting would not help.", debate.lines)
+    nothing = Found(ToneFound(()), "", "", windows=0, items=0, dropped=0, withheld=0)
+    by_model(sample, dimension(sample, Dimension.TONE, {}), debate, nothing)
+    _document.cache_clear()
+
+
 def overview(conversation: bytes) -> Overview:
     """Return a debate's bare facts, and keep it prepared. Takes a serialized Conversation."""
     return _engine().overview(_document(conversation))
