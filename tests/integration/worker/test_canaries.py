@@ -265,6 +265,8 @@ def test_what_is_planted_in_a_debate_is_seen_in_its_result_alone(deployment: Dep
             lambda: jobs.ListJobs(pb.ListJobsRequest(page_size=100)),
             lambda: jobs.ListFailureGroups(pb.ListFailureGroupsRequest()),
             lambda: conversations.PutConversation(pb.PutConversationRequest(conversation=broken_debate())),
+            lambda: create(pb.JobSpec(reflection_processing=bad_reflection())),
+            lambda: analyse(language_model=PLANTED[0][1]),
             lambda: conversations.GetConversation(pb.GetConversationRequest(conversation_id="none")),
             lambda: queues.ListQueues(pb.ListQueuesRequest()),
             lambda: queues.ListCircuits(pb.ListCircuitsRequest()),
@@ -294,7 +296,7 @@ def test_what_is_planted_in_a_debate_is_seen_in_its_result_alone(deployment: Dep
 
     # There was something to look through
     assert len(sent) > 40
-    assert len(told) == 11 + 4 * len(ids)
+    assert len(told) == 13 + 4 * len(ids)
     assert len(deployment.heard) > 50
     assert {"scheduler", "analysis_worker"} <= set(services)
     assert any(b"answer:" in key for key in beside)
@@ -324,3 +326,10 @@ def broken_debate() -> pb.Conversation:
     broken.turns[3].start_seconds, broken.turns[3].end_seconds = 9, 1
     broken.turns[4].participant_id = "stranger"
     return broken
+
+
+def bad_reflection() -> pb.ReflectionProcessingSpec:
+    """Return an order that is refused: the text is too long, and ids are names."""
+    return pb.ReflectionProcessingSpec(
+        text=ECHO * 30, conversation_id="Zeltrude Kwanbrook", participant_id="Thaddeus Ormwickle" * 20
+    )

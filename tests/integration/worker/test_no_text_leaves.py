@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import redis
 
+import analysis_worker
 from bothsides.jobs import v1 as pb
 from common.job.states import JobState
 from support.debates import debate
@@ -44,6 +46,12 @@ def test_where_it_is_forbidden_no_request_is_made_and_the_result_says_why(
         # Not even for who would rather wait than be local.
         for policy in (Spec.DEGRADE, Spec.FALLBACK, Spec.WAIT):
             assert causes(Desk(client), engine=Spec.OPENAI, on_unavailable=policy) == {"outbound_forbidden"}
+        desk = Desk(client)
+        reflection = pb.ReflectionProcessingSpec(text="I noticed that I had not listened to Ines. " * 5)
+        read = desk.final(desk.order(pb.JobSpec(reflection_processing=reflection)))
+        assert read.result is not None
+        made = pb.JobResult.FromString(read.result.data).reflection.provenance
+        assert (made.engine, made.degraded_reason) == ("local", "outbound_forbidden")
     assert not server.heard
 
 
@@ -61,3 +69,15 @@ def test_for_a_tenant_to_whom_it_is_forbidden_no_request_is_made(
         assert not server.heard
         assert causes(Desk(client, tenant="globex")) == set()
         assert server.heard
+
+
+def test_the_gate_is_the_only_way_to_a_provider() -> None:
+    """Who sends by himself passes by the door: the adapter is only handed on, as what to send."""
+    uses = [
+        (path.name, line.strip())
+        for path in Path(analysis_worker.__path__[0]).rglob("*.py")
+        for line in path.read_text("utf-8").splitlines()
+        if re.search(r"adapter\.(?!close|provider|py)\w+", line) and not line.startswith(("from ", "import "))
+    ]
+    assert len(uses) >= 2
+    assert [use for use in uses if "partial(client.adapter." not in use[1]] == []
