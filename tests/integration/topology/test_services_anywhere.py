@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from analysis_worker.paid.gate import PaidGate
+from analysis_worker.paid.port import Call, Reply, Usage
 from bothsides.jobs import v1 as pb
 from common.job.types import QUEUES
+from common.provider.models import ModelCard, ModelTable
+from common.settings import SchedulerSettings
+from common.store.clients import async_redis_client
+from common.store.operation import AsyncRunner
+from common.store.placeholders import MapKept, keep_map, read_map
 from support.places import Place
-from support.scheduler import analysis_of, debate, reflection, refusal, serving
+from support.scheduler import NAMESPACE, analysis_of, debate, reflection, refusal, serving
 from support.services import call, monitoring
 from support.waiting import wait_until_async
 from support.worker_program import worker_program
@@ -93,6 +101,35 @@ async def test_documents_and_many_jobs_at_once(place: Place) -> None:
     assert len(listed.conversations) == 2
     assert [item.WhichOneof("outcome") for item in many.items] == ["job", "job", "error"]
     assert refused.reason == "FIELD_INVALID"
+
+
+async def _answered() -> Reply:
+    return Reply(b"{}", Usage(1, 0, 1), {})
+
+
+async def test_a_conversation_goes_with_its_map_and_answers(place: Place) -> None:
+    """Which lie on several nodes of a cluster."""
+    settings = SchedulerSettings.from_environment({**place.variables, "SCHEDULER_ADDR": "127.0.0.1:0"})
+    client = async_redis_client(settings.store, name="erasing")
+    store = AsyncRunner(client)
+    try:
+        async with serving(place.variables) as scheduler:
+            await scheduler.conversations.PutConversation(
+                pb.PutConversationRequest(conversation=debate("debate-1"))
+            )
+            kept = await store.run(keep_map(NAMESPACE, "default", "debate-1", b"map"))
+            assert kept is MapKept.KEPT
+            models = ModelTable({model: ModelCard(model) for model in ("small", "large")})
+            gate = PaidGate(store, NAMESPACE, models=models)
+            for model in models.cards:
+                asked = Call("default", "openai", model, "a", 0, 10, 5, 2, "ai-1", 1)
+                await gate.ask(replace(asked, conversation_ids=("debate-1",)), _answered)
+            request = pb.DeleteConversationRequest(conversation_id="debate-1", delete_jobs=True)
+            done = await scheduler.conversations.DeleteConversation(request)
+        assert done.answer_count == 2
+        assert await store.run(read_map(NAMESPACE, "default", "debate-1")) is None
+    finally:
+        await client.aclose()
 
 
 def test_the_platforms_queues_lie_on_all_nodes_of_a_cluster(cluster_place: Place, cluster: Any) -> None:

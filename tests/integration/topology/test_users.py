@@ -182,4 +182,6 @@ async def _use_everything(scheduler: Served, gate: Path) -> None:
     assert told[-1].snapshot.state == pb.Job.SUCCEEDED
     page = await scheduler.jobs.ListJobs(pb.ListJobsRequest())
     assert {job.job_id for job in page.jobs} >= {done.job_id, held.job_id}
+    erased = pb.DeleteConversationRequest(conversation_id=debate().conversation_id, delete_jobs=True)
+    await scheduler.conversations.DeleteConversation(erased)
     await scheduler.jobs.ListAttempts(pb.ListAttemptsRequest(job_id=held.job_id))
