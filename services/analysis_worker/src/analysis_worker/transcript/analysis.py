@@ -110,6 +110,7 @@ class _Run:
         overview, *_ = await _all([self._read(lane, asks=lane is lanes[0]) for lane in lanes])
         self._course.prepared(overview.word_count)
         self._screen.receive(await lanes[0].run(in_child.safety, self._conversation))
+        await self._screen.judged(self._open.values())
         await self._run_steps(lanes, overview)
         self._course.learn(_now_ms())
         return overview

@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analysis_worker.domain.provenance import Dimension
 from analysis_worker.domain.safety import (
@@ -76,6 +76,8 @@ class Screen:
         self._words: list[FlaggedWords] = []
         self._moderation = Moderation.NOT_ASKED
         self._asking = asyncio.Lock()
+        #: Set once moderation has judged the debate, or failed to.
+        self._judged = asyncio.Event()
         self._sent: Outbound | None = None
 
     @property
@@ -125,8 +127,26 @@ class Screen:
             await self._received.wait()
         async with self._asking:
             if self._sent is None:
-                self._sent = await self._screened(client, debate)
+                try:
+                    self._sent = await self._screened(client, debate)
+                finally:
+                    self._judged.set()
             return self._sent
+
+    async def judged(self, asked: Iterable[asyncio.Task[Any]]) -> None:
+        """Wait until it is known what may be quoted, where moderation has a say in that.
+
+        Args:
+            asked: Those that call `sent`. One that ends without it has no use for the moderation.
+        """
+        tasks = list(asked)
+        if not tasks or not self._model or self._rules.input is ContentAction.FLAG:
+            return
+        judged = asyncio.create_task(self._judged.wait())
+        try:
+            await asyncio.wait([judged, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            judged.cancel()
 
     async def words(self, client: Client, dimension: Dimension | None, found: T) -> T:
         """Return what a model found with its words as they may be kept.
