@@ -256,6 +256,18 @@ async def test_more_children_than_one_are_held_only_if_they_are_idle() -> None:
             assert len(lanes) == 1
 
 
+async def test_a_child_that_was_held_before_is_taken_again_if_it_is_idle() -> None:
+    with pool_of(3) as three:
+        async with three.hold() as first:
+            held = await first[0].run(child_work.own_pid)
+        # Two others have been idle for longer
+        async with three.hold(like=first) as again:
+            assert await again[0].run(child_work.own_pid) == held
+            # Given that it is held, another one will do
+            async with three.hold(like=first) as other:
+                assert await other[0].run(child_work.own_pid) != held
+
+
 async def test_who_waits_for_a_child_is_not_passed_over_for_anothers_second_one(pool: ChildPool) -> None:
     order: list[str] = []
 

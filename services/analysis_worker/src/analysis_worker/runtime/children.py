@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -110,19 +110,20 @@ class ChildPool:
 
     @asynccontextmanager
     async def hold(
-        self, most: int = 1, spend: Callable[[Used], None] | None = None
+        self, most: int = 1, spend: Callable[[Used], None] | None = None, *, like: Sequence[Lane] = ()
     ) -> AsyncIterator[list[Lane]]:
         """Hold at least one child and up to `most`: waits for the first, takes more only if they are idle.
 
         Args:
             spend: Hears what each call has used, also one that has failed or was cancelled.
+            like: Rather take the children of these, if they are idle: they may still have what they prepared.
 
         Raises:
             PoolClosed: The pool was closed.
         """
-        lanes = [Lane(await self._take(), self._threads, spend)]
+        lanes = [Lane(await self._take(like), self._threads, spend)]
         while self._idle and not self._waiting and len(lanes) < most:
-            lanes.append(Lane(self._idle.popleft(), self._threads, spend))
+            lanes.append(Lane(self._pick(like), self._threads, spend))
         try:
             yield lanes
         finally:
@@ -163,7 +164,7 @@ class ChildPool:
         for child in self._children:
             child.empty()
 
-    async def _take(self) -> ChildProcess:
+    async def _take(self, like: Sequence[Lane]) -> ChildProcess:
         while not self._idle or self._closing:
             if self._closing:
                 self._wake_next()
@@ -176,7 +177,13 @@ class ChildPool:
                 if turn.done() and not turn.cancelled():  # woken and cancelled at once: the next one's turn
                     self._wake_next()
                 raise
-        return self._idle.popleft()
+        return self._pick(like)
+
+    def _pick(self, like: Sequence[Lane]) -> ChildProcess:
+        known = [lane.child for lane in like]
+        child = next((child for child in self._idle if child in known), self._idle[0])
+        self._idle.remove(child)
+        return child
 
     def _release(self, lane: Lane) -> None:
         asked = lane.leave()

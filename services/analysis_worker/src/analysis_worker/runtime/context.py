@@ -6,7 +6,7 @@ A handler gets no broker, no store and no settings. What it does reaches the out
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -245,9 +245,13 @@ class JobContext:
         async with self.hold_children() as lanes:
             return await lanes[0].run(function, *args)
 
-    def hold_children(self, most: int = 1) -> AbstractAsyncContextManager[list[Lane]]:
+    def hold_children(
+        self, most: int = 1, *, like: Sequence[Lane] = ()
+    ) -> AbstractAsyncContextManager[list[Lane]]:
         """Hold child processes for several calls; as ChildPool.hold. What they use is this attempt's."""
-        return self._ports.children.hold(most, lambda used: self._attempt.spend(used.cpu_s, used.peak_bytes))
+        return self._ports.children.hold(
+            most, lambda used: self._attempt.spend(used.cpu_s, used.peak_bytes), like=like
+        )
 
 
 class _Noting:

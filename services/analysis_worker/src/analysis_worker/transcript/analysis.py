@@ -91,6 +91,8 @@ class _Run:
         self._context = context
         self._course = Course(steps, pace, _now_ms())
         self._waiting = list(steps)
+        #: Have the conversation prepared, or had.
+        self._lanes: Sequence[Lane] = ()
         #: Made by the local engine; replaced by what a model made.
         self._finished: dict[Dimension, Finished] = {}
         self._screen = screen
@@ -106,6 +108,7 @@ class _Run:
     async def on(self, lanes: Sequence[Lane]) -> Overview:
         """Run all steps on the children held, models being asked meanwhile."""
         self._tell("Reading the transcript")
+        self._lanes = lanes
         # On all lanes at once: each child has to have the conversation prepared.
         overview, *_ = await _all([self._read(lane, asks=lane is lanes[0]) for lane in lanes])
         self._course.prepared(overview.word_count)
@@ -122,8 +125,13 @@ class _Run:
                 self._tell("Waiting for the model")
                 await asyncio.wait(self._open.values(), return_when=asyncio.FIRST_COMPLETED)
             for dimension in self._answered():
-                await self._put(dimension, self._open.pop(dimension), self._context.run_in_child, overview)
+                await self._put(dimension, self._open.pop(dimension), self._run, overview)
         return self._analysis(overview, list(self._finished.values()))
+
+    async def _run(self, function: Callable[..., T], *args: Any) -> T:
+        """Compute on a child, rather on one that has the conversation prepared."""
+        async with self._context.hold_children(like=self._lanes) as lanes:
+            return await lanes[0].run(function, *args)
 
     async def _read(self, lane: Lane, *, asks: bool) -> Overview:
         if asks:  # before anything else: nothing takes as long as an answer
