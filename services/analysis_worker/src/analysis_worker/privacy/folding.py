@@ -22,6 +22,8 @@ _SIGNS: Final = str.maketrans("‘’“”„–—…•·´«»", " " * 13)
 
 def folded(text: str) -> str:
     """Return the words of a text, with one space between them."""
+    if not text.isascii():
+        text = text.translate(_SIGNS)
     if text.isascii():
         return _NOT_ALPHANUMERIC.sub(" ", text.lower()).strip()
     decomposed = unicodedata.normalize("NFKD", INVISIBLE.sub("", text)).casefold()

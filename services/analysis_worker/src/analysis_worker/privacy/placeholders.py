@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from analysis_worker.domain.conversation import Participant
 from analysis_worker.privacy.folding import folded
@@ -73,6 +73,8 @@ class PlaceholderMap:
     _folded: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
     #: Exact spelling -> placeholder.
     _exact: dict[str, str] = field(default_factory=dict, repr=False)
+    #: What `assert_clean` looks for; None: it is to be made, since something is new.
+    _checks: list[_Check] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, participants: Sequence[Participant]) -> PlaceholderMap:
@@ -105,6 +107,7 @@ class PlaceholderMap:
             self.originals[placeholder] = name
             self._forget({folded(spelling) for spelling in spellings})
         self._spellings.setdefault(placeholder, set()).update(spellings)
+        self._checks = None
 
     def _forget(self, names: Collection[str]) -> None:
         """Give no stranger's placeholder any more for what has turned out to be a participant's name."""
@@ -125,6 +128,7 @@ class PlaceholderMap:
 
     def drop_others(self, placeholders: Collection[str]) -> None:
         """Keep these placeholders only. The numbers of the others are given out to nobody."""
+        self._checks = None
         for placeholder in self.originals.keys() - placeholders:
             del self.originals[placeholder]
             self._spellings.pop(placeholder, None)
@@ -192,6 +196,7 @@ class PlaceholderMap:
             self.originals[placeholder] = original
         self._exact[original] = placeholder
         self._spellings.setdefault(placeholder, set()).add(original)
+        self._checks = None
         return placeholder
 
     def known(self) -> Known:
@@ -229,25 +234,50 @@ class PlaceholderMap:
             OriginalInPayload: One is.
         """
         text = payload.decode("utf-8", "replace") if isinstance(payload, bytes) else payload
-        text = PLACEHOLDER.sub(" ", _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text))
+        if "\\u" in text:
+            text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
+        text = PLACEHOLDER.sub(" ", text)
         flat = f" {folded(text)} "
         joined = flat.replace(" ", "")
-        for placeholder, spellings in self._spellings.items():
-            if placeholder.startswith(f"[{LITERAL}_"):
-                continue
-            for spelling in spellings:
-                looked_for = folded(spelling)
-                if len(looked_for) < SHORTEST_LOOKED_FOR:
-                    continue
-                if is_word(spelling):
-                    if spelling.islower():
-                        continue
-                    # "White" the person cannot be told from "white" the colour but by the capital.
-                    if re.search(rf"(?<![^\W_]){re.escape(spelling)}(?![^\W_])", text):
-                        raise OriginalInPayload(placeholder)
-                    continue
-                digits = looked_for.replace(" ", "")  # numbers may be grouped in any way
-                if f" {looked_for} " in flat or (
-                    len(digits) >= DIGITS_LOOKED_FOR and digits.isdigit() and digits in joined
-                ):
-                    raise OriginalInPayload(placeholder)
+        if self._checks is None:
+            self._checks = [
+                check
+                for placeholder, spellings in self._spellings.items()
+                if not placeholder.startswith(f"[{LITERAL}_")
+                for spelling in spellings
+                if (check := _check(placeholder, spelling)) is not None
+            ]
+        for check in self._checks:
+            if check.word:
+                # "White" the person cannot be told from "white" the colour but by the capital.
+                found = check.word in text and _is_apart(check.word, text)
+            else:
+                found = check.flat in flat or (check.digits != "" and check.digits in joined)
+            if found:
+                raise OriginalInPayload(check.placeholder)
+
+
+class _Check(NamedTuple):
+    """What is looked for of an original: a word as it is spelled, or its folded form and digits."""
+
+    placeholder: str
+    word: str
+    #: Between spaces.
+    flat: str
+    #: Numbers may be grouped in any way; "" for none.
+    digits: str
+
+
+def _check(placeholder: str, spelling: str) -> _Check | None:
+    key = folded(spelling)
+    if len(key) < SHORTEST_LOOKED_FOR:
+        return None
+    if is_word(spelling):
+        return None if spelling.islower() else _Check(placeholder, spelling, "", "")
+    digits = key.replace(" ", "")
+    is_number = len(digits) >= DIGITS_LOOKED_FOR and digits.isdigit()
+    return _Check(placeholder, "", f" {key} ", digits if is_number else "")
+
+
+def _is_apart(word: str, text: str) -> bool:
+    return re.search(rf"(?<![^\W_]){re.escape(word)}(?![^\W_])", text) is not None
