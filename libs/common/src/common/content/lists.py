@@ -1,13 +1,15 @@
 """Flags profanity, slurs and threats in what was said. Flags, and drops nothing: a debate may be about all of these.
 
 Short lists on purpose, of words that are hostile in nearly every sentence: "god", "killed", "gay", "hell", "sex" are what
-debates are about. Spellings that hide a word ("sh1t", "f.u.c.k") are undone first. English only.
+debates are about. Spellings that hide a word are undone first: digits and signs for letters ("sh1t"), letters that stand apart
+("f.u.c.k"), accents, letters of other alphabets that look the same, and what cannot be seen. English only.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -60,7 +62,16 @@ _THREATS: Final = (
 _AT_SOMEONE: Final = re.compile(r"\b(?:you|your|yourself|all of you)\b", re.IGNORECASE)
 #: A sign or digit next to a letter.
 _MIXED: Final = re.compile(r"[a-zA-Z][013457@$!|][\w@$]|[013457@$|][a-zA-Z]")
-_HIDDEN: Final = re.compile(r"(?<![^\W_])(?:[^\W_][.*_\-]){2,}[^\W_](?![^\W_])")
+_HIDDEN: Final = re.compile(r"(?<![^\W_])(?:[^\W_][.*_\- ]){2,}[^\W_](?![^\W_])")
+_APART: Final = re.compile(r"[.*_\- ]")
+#: Letters, beyond those of English and what is printed around them.
+_ODD: Final = re.compile(r"[^\x00-\x7f\u00a1-\u00bf\u2010-\u2027€]")
+#: Cyrillic and Greek letters that cannot be told from Latin ones, and these.
+_ALIKE: Final = str.maketrans(
+    "аеорсухіѕкмтнвԁοαικνАЕОРСУХІЅКМТНВΟΑΙΚΝ", "aeopcyxiskmthbdoaikvAEOPCYXISKMTHBOAIKN"
+)
+#: A word of Latin letters with letters of another alphabet among them.
+_OF_TWO_ALPHABETS: Final = re.compile(r"(?=\w*[A-Za-z])(?=\w*[\u0370-\u052f])\w+")
 
 
 def _form(listed: str) -> re.Pattern[str]:
@@ -140,6 +151,13 @@ _TRIGGERS: Final = {
 
 def content_flags(text: str) -> list[ContentFlag]:
     """Return what is hostile in a text, in order."""
+    if _ODD.search(text) is None:
+        return _flags(text)
+    read, places = _as_read(text)
+    return [ContentFlag(flag.kind, places[flag.start], places[flag.end - 1] + 1) for flag in _flags(read)]
+
+
+def _flags(text: str) -> list[ContentFlag]:
     plain = _undone(text)
     lower = plain.lower()
     forms = [(kind, form) for kind, form in _FORMS if any(trigger in lower for trigger in _TRIGGERS[kind])]
@@ -181,6 +199,19 @@ def _is_threat(matched: str) -> bool:
     return _AT_SOMEONE.search(matched) is not None or matched.lower() == "kys"
 
 
+def _as_read(text: str) -> tuple[str, Sequence[int]]:
+    """Return a text without accents, lookalikes and what cannot be seen, and the place of each letter left."""
+    letters: list[str] = []
+    places: list[int] = []
+    for place, letter in enumerate(text):
+        for plain in letter if letter.isascii() else unicodedata.normalize("NFKD", letter):
+            if unicodedata.category(plain) not in ("Cf", "Mn"):
+                letters.append(plain)
+                places.append(place)
+    read = "".join(letters)
+    return _OF_TWO_ALPHABETS.sub(lambda match: match.group().translate(_ALIKE), read), places
+
+
 def _undone(text: str) -> str:
     """Return the text with hidden spellings undone; every letter keeps its place."""
     mixed, hidden = _MIXED.search(text), _HIDDEN.search(text)
@@ -190,7 +221,7 @@ def _undone(text: str) -> str:
     for start, end in _words_with_signs(text) if mixed else ():
         letters[start:end] = text[start:end].translate(_LEET)
     for match in _HIDDEN.finditer(text) if hidden else ():
-        spelled = re.sub(r"[.*_\-]", "", match.group())
+        spelled = _APART.sub("", match.group())
         letters[match.start() : match.end()] = spelled.ljust(len(match.group()))
     return "".join(letters)
 
