@@ -249,3 +249,9 @@ def test_without_times_short_turns_still_show_how_lively_it_was() -> None:
     interaction = analyze_interaction(prepare(debate(*said)))
     assert _metric(interaction, "ben", "short_turn_share").value == 1
     assert _metric(interaction, "ben", "talk_time_share").value is None
+
+
+def test_a_share_of_less_than_half_a_second_rests_on_something() -> None:
+    interaction = analyze_interaction(prepare(_timed(("ada", "Yes.", 89.0, 89.4))))
+    share = _metric(interaction, "ada", "talk_time_share")
+    assert (share.value, share.sample_size) == (1, 1)

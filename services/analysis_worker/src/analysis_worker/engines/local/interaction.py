@@ -115,7 +115,7 @@ def _times(who: str, timing: Timing, debaters: Collection[str]) -> dict[str, Met
             else unknown("s", no_times)
         ),
         "talk_time_share": (
-            measured(seconds / everyone_s, "0..1", round(everyone_s), 0.9, basis=Basis.TIMESTAMPS)
+            measured(seconds / everyone_s, "0..1", math.ceil(everyone_s), 0.9, basis=Basis.TIMESTAMPS)
             if seconds is not None
             else unknown("0..1", no_times)
         ),
