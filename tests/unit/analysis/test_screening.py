@@ -109,12 +109,13 @@ async def test_nothing_is_sent_before_the_lists_have_been_asked(action: ContentA
     assert not provider.asked.is_set()
 
 
-async def test_moderation_that_fails_closed_lets_nothing_be_sent() -> None:
+async def test_moderation_that_fails_closed_lets_nothing_be_sent(caplog: pytest.LogCaptureFixture) -> None:
     provider, screen = SlowProvider(fails=True), screen_of(ContentAction.FLAG, fails_closed=True)
     provider.may_answer.set()
     with pytest.raises(ServerFailed):
         await screen.sent(client_of(provider), debate())
     assert screen.safety.moderation is Moderation.FAILED_CLOSED
+    assert caplog.messages == ["the moderation failed (ServerFailed): nothing is sent or kept without it"]
 
 
 async def test_what_several_ask_for_is_moderated_once() -> None:

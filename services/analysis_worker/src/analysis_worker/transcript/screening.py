@@ -7,6 +7,7 @@ that is sent and all that comes back, and of nothing else. Nothing hostile is qu
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from analysis_worker.engines.openai.outbound import Outbound
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 #: Places that an error names.
 _MOST_NAMED: Final = 5
 _OUTCOME: Final = {
@@ -228,7 +230,9 @@ class Screen:
             return [frozenset()] * len(texts)
         try:
             kinds = await moderated(client, self._model, texts)
-        except (ProviderFailure, CallHeld, BudgetSpent, PriceUnknown):
+        except (ProviderFailure, CallHeld, BudgetSpent, PriceUnknown) as error:
+            what = "nothing is sent or kept without it" if self._fails_closed else "going on without it"
+            _log.warning("the moderation failed (%s): %s", type(error).__name__, what)
             if self._fails_closed:
                 self._moderation = Moderation.FAILED_CLOSED
                 raise
