@@ -6,7 +6,7 @@ A label is made of words that were said; a cut falls between turns.
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -33,7 +33,7 @@ _MOST_SEGMENTS: Final = 20
 _COHERENCE: Final = 0.5
 _HALF_SENTENCES: Final = 20
 _BOUNDARY: Final = 0.4
-_LABEL: Final = re.compile(r"[\w ,&'’-]+")
+_BETWEEN_WORDS: Final = " ,&'’-"
 
 
 class SaidSegment(Strict):
@@ -108,10 +108,10 @@ def _bad_label(debate: Outbound, label: str, lines: Sequence[Line]) -> str:
     bare = PLACEHOLDER.sub(" ", label)
     if problem:
         return problem
-    if names_a_speaker(label) or (bare.strip() and not _LABEL.fullmatch(bare)):
+    if names_a_speaker(label) or not all(map(_is_plain, bare)):
         return "has a label that is not plain words, or names a speaker"
     words = [word for word in words_of(bare) if word not in STOP_WORDS]
-    if len(words) > _MAX_LABEL_WORDS:
+    if len(label.split()) > _MAX_LABEL_WORDS:
         return f"has a label of more than {_MAX_LABEL_WORDS} words"
     said = "".join(
         f" {word}" for text in (debate.motion, *(line.text for line in lines)) for word in words_of(text)
@@ -120,6 +120,11 @@ def _bad_label(debate: Outbound, label: str, lines: Sequence[Line]) -> str:
     if 2 * spoken < len(words) or not (words or PLACEHOLDER.search(label)):
         return "has a label of words that were not said there"
     return ""
+
+
+def _is_plain(char: str) -> bool:
+    """Say whether a character is part of words: in some scripts, vowels are marks."""
+    return char.isalnum() or char in _BETWEEN_WORDS or unicodedata.category(char).startswith("M")
 
 
 def topics_by_model(
