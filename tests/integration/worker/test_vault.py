@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from analysis_worker.paid.door import Door
 from analysis_worker.paid.keeping import Keeping
 from analysis_worker.vault.port import KeptMap
 from analysis_worker.vault.store import MOST_BYTES, StoredVault
@@ -134,6 +135,12 @@ async def test_a_sealed_map_opens_with_its_key_for_its_conversation_only(
 
 async def test_a_map_that_is_too_large_is_not_kept(kept: redis.Redis) -> None:
     assert await vault(kept).keep("acme", "bridge", os.urandom(MOST_BYTES + 1), over=KeptMap())
+    assert not kept.exists(MAP)
+
+
+async def test_no_map_is_kept_for_whom_no_text_may_leave(kept: redis.Redis) -> None:
+    shut = StoredVault(SyncRunner(kept), NAMESPACE, door=Door(shut_for=frozenset({"acme"})))
+    assert await shut.keep("acme", "bridge", ORIGINAL, over=KeptMap())
     assert not kept.exists(MAP)
 
 

@@ -100,6 +100,7 @@ class AnalysisWorker:
             shared.store.namespace,
             keeping=Keeping(settings.paid.sealer),
             keep_ms=None if self._remote is None else settings.paid.keep_ms,
+            door=settings.paid.door,
         )
         kept = KeptAnalyses(self._broker.runner, shared.store.namespace)
         ports = Ports(

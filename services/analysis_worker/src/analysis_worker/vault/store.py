@@ -6,7 +6,9 @@ import asyncio
 import logging
 from typing import Final, TypeVar
 
+from analysis_worker.paid.door import Door
 from analysis_worker.paid.keeping import BodyUnreadable, Keeping
+from analysis_worker.paid.port import OutboundForbidden
 from analysis_worker.sources.port import not_found
 from analysis_worker.vault.port import KeptMap
 from common.errors import StoreFull, StoreUnavailable
@@ -27,6 +29,7 @@ class StoredVault:
     Args:
         keep_ms: How long a map is kept after its last use, where conversations are not in this store; None
             where they are: it is kept as long as they are.
+        door: Of a tenant whose text may not leave no map is kept, as none is needed.
     """
 
     def __init__(
@@ -36,11 +39,13 @@ class StoredVault:
         *,
         keeping: Keeping | None = None,
         keep_ms: int | None = None,
+        door: Door | None = None,
     ) -> None:
         self._runner = runner
         self._namespace = namespace
         self._keeping = keeping or Keeping()
         self._keep_ms = keep_ms
+        self._door = door or Door()
 
     async def load(self, tenant: str, conversation_id: str) -> KeptMap:
         """Return the map of a conversation; errors as the port says."""
@@ -57,6 +62,10 @@ class StoredVault:
 
     async def keep(self, tenant: str, conversation_id: str, body: bytes, *, over: KeptMap) -> bool:
         """Keep a map, unless another one has been kept; errors as the port says."""
+        try:
+            self._door.check(tenant)
+        except OutboundForbidden:
+            return True
         packed = self._keeping.pack(body, _context(tenant, conversation_id))
         if len(packed) > MOST_BYTES:
             _log.warning("a placeholder map of %d bytes is too large to be kept", len(packed))
