@@ -152,6 +152,13 @@ def test_what_people_wrote_is_flagged_masked_or_refused_by_lists_and_moderation(
         assert "turns[6] of the conversation: flagged as violence" in failed.error.message
         assert not server.heard
         assert server.moderated
+        milder.turns[6].text = "We should wait, because nobody knows."
+        milder.motion = f"Is it {LISTED}?"
+        failed = desk.final(desk.analyse(desk.put(milder), content_filter=refuse)).job
+        assert failed.error is not None
+        assert failed.error.message == "motion of the conversation: flagged as profanity"
+        told = analysis_of(desk.final(desk.analyse("milder", engine=pb.TranscriptAnalysisSpec.LOCAL)))
+        assert list(told.safety.motion_kinds) == [Safety.PROFANITY]
         assert LISTED not in failed.error.message
         assert MODERATED not in failed.error.message
 

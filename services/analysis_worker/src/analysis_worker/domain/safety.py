@@ -91,3 +91,5 @@ class Safety:
     english: bool
     words: tuple[FlaggedWords, ...] = ()
     moderation: Moderation = Moderation.NOT_ASKED
+    #: What the motion is flagged as, by whomever.
+    motion: frozenset[SafetyKind] = frozenset()

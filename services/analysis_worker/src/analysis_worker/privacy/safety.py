@@ -22,7 +22,8 @@ def safety_of(conversation: Conversation, *, english: bool) -> Safety:
         for kind, places in found.items()
         if places
     )
-    return Safety(tuple(flagged), english)
+    motion = kinds_in(conversation.motion) if english else set()
+    return Safety(tuple(flagged), english, motion=frozenset(motion))
 
 
 def kinds_in(text: str) -> set[SafetyKind]:

@@ -71,6 +71,7 @@ class Screen:
         self._model = screening.moderation_model
         self._fails_closed = screening.fails_closed
         self._english = False
+        self._motion: frozenset[SafetyKind] = frozenset()
         self._flagged: tuple[Flagged, ...] = ()
         self._by_moderation: tuple[Flagged, ...] = ()
         self._received = asyncio.Event()
@@ -94,7 +95,7 @@ class Screen:
                 else each
                 for each in flagged
             )
-        return Safety(flagged, self._english, tuple(words), self._moderation)
+        return Safety(flagged, self._english, tuple(words), self._moderation, self._motion)
 
     def receive(self, safety: Safety, *, reflection: int | None = None) -> None:
         """Take in what the lists flag in a conversation.
@@ -108,6 +109,7 @@ class Screen:
         self._english = safety.english
         self._reflection = reflection
         hostile = [each for each in safety.flagged if each.kind is not SafetyKind.MODEL_INSTRUCTION]
+        self._motion |= safety.motion
         self._refuse(hostile)
         action = _OUTCOME[self._rules.input]
         self._flagged = tuple(
@@ -210,7 +212,8 @@ class Screen:
         flagged = {place: found for place, found in zip(turns, kinds, strict=True) if found}
         ids = {line.turn: line.evidence.turn_id for line in debate.lines}
         found = tuple(_by_kind(flagged, ids, _OUTCOME[self._rules.input]))
-        self._refuse(found, motion=of_motion)
+        self._motion |= of_motion
+        self._refuse(found)
         self._by_moderation = found
         if not masks:
             return debate
@@ -243,16 +246,16 @@ class Screen:
             self._moderation = Moderation.ASKED
         return kinds
 
-    def _refuse(self, flagged: Iterable[Flagged], *, motion: Collection[SafetyKind] = ()) -> None:
+    def _refuse(self, flagged: Iterable[Flagged]) -> None:
         if self._rules.input is not ContentAction.REFUSE:
             return
         places = sorted({place for each in flagged for place in each.places})
-        kinds = sorted({each.kind.value for each in flagged} | {kind.value for kind in motion})
+        kinds = sorted({each.kind.value for each in flagged} | {kind.value for kind in self._motion})
         if not kinds:
             return
         turns = [f"turns[{place}]" for place in places if place != self._reflection]
         named = turns[:_MOST_NAMED] + [f"{len(turns) - _MOST_NAMED} more"] * (len(turns) > _MOST_NAMED)
-        named += ["motion"] * bool(motion)
+        named += ["motion"] * bool(self._motion)
         where = [f"{', '.join(named)} of the conversation"] * bool(named)
         where += ["the text of the reflection"] * (self._reflection in places)
         raise AttemptFailed(

@@ -66,4 +66,5 @@ def safety_to_pb(safety: Safety) -> pb.Safety:
             for each in safety.words
         ),
         moderation=_MODERATION[safety.moderation],
+        motion_kinds=sorted(_SAFETY_KINDS[kind] for kind in safety.motion),
     )
