@@ -229,6 +229,9 @@ def test_what_is_planted_in_a_debate_is_seen_in_its_result_alone(deployment: Dep
         assert done[1].result.reflection.provenance.engine == "openai"
         assert {made.engine for made in done[0].result.analysis.provenance} == {"local", "openai"}
 
+        insights = create(pb.JobSpec(learning_insights=pb.LearningInsightsSpec(participant_id="ormwick")))
+        assert final(insights).state == pb.Job.SUCCEEDED
+
         # A worker is killed while a provider says nothing, and another takes its job
         server.faults = [Fault(silent=True)] * 4
         killed = analyse(force_refresh=True)
@@ -237,7 +240,7 @@ def test_what_is_planted_in_a_debate_is_seen_in_its_result_alone(deployment: Dep
         deployment.programs.pop("worker").kill()
         server.faults.clear()
         deployment.start_worker("worker-2")
-        jobs_made = [*well, killed]
+        jobs_made = [*well, insights, killed]
         assert final(killed).state == pb.Job.SUCCEEDED
 
         # And all that can go wrong, with the strings handed back; one waits, and is cancelled
