@@ -100,13 +100,13 @@ def steps(client: redis.Redis) -> list[tuple[int, str]]:
     return sorted((look, name) for look, _, name in map(json.loads, planned))
 
 
-async def take_now(desk: Desk) -> None:
+async def take_now(desk: Desk, *, kept_elsewhere: bool = False) -> None:
     """Have the steps taken that are planned; if the scheduler is faster, by that."""
     before = steps(desk.client)
     planned: list[Any] = desk.client.zrange(keys.erasures(NAMESPACE), 0, -1)
     for step in planned:
         desk.client.zadd(keys.erasures(NAMESPACE), {step: 0})
-    await Eraser(desk.runner, NAMESPACE).take()
+    await Eraser(desk.runner, NAMESPACE, kept_elsewhere=kept_elsewhere).take()
     await until(lambda: steps(desk.client) != before)
 
 
@@ -282,6 +282,31 @@ async def test_of_a_conversation_kept_elsewhere_what_is_kept_here_goes(scheduler
     assert (await delete(scheduler, "theirs")).answer_count == 1
     assert desk.answers() == set()
     assert await vault.load("default", "theirs") == KeptMap()
+
+
+async def test_of_a_conversation_kept_elsewhere_only_what_was_noted_before_is_looked_for_again(
+    valkey: str, desk: Desk
+) -> None:
+    gate = PaidGate(desk.runner, NAMESPACE, models=MODELS, conversations_elsewhere=True)
+    async with serving(valkey, own_conversations=False) as served:
+
+        async def send() -> Reply:
+            await delete(served, "theirs", allow_missing=True)
+            return Reply(b"{}", Usage(90, 0, 10), {})
+
+        await Desk(gate, desk.runner, desk.client).ask("b", "theirs")
+        late = Call(
+            "default", "openai", "small", "a", 0, 100, 50, 20, "ai-1", 1, conversation_ids=("theirs",)
+        )
+        await gate.ask(late, send)
+        assert len(desk.answers()) == 1
+        # It is analysed anew while the last look is still to come
+        await Desk(gate, desk.runner, desk.client).ask("c", "theirs")
+        await desk.run(put_document(NAMESPACE, ANALYSES, "default", "theirs", body=b"tone", job_id="ai-2"))
+        await take_now(desk, kept_elsewhere=True)
+        assert len(desk.answers()) == 1
+        assert (await Desk(gate, desk.runner, desk.client).ask("c", "theirs")).reused
+        assert await desk.run(get_document(NAMESPACE, ANALYSES, "default", "theirs")) is not None
 
 
 async def test_answers_that_are_not_kept_are_not_noted(scheduler: Served, desk: Desk) -> None:

@@ -101,7 +101,7 @@ class Scheduler:
         submission = Submission(
             store, namespace, jobs, conversations=conversations if own_conversations else None
         )
-        self._eraser = Eraser(store, namespace)
+        self._eraser = Eraser(store, namespace, kept_elsewhere=not own_conversations)
         self._facts = Facts(jobs.records)
         self._feeds = Feeds(store, namespace, self._watched)
         watches = Watches(jobs, self._feeds, heartbeat_s=heartbeat_s)

@@ -44,11 +44,24 @@ class Erased:
 
 
 class Eraser:
-    """Erases, and ends what was begun."""
+    """Erases, and ends what was begun.
 
-    def __init__(self, store: AsyncRunner, namespace: str, *, every_s: float = EVERY_S) -> None:
+    Args:
+        kept_elsewhere: Conversations are not in this store. Then nothing tells what is made of one anew from
+            what has come in late, so that later looks are for the answers that were noted before alone.
+    """
+
+    def __init__(
+        self,
+        store: AsyncRunner,
+        namespace: str,
+        *,
+        kept_elsewhere: bool = False,
+        every_s: float = EVERY_S,
+    ) -> None:
         self._store = store
         self._namespace = namespace
+        self._kept_elsewhere = kept_elsewhere
         self._every_s = every_s
         self._closed = False
 
@@ -100,6 +113,9 @@ class Eraser:
         return Erased(conversation, await self._forget_analysis(step), forgotten)
 
     async def _look_again(self, step: Step) -> None:
+        if self._kept_elsewhere:
+            await self._forget(step)
+            return
         # Whoever was late may have noted an answer with what is gone, or have kept its analysis.
         await self._store.run(erasure.erase(self._namespace, step.tenant, step.conversation_id, late=True))
         _, again = await self._forget(step)

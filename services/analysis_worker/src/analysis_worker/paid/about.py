@@ -55,8 +55,11 @@ class Notes:
     async def see_off(self, call: Call, answer_id: str) -> None:
         """Forget an answer that has just been kept, if a conversation that it is about went meanwhile.
 
-        The caller gets it all the same: it is paid for. If the store is away, the erasure finds it later.
+        The caller gets it all the same: it is paid for. If the store is away, or conversations are kept
+        elsewhere, the erasure finds it later.
         """
+        if self._kept_elsewhere:
+            return
         try:
             await self.note(call, answer_id)
         except AttemptFailed:
