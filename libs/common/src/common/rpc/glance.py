@@ -122,6 +122,8 @@ def _check_of(field: FieldDescriptor, rules: Any, above: frozenset[Descriptor]) 
         return _string_check(rules.string)
     if kinds == {"int32"}:
         return _number_check(rules.int32)
+    if kinds == {"int64"}:
+        return _number_check(rules.int64)
     if kinds == {"enum"} and _names(rules.enum) == {"defined_only"} and field.enum_type is not None:
         return field.enum_type.values_by_number.__contains__
     if kinds == {"map"} and nested is not None:
