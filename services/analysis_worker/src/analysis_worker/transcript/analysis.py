@@ -121,10 +121,10 @@ class _Run:
     async def with_models(self, overview: Overview) -> pb.DebateAnalysis:
         """Put each answer that is left in its place as it comes, and return the whole."""
         while self._open:
-            if not self._answered():
+            if not self._answered(failed=True):
                 self._tell("Waiting for the model")
                 await asyncio.wait(self._open.values(), return_when=asyncio.FIRST_COMPLETED)
-            for dimension in self._answered():
+            for dimension in self._answered(failed=True):
                 await self._put(dimension, self._open.pop(dimension), self._run, overview)
         return self._analysis(overview, list(self._finished.values()))
 
@@ -156,7 +156,7 @@ class _Run:
         running: dict[asyncio.Task[None], Lane] = {}
         try:
             while self._waiting or running:
-                for dimension in self._answered()[: len(free)]:
+                for dimension in self._answered(failed=False)[: len(free)]:
                     lane = free.pop()
                     put = self._put(dimension, self._open.pop(dimension), lane.run, overview)
                     running[asyncio.create_task(put)] = lane
@@ -186,10 +186,16 @@ class _Run:
         if step.dimension not in self._open:
             self._settle(made, overview)
 
-    def _answered(self) -> list[Dimension]:
-        """Return the dimensions whose answer is there, and what it is put into as well."""
+    def _answered(self, *, failed: bool) -> list[Dimension]:
+        """Return the dimensions whose answer is there, and what it is put into as well.
+
+        Args:
+            failed: Also those whose failure ends the attempt. Not while children compute: it would kill them.
+        """
         return [
-            dimension for dimension, task in self._open.items() if task.done() and dimension in self._finished
+            dimension
+            for dimension, task in self._open.items()
+            if task.done() and dimension in self._finished and (failed or task.exception() is None)
         ]
 
     async def _put(
