@@ -29,9 +29,7 @@ def topics(body: Mapping[str, Any]) -> list[dict[str, Any]]:
         first = turn["sentences"][0]
         if not segments or "next" in first["text"].lower():
             words = re.findall(r"\b[a-z]{4,}", first["text"])
-            segments.append(
-                {"first": first["id"], "label": " ".join(sorted(words, key=len)[-2:]), "coherence": 3}
-            )
+            segments.append({"first": first["id"], "label": " ".join(words[:5]), "coherence": 3})
     return segments
 
 

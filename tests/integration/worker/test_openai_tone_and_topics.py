@@ -210,8 +210,12 @@ async def test_a_moderators_sentence_has_no_tone(server: OpenAiServer, client: C
 async def test_topics_begin_where_the_model_says_and_are_counted_by_code(client: Client) -> None:
     topics = await topics_of(client)
     first, second = topics.segments
-    assert (first.first_turn_id, first.last_turn_id, first.label) == ("t1", "t4", "plant trees")
-    assert (second.first_turn_id, second.last_turn_id, second.label) == ("t5", "t7", "their drivers")
+    assert (first.first_turn_id, first.last_turn_id, first.label) == ("t1", "t4", "shall plant trees town")
+    assert (second.first_turn_id, second.last_turn_id, second.label) == (
+        "t5",
+        "t7",
+        "move buses their drivers",
+    )
     assert (first.coherence.value, first.coherence.basis, first.coherence.sample_size) == (0.75, Basis.LLM, 6)
     assert (first.boundary_basis, second.boundary_basis) == ("start", "agenda")
     # Keywords, distance and focus are those of the new cuts
