@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from bothsides.jobs import v1 as pb
 from common.errors import InvalidField, InvalidFields
 from common.job.ids import JobId
-from common.job.model import ErrorClass, JobError, RetryPolicy
+from common.job.model import ErrorClass, JobError, JobRequest, RetryPolicy
 from common.job.priority import Priority
 from common.job.states import JobState
 from common.job.types import JOB_TYPES, JOB_TYPES_BY_SPEC
+from common.store.record import accepted
 from scheduler import rules
-from scheduler.wire.jobs import error_to_pb
+from scheduler.wire.jobs import AlikeJobs, error_to_pb, job_to_pb
 from scheduler.wire.requests import INPUT_FIELDS, Origin, digest_of, request_from_pb
 from scheduler.wire.specs import Work, message_of
 from scheduler.wire.times import (
@@ -208,3 +209,40 @@ def test_a_life_is_judged_from_now() -> None:
     rules.check(request, now_ms=40_001)
     with pytest.raises(InvalidField, match=r"job\.ttl"):
         rules.check(request, now_ms=40_000)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["GENERIC", "TRANSCRIPT_ANALYSIS"]),
+            st.sampled_from([None, 5_000]),
+            st.sampled_from([{}, {"team": "blue"}]),
+            st.integers(1_000, 1_001),
+        ),
+        max_size=12,
+    )
+)
+def test_jobs_of_one_response_are_what_each_would_be_by_itself(
+    drawn: list[tuple[str, int | None, dict[str, str], int]],
+) -> None:
+    jobs = [
+        accepted(
+            JobRequest(
+                JobId(f"ai-{number}"),
+                "ai_analysis",
+                "work",
+                b"{}",
+                job_type=job_type,
+                run_at_ms=run_at_ms,
+                conversation_id="" if job_type == "GENERIC" else "debate-1",
+                labels=labels,
+            ),
+            now_ms,
+        )
+        for number, (job_type, run_at_ms, labels, now_ms) in enumerate(drawn)
+    ]
+    response, alike = pb.ListJobsResponse(), AlikeJobs()
+    for job in jobs:
+        alike.fill(response.jobs.add(), job)
+
+    assert list(response.jobs) == [job_to_pb(job) for job in jobs]

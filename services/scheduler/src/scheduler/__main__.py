@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -49,6 +50,8 @@ async def _serve(settings: SchedulerSettings, telemetry: Telemetry) -> None:
     )
     try:
         port = await scheduler.start()
+        # What is there now stays to the end: collections of a busy server need not go through it.
+        gc.freeze()
         _log.info("listening on %s:%d", settings.server.address.host, port)
         await stop.wait()
         _log.info("stopping")

@@ -29,7 +29,7 @@ from scheduler.wire.amendments import amendment_from_pb, fields_from_pb
 from scheduler.wire.estimates import estimate_to_pb
 from scheduler.wire.explanations import explained_to_pb
 from scheduler.wire.history import attempt_to_pb, line_to_pb
-from scheduler.wire.jobs import fill_job, job_to_pb, snapshot_to_pb
+from scheduler.wire.jobs import AlikeJobs, job_to_pb, snapshot_to_pb
 from scheduler.wire.model_wishes import wish_of
 from scheduler.wire.requests import Origin, request_from_pb
 from scheduler.wire.specs import message_with, other_work
@@ -84,9 +84,9 @@ class JobServicer(ManyJobsServicer):
                 outcomes[place] = await self._judged(item, wanted)
         requests = [outcome for outcome in outcomes if isinstance(outcome, JobRequest)]
         created = iter(await self._submission.create_many(requests))
-        response = pb.CreateJobsResponse()
+        response, alike = pb.CreateJobsResponse(), AlikeJobs()
         for outcome in outcomes:
-            _add_item(response, next(created) if isinstance(outcome, JobRequest) else outcome)
+            _add_item(response, next(created) if isinstance(outcome, JobRequest) else outcome, alike)
         return response
 
     async def _judged(self, item: pb.CreateJobRequest, wanted: JobRequest) -> JobRequest | Job | JobsError:
@@ -192,9 +192,9 @@ def _listed(shown: Iterable[pb.Job], extent: Extent) -> pb.ListJobsResponse:
     )
 
 
-def _add_item(response: pb.CreateJobsResponse, outcome: Job | JobsError) -> None:
+def _add_item(response: pb.CreateJobsResponse, outcome: Job | JobsError, alike: AlikeJobs) -> None:
     item = response.items.add()
     if isinstance(outcome, JobsError):
         item.error.CopyFrom(status_of(outcome))
     else:
-        fill_job(item.job, outcome)
+        alike.fill(item.job, outcome)

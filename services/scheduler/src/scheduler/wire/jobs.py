@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import lru_cache
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
 from bothsides.jobs import v1 as pb
 from common.job.model import Job, JobError, PaidUsage, Progress, RetryPolicy, Usage
@@ -19,6 +21,8 @@ from scheduler.wire.times import duration_to_pb, instant_to_pb, set_instant
 TYPES: Final = dict(pb.Job.Type.items())
 STATES: Final = {state: pb.Job.State.Value(state.value) for state in JobState}
 _PRIORITIES: Final = {priority: pb.Job.Priority.Value(priority.value) for priority in Priority}
+#: All of a job but its id.
+_REST: Final = attrgetter(*(part.name for part in fields(Job) if part.name != "job_id"))
 #: In these a known time has to come first.
 _WAITING: Final = frozenset({JobState.SCHEDULED, JobState.RETRYING})
 
@@ -42,6 +46,24 @@ def job_to_pb(job: Job, payload: bytes = b"") -> pb.Job:
     message = pb.Job()
     fill_job(message, job, payload)
     return message
+
+
+class AlikeJobs:
+    """Fills in jobs of one response, of which most differ from the one before by their ids alone."""
+
+    def __init__(self) -> None:
+        self._rest: tuple[Any, ...] = ()
+        self._last = pb.Job()
+
+    def fill(self, message: pb.Job, job: Job) -> None:
+        """Fill in an empty message as `fill_job` does; one that is like the last is copied from it."""
+        rest = _REST(job)
+        if rest == self._rest:
+            message.CopyFrom(self._last)
+            message.job_id = job.job_id
+        else:
+            fill_job(message, job)
+            self._rest, self._last = rest, message
 
 
 def fill_job(message: pb.Job, job: Job, payload: bytes = b"") -> None:
