@@ -193,9 +193,9 @@ class TestWorkerReports:
         queue.run(report_worker("test", report))
         [key] = client.keys("*:worker:w1")
         body = orjson.loads(client.get(key) or b"")
-        for name in ("loop_lag_ms", "children", "busy_children", "simulates"):
+        for name in ("loop_lag_ms", "children", "busy_children", "simulates", "retiring"):
             del body[name]
         client.set(key, orjson.dumps({**body, "colour": "red"}))
 
         _, [read] = queue.run(list_workers("test"))
-        assert (read.worker_id, read.loop_lag_ms, read.simulates) == ("w1", 0, "")
+        assert (read.worker_id, read.loop_lag_ms, read.simulates, read.retiring) == ("w1", 0, "", ())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ import redis
 from dramatiq.asyncio import get_event_loop_thread
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from analysis_worker.paid.retiring import Retiring
 from analysis_worker.runtime.ailments import Limits, Parts, ailments
 from analysis_worker.runtime.children import ChildPool
 from analysis_worker.runtime.health import LIVENESS, READINESS, AddressUnusable, HealthServer
@@ -25,6 +27,8 @@ from analysis_worker.runtime.pulse import Pulse
 from analysis_worker.runtime.reporter import Reporter
 from bothsides_stack.embedded import EmbeddedServer
 from common.broker import JobBroker
+from common.provider.models import ModelTable
+from common.store.operation import SyncRunner
 from common.store.workers import WorkerReport, list_workers
 from support import child_work
 from support.waiting import wait_until
@@ -71,7 +75,11 @@ class Watched:
 
 @contextmanager
 def watched(
-    client: redis.Redis, *, lease_ms: int = 30_000, warm: Callable[[], None] | None = None
+    client: redis.Redis,
+    *,
+    lease_ms: int = 30_000,
+    warm: Callable[[], None] | None = None,
+    retiring: Callable[[], Sequence[str]] = tuple,
 ) -> Iterator[Watched]:
     broker = JobBroker(client, namespace=NAMESPACE, lease_ms=lease_ms)
 
@@ -82,15 +90,34 @@ def watched(
     pool.start()
     pulse = Pulse(pool, ask_every_s=0.05, answer_s=ANSWER_S)
     with working(broker, threads=2) as worker:
-        reporter = Reporter(broker, (QUEUE,), 2, pool, pulse, every_s=0.02)
+        reporter = Reporter(broker, (QUEUE,), 2, pool, pulse, retiring=retiring, every_s=0.02)
         reporter.start()
-        made = Watched(Parts(worker, broker, reporter, pulse), pool)
+        made = Watched(Parts(worker, broker, reporter, pulse, retiring), pool)
         try:
             yield made
         finally:
             made.released.set()
             reporter.close()
             pool.close()
+
+
+@contextmanager
+def probed(parts: Parts) -> Iterator[tuple[HealthServer, Callable[[str], str]]]:
+    """Answer health; yields the server, and what it says of a service."""
+    server = HealthServer("127.0.0.1:0", parts, LIMITS)
+    server.start()
+    try:
+        with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+
+            def status(service: str) -> str:
+                answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5)
+                name: str = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+                return name
+
+            yield server, status
+    finally:
+        server.close()
 
 
 @pytest.fixture
@@ -283,25 +310,8 @@ class TestStore:
 
 
 class TestServer:
-    @contextmanager
-    def probed(self, parts: Parts) -> Iterator[tuple[HealthServer, Callable[[str], str]]]:
-        server = HealthServer("127.0.0.1:0", parts, LIMITS)
-        server.start()
-        try:
-            with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-                stub = health_pb2_grpc.HealthStub(channel)
-
-                def status(service: str) -> str:
-                    answer = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=5)
-                    name: str = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
-                    return name
-
-                yield server, status
-        finally:
-            server.close()
-
     def test_a_stop_is_final_and_ends_readiness_alone(self, well: Watched) -> None:
-        with self.probed(well.parts) as (server, status):
+        with probed(well.parts) as (server, status):
             for service in ("", READINESS, LIVENESS):
                 wait_until(lambda service=service: status(service) == "SERVING")  # type: ignore[misc]
             server.say_stopping()
@@ -316,7 +326,7 @@ class TestServer:
             EmbeddedServer() as store,
             redis.Redis.from_url(store.url, protocol=2) as client,
             watched(client) as made,
-            self.probed(made.parts) as (_, status),
+            probed(made.parts) as (_, status),
         ):
             wait_until(lambda: status(READINESS) == "SERVING")
             store.kill()
@@ -326,7 +336,7 @@ class TestServer:
             wait_until(lambda: status(READINESS) == "SERVING")
 
     def test_a_dead_thread_ends_both(self, well: Watched) -> None:
-        with self.probed(well.parts) as (_, status):
+        with probed(well.parts) as (_, status):
             wait_until(lambda: status(READINESS) == "SERVING")
             well.broker.keeper.close()
             wait_until(lambda: status(LIVENESS) == "NOT_SERVING")
@@ -334,7 +344,7 @@ class TestServer:
 
     def test_two_workers_cannot_share_an_address(self, well: Watched) -> None:
         with (
-            self.probed(well.parts) as (first, _),
+            probed(well.parts) as (first, _),
             pytest.raises(AddressUnusable, match="WORKER_HEALTH_ADDR"),
         ):
             HealthServer(f"127.0.0.1:{first.port}", well.parts)
@@ -346,3 +356,40 @@ def test_a_worker_is_on_the_register_until_it_stops(client: redis.Redis) -> None
         runner = made.broker.runner
         assert len(runner.run(list_workers(NAMESPACE))[1]) == 1
     assert runner.run(list_workers(NAMESPACE))[1] == []
+
+
+class TestRetiringModels:
+    """A model that will be switched off is told of, day by day, while jobs still go well."""
+
+    def test_the_day_comes_while_the_worker_runs(
+        self, client: redis.Redis, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level("INFO", "analysis_worker.runtime.health")
+        day = [datetime.date(2026, 11, 14)]
+        retiring = Retiring(ModelTable(), "gpt-4o-mini", today=lambda: day[0])
+        runner = SyncRunner(client)
+
+        def told(warning: str) -> bool:
+            """Say whether the report and the log have it."""
+            _, [report] = runner.run(list_workers(NAMESPACE))
+            return report.retiring == (warning,) and f"serving, but: {warning}" in caplog.text
+
+        with watched(client, retiring=retiring) as well:
+            well.run_a_job()
+            wait_until(well.is_well)
+            with probed(well.parts) as (_, says):
+                wait_until(lambda: says(READINESS) == "SERVING")
+                assert "but" not in caplog.text
+                soon = "model gpt-4o-mini is announced to be switched off on 2027-01-14: use gpt-6-luna"
+                day[0] = datetime.date(2026, 11, 15)
+                wait_until(lambda: told(soon))
+                late = "model gpt-4o-mini was to be switched off on 2027-01-14: use gpt-6-luna"
+                day[0] = datetime.date(2027, 1, 14)
+                wait_until(lambda: told(late))
+                # It still takes jobs: they say themselves what they do without their model
+                assert says(READINESS) == says(LIVENESS) == "SERVING"
+                assert well.found() == [late]
+
+    def test_a_model_of_no_end_and_one_that_nobody_knows_are_not_told_of(self) -> None:
+        for model in ("gpt-6-luna", "unheard"):
+            assert Retiring(ModelTable(), model, today=lambda: datetime.date(2100, 1, 1))() == ()

@@ -221,3 +221,15 @@ def test_every_call_and_module_that_is_recommended_exists() -> None:
     modules = set(re.findall(r"python -m (\w+)", text))
     assert modules
     assert all(find_spec(module) for module in modules)
+
+
+def test_a_model_that_is_switched_off_soon_needs_a_person_before_jobs_fail() -> None:
+    warning = "model small is announced to be switched off on 2027-01-14: use large"
+    workers = [worker(worker_id=name, retiring=(warning,)) for name in "ab"]
+    [issue] = judged(workers=(*workers, worker()))
+    assert (issue.code, issue.severity, issue.message) == (
+        "MODEL_RETIRING",
+        DEGRADED,
+        f"{warning} (2 workers)",
+    )
+    assert "OPENAI_MODEL" in issue.recommendation

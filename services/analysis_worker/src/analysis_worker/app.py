@@ -122,10 +122,17 @@ class AnalysisWorker:
         self._computes = any(job_type.queue in queues for job_type in JOB_TYPES.values())
         self._worker = dramatiq.Worker(self._broker, queues=set(queues), worker_threads=shared.threads)
         pulse = Pulse(self._children)
+        retiring = tuple if self._paid is None else self._paid.retiring
         self._reporter = Reporter(
-            self._broker, queues, shared.threads, self._children, pulse, simulates=self._simulated
+            self._broker,
+            queues,
+            shared.threads,
+            self._children,
+            pulse,
+            simulates=self._simulated,
+            retiring=retiring,
         )
-        parts = Parts(self._worker, self._broker, self._reporter, pulse)
+        parts = Parts(self._worker, self._broker, self._reporter, pulse, retiring)
         self._health = HealthServer(str(shared.health.address), parts)
 
     def _simulate(self, settings: AnalysisWorkerSettings) -> str:

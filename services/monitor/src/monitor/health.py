@@ -7,6 +7,7 @@ speaks, so that one missing worker is one issue and not three.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -114,7 +115,7 @@ def unknown_of(reading: Reading, thresholds: Thresholds) -> Issue | None:
 
 def issues_of(facts: Facts, thresholds: Thresholds) -> list[Issue]:
     """Return everything that is wrong, worst first."""
-    issues = [*_servers(facts), *_no_workers(facts)]
+    issues = [*_servers(facts), *_no_workers(facts), *_retiring(facts)]
     for queue in facts.queues:
         cause = next(_not_moving(facts, queue, thresholds), None)
         if cause is not None:
@@ -142,6 +143,18 @@ def _no_workers(facts: Facts) -> Iterator[Issue]:
             Severity.DEGRADED,
             "no worker has reported in the last 15 s; a job submitted now would wait",
             "start one: python -m analysis_worker",
+        )
+
+
+def _retiring(facts: Facts) -> Iterator[Issue]:
+    """A model that is switched off fails every job that names none, unless another is asked in its place."""
+    told = Counter(warning for worker in facts.workers for warning in worker.retiring)
+    if told:
+        yield Issue(
+            "MODEL_RETIRING",
+            Severity.DEGRADED,
+            "; ".join(f"{warning} ({_workers(count)})" for warning, count in sorted(told.items())),
+            "start the workers with another OPENAI_MODEL; QueueService.ListProviderLimits names those in use",
         )
 
 

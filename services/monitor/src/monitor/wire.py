@@ -95,6 +95,7 @@ def worker_to_pb(worker: WorkerReport) -> pb.Worker:
         child_count=worker.children,
         busy_child_count=worker.busy_children,
         simulated_errors=worker.simulates,
+        retiring_models=worker.retiring,
     )
 
 

@@ -34,6 +34,8 @@ class WorkerReport:
     busy_children: int = 0
     #: The errors that it makes up, in words; "" for none, as it must be in production.
     simulates: str = ""
+    #: Models that it asks by its settings and that are near or past their end, in words.
+    retiring: tuple[str, ...] = ()
     #: When it last reported, by the server's clock; 0 in what it sends.
     reported_ms: int = 0
 
@@ -64,4 +66,5 @@ def list_workers(namespace: str) -> Operation[tuple[int, list[WorkerReport]]]:
 def _report(row: list[Any]) -> WorkerReport:
     # A field that this version does not know comes from a newer worker, and is passed over.
     body = {name: value for name, value in orjson.loads(row[2]).items() if name in _KNOWN}
-    return WorkerReport(**{**body, "queues": tuple(body["queues"]), "reported_ms": int(float(row[1]))})
+    lists = {name: tuple(body.get(name, ())) for name in ("queues", "retiring")}
+    return WorkerReport(**{**body, **lists, "reported_ms": int(float(row[1]))})

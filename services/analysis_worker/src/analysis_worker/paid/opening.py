@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 import logging
 from typing import Any, Final
 
 from analysis_worker.paid.gate import GateSettings, PaidGate
 from analysis_worker.paid.keeping import Keeping
+from analysis_worker.paid.retiring import Retiring
 from analysis_worker.paid.settings import PaidSettings, fingerprint_of
 from analysis_worker.paid.weights import TenantWeights
 from common.settings import WorkerSettings
@@ -26,9 +26,9 @@ class PaidStore:
         self._client: Any = async_redis_client(shared.store, name="analysis_worker-paid")
         store = AsyncRunner(self._client)
         namespace = shared.store.namespace
-        card = paid.models.cards.get(shared.openai_model)
-        warning = card.retirement(datetime.datetime.now(datetime.UTC).date()) if card is not None else ""
-        if warning:
+        #: What is to be told of the model that jobs get.
+        self.retiring = Retiring(paid.models, shared.openai_model)
+        for warning in self.retiring():
             _log.warning("%s", warning)
         self.gate = PaidGate(
             store,

@@ -6,7 +6,7 @@ A slow or absent store is no fault of the worker's: a restart would only lose th
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import dramatiq
@@ -38,6 +38,8 @@ class Ailment:
     text: str
     #: It does not pass by itself: the process should be restarted.
     needs_restart: bool = False
+    #: Jobs go well in spite of it: it is to be told, and no more.
+    only_told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,14 @@ class Parts:
     broker: JobBroker
     reporter: Reporter
     pulse: Pulse
+    #: Models near or past their end, in words.
+    retiring: Callable[[], Sequence[str]] = tuple
 
 
 def ailments(parts: Parts, limits: Limits) -> list[Ailment]:
-    """Return why this worker cannot be relied on to run jobs; empty if it can."""
-    return [*_threads(parts), *_pulse(parts.pulse, limits), *_store(parts, limits)]
+    """Return why this worker cannot be relied on to run jobs, then what is only to be told; empty if well."""
+    told = (Ailment(text, only_told=True) for text in parts.retiring())
+    return [*_threads(parts), *_pulse(parts.pulse, limits), *_store(parts, limits), *told]
 
 
 def _threads(parts: Parts) -> Iterator[Ailment]:

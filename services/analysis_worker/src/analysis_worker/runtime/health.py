@@ -102,9 +102,13 @@ class HealthServer:
         self._found = found
         restart = any(ailment.needs_restart for ailment in found)
         self._servicer.set(LIVENESS, _NOT_SERVING if restart else _SERVING)
+        stops = any(not ailment.only_told for ailment in found)
         for service in _READY:
-            self._servicer.set(service, _NOT_SERVING if found else _SERVING)
-        if found:
-            _log.warning("not serving: %s", "; ".join(ailment.text for ailment in found))
+            self._servicer.set(service, _NOT_SERVING if stops else _SERVING)
+        told = "; ".join(ailment.text for ailment in found)
+        if stops:
+            _log.warning("not serving: %s", told)
+        elif found:
+            _log.warning("serving, but: %s", told)
         else:
             _log.info("serving")

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Final
 
@@ -27,6 +28,7 @@ class Reporter:
 
     Args:
         simulates: What errors this worker makes up, in words.
+        retiring: Says which models of its settings are near or past their end.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Reporter:
         pulse: Pulse,
         *,
         simulates: str = "",
+        retiring: Callable[[], Sequence[str]] = tuple,
         every_s: float = REPORT_EVERY_S,
     ) -> None:
         self._broker = broker
@@ -46,6 +49,7 @@ class Reporter:
         self._children = children
         self._pulse = pulse
         self._simulates = simulates
+        self._retiring = retiring
         self._every_s = every_s
         self._started_ms = time.time_ns() // 1_000_000
         self._started_s = time.monotonic()
@@ -107,6 +111,7 @@ class Reporter:
             children=self._children.alive,
             busy_children=self._children.busy,
             simulates=self._simulates,
+            retiring=tuple(self._retiring()),
         )
         try:
             self._broker.runner.run(report_worker(self._broker.namespace, report))
