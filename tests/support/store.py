@@ -42,6 +42,7 @@ class Queue:
     lease_ms: int = 30_000
     now_ms: int = EPOCH_MS
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
+    _ends: Any = field(default_factory=lambda: itertools.count(1))
 
     @property
     def keys(self) -> QueueKeys:
@@ -99,7 +100,10 @@ class Queue:
         return fetched
 
     def finish(self, lease: Lease, outcome: Outcome) -> JobState | None:
-        [state] = self.run(jobs.finish(self.keys, [(lease.member, outcome)], now_ms=self.now_ms))
+        """End a job; every other time in the way that is cheaper for plain successes, as workers do."""
+        first = None if lease.ran or next(self._ends) % 2 else (lease.tenant, lease.started_ms)
+        ending = jobs.Ending(lease.member, outcome, first=first)
+        [state] = self.run(jobs.finish(self.keys, [ending], now_ms=self.now_ms))
         return state  # type: ignore[no-any-return]
 
     def renew(self, lease: Lease) -> int:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import redis
 
 from common.job.model import Content, ErrorClass, JobError, Progress
-from common.job.outcome import Cancelled, Fail, Release, Retry, Succeed
+from common.job.outcome import Cancelled, Fail, Outcome, Release, Retry, Succeed
 from common.job.states import JobState
 from common.store import jobs, stats, workers
 from common.store.events import PartMade, Progressed, StateChanged, events_of
@@ -237,6 +237,28 @@ class TestFinish:
         assert states == [JobState.SUCCEEDED, JobState.SUCCEEDED, None, JobState.SUCCEEDED]
         assert queue.job(first.job_id).spent == 1
         assert queue.state(last.job_id) is JobState.SUCCEEDED
+
+    def test_first_successes_are_committed_in_groups_and_answered_in_their_order(
+        self, client: redis.Redis
+    ) -> None:
+        queue = Queue(client)
+        queue.submit_all([queue.request(tenant=tenant) for tenant in ("a", "b", "a", "b", "a")])
+        first = queue.fetch(3)
+        queue.now_ms += 10
+        leases = [*first, *queue.fetch(3)]
+        queue.cancel(leases[3].job_id, tenant=leases[3].tenant)
+        outcomes: list[Outcome] = [Succeed(), Fail(ERROR), Succeed(), Cancelled(), Succeed()]
+        batch = [
+            jobs.Ending(lease.member, outcome, first=(lease.tenant, lease.started_ms))
+            for lease, outcome in zip(leases, outcomes, strict=True)
+        ]
+        ended = JobState.SUCCEEDED
+        states = [ended, JobState.FAILED, ended, JobState.CANCELLED, ended]
+        for _ in range(2):
+            # The second time the leases are gone, as after a lost reply: the answers are those of before.
+            assert queue.run(jobs.finish(queue.keys, batch, now_ms=queue.now_ms)) == states
+        assert [queue.state(lease.job_id) for lease in leases] == states
+        assert client.hgetall(f"{queue.keys.prefix}leased") == {}
 
     def test_a_job_whose_keys_are_damaged_costs_no_other_its_end(self, client: redis.Redis) -> None:
         queue = Queue(client)

@@ -5,10 +5,10 @@ its fields stand in the order of HEADER, apart by tabs, the empty ones at the en
 hash that is made when the job first moves; its fields, all text:
 
     state, attempt (the last fencing token), spent, lost, lost_alone, alone ("1": alone in its worker),
-    ready, run_at, started, ended, updated (Unix ms), finished (attempt last committed, the state it led to),
-    worker, tenant (unless it is the default), progress, error, usage (JSON), class and cause (of the error),
-    reason (why it waits, if not for its turn), revision (changes by operators and progress), spec_revision,
-    checkpoint (its bytes).
+    ready, run_at, started, ended, updated (Unix ms), finished (attempt last committed, the state it led to;
+    left out where `attempt` and `state` say it), worker, tenant (unless it is the default), progress, error,
+    usage (JSON), class and cause (of the error), reason (why it waits, if not for its turn),
+    revision (changes by operators and progress), spec_revision, checkpoint (its bytes).
 
 A job without a run is as it was submitted. A field whose value is the default is left out.
 """

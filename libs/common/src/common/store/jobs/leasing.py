@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -83,7 +85,7 @@ def fetch(
     def read(reply: list[Any]) -> Fetched:
         wait_ms, each = int(reply[1]), int(reply[3])
         return Fetched(
-            [_lease(int(reply[0]), *reply[i : i + 5]) for i in range(5, len(reply), 5)],
+            [_lease(int(reply[0]), reply[i], reply[i + 1]) for i in range(5, len(reply), 2)],
             int(reply[0]),
             None if wait_ms < 0 else wait_ms,
             reply[2] == 1,
@@ -103,25 +105,25 @@ def fetch(
     return Operation(script("fetch"), keys.all(), arguments, read)
 
 
-def _lease(
-    now_ms: int, job_id: bytes, attempt: int | bytes, spent: bytes, lost: bytes, whole: bytes
-) -> Lease:
+def _lease(now_ms: int, told: bytes, whole: bytes) -> Lease:
+    member, _, before = told.decode().partition(" ")
+    job_id, _, attempt = member.rpartition("/")
+    spent, _, lost = before.partition(" ")
     line, _, payload = whole.partition(b"\n")
     head = line.decode().split("\t") + _NO_FIELDS
     return Lease(
-        JobId(job_id.decode()),
+        JobId(job_id),
         int(attempt),
         head[6] or DEFAULT_TENANT,
-        int(spent),
-        abs(int(lost)),
+        int(spent or 0),
+        abs(int(lost or 0)),
         retry_of(head[9], head[10], head[11]),
         int(head[12]) if head[12] else None,
         payload,
-        lost.startswith(b"-"),
+        lost.startswith("-"),
         int(head[0]),
         now_ms,
-        int(attempt) > 1,
-        head[16],
+        attempt != "1",
     )
 
 
@@ -192,9 +194,10 @@ class Ending:
 
     @property
     def is_plain(self) -> bool:
-        """A first attempt has succeeded, with nothing to keep but its usage."""
+        """A first attempt has succeeded, with nothing to keep."""
         return (
             self.first is not None
+            and self.usage is None
             and not self.outbox
             and isinstance(self.outcome, Succeed)
             and self.outcome.result is None
@@ -206,15 +209,21 @@ def finish(
 ) -> Operation[list[JobState | None]]:
     """Commit outcomes by lease member. For each: the state it led to, or None if the lease was stale."""
     endings = [ended if isinstance(ended, Ending) else Ending(*ended) for ended in outcomes]
-    order = sorted(range(len(endings)), key=lambda place: not endings[place].is_plain)
-    plain = sum(ending.is_plain for ending in endings)
-    arguments: list[Argument] = [now_argument(now_ms), plain]
-    for place in order[:plain]:
-        ending = endings[place]
-        arguments += (ending.member, *(ending.first or ()), usage_json(ending.usage))
-    for place in order[plain:]:
+    plain: defaultdict[tuple[str, int] | None, list[int]] = defaultdict(list)
+    others = []
+    for place, ending in enumerate(endings):
+        if ending.is_plain:
+            plain[ending.first].append(place)
+        else:
+            others.append(place)
+    arguments: list[Argument] = [now_argument(now_ms), len(plain)]
+    for first, places in plain.items():
+        arguments += (*(first or ()), len(places))
+        arguments += [endings[place].member for place in places]
+    for place in others:
         ending = endings[place]
         arguments += (ending.member, *_spelled(ending.outcome), usage_json(ending.usage), ending.outbox)
+    order = [*chain.from_iterable(plain.values()), *others]
 
     def read(reply: list[bytes]) -> list[JobState | None]:
         states: list[JobState | None] = [None] * len(endings)

@@ -58,7 +58,7 @@ elseif state == 'RETRYING' then
   local left, spent, limit = retry_budget(now)
   if left <= 0 then block('RETRY_BUDGET', spent, limit, (math.floor(now / 60000) + 1) * 60000) end
 end
-for _, gate in ipairs(queue_gates(now)) do
+for _, gate in ipairs(queue_gates(now, settings())) do
   if gate[2] <= 0 then block(gate[1], gate[3], gate[4], gate[5]) end
 end
 local _, _, own = tenant_limits(tenant, now)

@@ -4,10 +4,10 @@
 -- Input:
 --   KEYS     those of QueueKeys.all()
 --   ARGV[1]  now (ms), or '' for the server's clock
---   ARGV[2]  how many first attempts have succeeded with nothing to keep but their usage
---   then for each of these 4 values: member "id/attempt", tenant, started (ms), usage as JSON or ''
+--   ARGV[2]  how many groups there are of first attempts that have succeeded with nothing to keep
+--   then for each group: tenant, started (ms), how many, their members "id/1"
 --   then for each other job 9 values:
---     member, outcome (succeed, fail, retry, release, cancelled), delay (ms), error as JSON or '' (for a
+--     member "id/attempt", outcome (succeed, fail, retry, release, cancelled), delay (ms), error as JSON or '' (for a
 --     release: why), media type of the result or '', result, new payload or '', usage as JSON or '', what its end
 --     causes elsewhere, for the outbox, or ''
 --
@@ -30,15 +30,24 @@ local NEXT = {
 }
 
 -- One read and one removal fence the whole batch.
-local members, plain = {}, tonumber(ARGV[2])
-local others = 3 + 4 * plain
-for at = 3, others - 1, 4 do members[#members + 1] = ARGV[at] end
+local members, others = {}, 3
+-- Tenant and start of a plain success, by its place among the members.
+local plain = {}
+for _ = 1, tonumber(ARGV[2]) do
+  local group, first = {ARGV[others], tonumber(ARGV[others + 1])}, others + 3
+  others = first + tonumber(ARGV[others + 2])
+  for at = first, others - 1 do
+    members[#members + 1] = ARGV[at]
+    plain[#members] = group
+  end
+end
+local plainly = #members
 for at = others, #ARGV, 9 do members[#members + 1] = ARGV[at] end
 local scores = redis.call('ZMSCORE', LEASES, unpack(members))
 local held = {}
 for place, member in ipairs(members) do held[member] = scores[place] end
 redis.call('ZREM', LEASES, unpack(members))
-local asked = redis.call('SREM', CANCELLING, unpack(members)) > 0
+local asked = redis.call('EXISTS', CANCELLING) == 1 and redis.call('SREM', CANCELLING, unpack(members)) > 0
 
 -- Puts a job where it waits that runs again, and its history aside.
 local function wait_again(id, key, outcome, state, due, attempt, error_json, usage)
@@ -83,9 +92,10 @@ end
 local function finish_one(member, outcome, delay, error_json, media, result, payload, usage, outbox)
   local id, attempt = string.match(member, '^(.*)/(%d+)$')
   local key = run_key(id)
-  local f = redis.call('HMGET', key, 'state', 'finished', 'tenant', 'started', 'spent', 'checkpoint')
+  local f = redis.call('HMGET', key, 'state', 'finished', 'tenant', 'started', 'spent', 'checkpoint', 'attempt')
   if not held[member] then
     local last, answer = string.match(f[2] or '', '^(%d+) (%u+)$')
+    if not last and f[1] == 'SUCCEEDED' then last, answer = f[7], f[1] end
     return last == attempt and answer or 'STALE'
   end
   held[member] = nil -- a member that stands twice in one batch ends once
@@ -133,18 +143,14 @@ local function finish_one(member, outcome, delay, error_json, media, result, pay
 end
 
 -- Ends a first attempt that succeeded. Its lease says that its run is as the worker knows it.
-local function succeed_plainly(member, tenant, started, usage)
-  if not held[member] or asked then return finish_one(member, 'succeed', '0', '', '', '', '', usage, '') end
+-- What `finished` would say, its state and its attempt say as well.
+local function succeed_plainly(member, group)
+  if not held[member] or asked then return finish_one(member, 'succeed', '0', '', '', '', '', '', '') end
   held[member] = nil
-  local id, attempt = string.match(member, '^(.*)/(%d+)$')
-  local key = run_key(id)
-  observe('r', now - tonumber(started))
-  if usage ~= '' then
-    redis.call('HSET', key, 'usage', usage)
-    add_paid(key, usage, false)
-  end
-  redis.call('HSET', key, 'state', 'SUCCEEDED', 'finished', '1 SUCCEEDED', 'spent', '1', 'ended', ms(now))
-  note_done(id, tenant, 'RUNNING', 'SUCCEEDED', now, attempt)
+  local id, tenant = string.sub(member, 1, -3), group[1]
+  observe('r', now - group[2])
+  redis.call('HSET', run_key(id), 'state', 'SUCCEEDED', 'spent', '1', 'ended', ms(now))
+  note_done(id, tenant, 'RUNNING', 'SUCCEEDED', now, '1')
   note_leased(tenant, -1)
   return 'SUCCEEDED'
 end
@@ -159,11 +165,10 @@ local function attempt_to(place, finish, ...)
 end
 
 for place = 1, #members do
-  if place <= plain then
-    local at = 4 * place - 1
-    reply[place] = attempt_to(place, succeed_plainly, ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
+  if place <= plainly then
+    reply[place] = attempt_to(place, succeed_plainly, members[place], plain[place])
   else
-    local at = others + 9 * (place - plain - 1)
+    local at = others + 9 * (place - plainly - 1)
     reply[place] = attempt_to(place, finish_one, unpack(ARGV, at, at + 8))
   end
 end

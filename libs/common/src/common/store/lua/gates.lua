@@ -21,9 +21,14 @@ local function window_gate(kind, spelled, starts, now)
   return {kind, most - used, used, most, clears}
 end
 
--- The gates of the whole queue, in the order in which they are looked at.
-local function queue_gates(now)
-  local f = redis.call('HMGET', CONFIG, 'paused', 'resume_at', 'concurrency', 'window', 'ramp')
+-- What queue_gates and fetch read of the settings, at once.
+local function settings()
+  return redis.call('HMGET', CONFIG, 'paused', 'resume_at', 'concurrency', 'window', 'ramp', 'limited',
+    'worker_concurrency', 'passed_over')
+end
+
+-- The gates of the whole queue, in the order in which they are looked at. `f` is what settings() returns.
+local function queue_gates(now, f)
   local gates = {}
   if f[1] == '1' and not (f[2] and tonumber(f[2]) <= now) then
     gates[1] = {'PAUSED', 0, 1, 0, tonumber(f[2])}

@@ -1,13 +1,12 @@
 -- What a fetch does around taking jobs: leases, its repeat, suspects, and why nothing could start.
 
-local function lease(members, now, lease_ms, fetched, number)
+local function lease(members, now, lease_ms, window, fetched, number)
   local leases = {}
   for _, member in ipairs(members) do
     leases[#leases + 1] = ms(now + lease_ms)
     leases[#leases + 1] = member
   end
   in_slices('ZADD', LEASES, leases)
-  local window = redis.call('HGET', CONFIG, 'window')
   if window then note_starts(STARTS, window, members, now) end
   redis.call('SET', fetched, number .. ' ' .. table.concat(members, ' '), 'PX', lease_ms)
 end
@@ -15,10 +14,9 @@ end
 local function repeat_fetch(reply, last)
   for member in string.gmatch(string.match(last, ' (.*)$'), '[^ ]+') do
     if redis.call('ZSCORE', LEASES, member) then
-      local id, attempt = split_member(member)
+      local id = split_member(member)
       local f = redis.call('HMGET', run_key(id), 'spent', 'lost', 'alone')
-      local row = {id, attempt, f[1] or '0', (f[3] and '-' or '') .. (f[2] or '0'), redis.call('GET', job_key(id)) or ''}
-      for _, value in ipairs(row) do reply[#reply + 1] = value end
+      leased_row(reply, member, f[1], f[2], f[3], redis.call('GET', job_key(id)) or '')
     end
   end
 end
@@ -43,10 +41,9 @@ local function suspect_waits(now, worker, lease_ms)
   return 1
 end
 
--- Writes why ready jobs were passed over, or that none was; only when that changed.
-local function note_reason(gate, now)
+-- Writes why ready jobs were passed over, or that none was; only when that changed from what it was `before`.
+local function note_reason(gate, before, now)
   local told = gate and table.concat({gate[1], ms(gate[3]), ms(gate[4]), gate[5] and ms(gate[5]) or ''}, '\t') or ''
-  local before = redis.call('HGET', CONFIG, 'passed_over')
   if told == '' then
     if before then redis.call('HDEL', CONFIG, 'passed_over', 'passed_over_at') end
   elseif before ~= told then

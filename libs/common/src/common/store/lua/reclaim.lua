@@ -93,16 +93,20 @@ local function expire_waiting(id, now)
   end
 end
 
--- Does all of it, and returns when the retry budget lets more through, or nil.
+-- Does all of it. Returns when the retry budget lets more through, or nil; and whether a suspect may be due.
 local function reclaim(now)
-  for _, id in ipairs(redis.call('ZRANGE', EXPIRING, '-inf', ms(now), 'BYSCORE', 'LIMIT', 0, RECLAIM_MAX)) do
-    expire_waiting(id, now)
+  -- In most queues no job waits for a time, and no tenant is held: one look tells.
+  local some, later = redis.call('EXISTS', EXPIRING, SCHEDULED, RETRYING, SUSPECTS, HELD) > 0, nil
+  if some then
+    for _, id in ipairs(redis.call('ZRANGE', EXPIRING, '-inf', ms(now), 'BYSCORE', 'LIMIT', 0, RECLAIM_MAX)) do
+      expire_waiting(id, now)
+    end
+    promote(SCHEDULED, now, RECLAIM_MAX)
+    later = promote_retries(now)
   end
-  promote(SCHEDULED, now, RECLAIM_MAX)
-  local later = promote_retries(now)
   for _, member in ipairs(redis.call('ZRANGE', LEASES, '-inf', ms(now), 'BYSCORE', 'LIMIT', 0, RECLAIM_MAX)) do
     take_back(member, now)
   end
-  release_held(now)
-  return later
+  if some then release_held(now) end
+  return later, some
 end

@@ -5,6 +5,15 @@ local HEAD = '^[^\t]*\t(%d+)\t[^\t]*\t[^\t]*\t(%d*)\t[^\t]*\t([^\t]*)\t'
 
 local FIRST_RUN = {}
 
+-- Adds a leased job to the reply: its member, and what it spent and lost before if it did.
+local function leased_row(reply, member, spent, lost, alone, whole)
+  if spent or lost or alone then
+    member = member .. ' ' .. (spent or '0') .. ' ' .. (alone and '-' or '') .. (lost or '0')
+  end
+  reply[#reply + 1] = member
+  reply[#reply + 1] = whole
+end
+
 -- Starts a job: its run record says so. Adds it to the reply and its member to `members`; nothing happens if it
 -- had expired or has no record. `whole` is the job's header and message.
 local function start(id, whole, ran, reply, members, now, worker, alone)
@@ -32,15 +41,13 @@ local function start(id, whole, ran, reply, members, now, worker, alone)
   note_leased(tenant, 1)
   observe('w', now - tonumber(f[4] or created))
   emit_state(id, tenant, now, attempt, 'PENDING', 'RUNNING')
-  local n = #reply
-  reply[n + 1], reply[n + 2], reply[n + 3] = id, attempt, f[2] or '0'
-  reply[n + 4], reply[n + 5] = alone and '-' .. (f[3] or '0') or f[3] or '0', whole
+  leased_row(reply, members[#members], f[2], f[3], alone, whole)
 end
 
 -- Starts up to `want` ready jobs, each tenant's in the order of their deadlines.
-local function take(reply, members, now, want, worker)
+local function take(reply, members, now, want, worker, limited)
   while #members < want do
-    local order, by = turns(want - #members, now)
+    local order, by = turns(want - #members, now, limited)
     if #order == 0 then return end
     for tenant, one in pairs(by) do
       one.ids, one.next, one.begun = one.take > 0 and redis.call('ZPOPMIN', ready_key(tenant), one.take) or {}, 1, 0

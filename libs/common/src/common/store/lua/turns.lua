@@ -1,9 +1,8 @@
 -- Whose turn it is: starts are shared out between tenants by their virtual times.
 
--- Shares `want` starts out between tenants: each goes to the one with the least virtual time. Returns the tenants
+-- Shares `want` starts out between tenants, of which some may be `limited`: each goes to the one with the least virtual time. Returns the tenants
 -- in the order of their turns, and by tenant: virtual time, jobs to take, jobs it has, its window, its weight.
-local function turns(want, now)
-  local limited = redis.call('HGET', CONFIG, 'limited') == '1'
+local function turns(want, now, limited)
   local line, by = {}, {}
   repeat
     local held = 0
