@@ -13,7 +13,7 @@ BENCHMARKS := $(filter-out evaluate,$(patsubst benchmarks/%.py,%,$(wildcard benc
 BENCH_TARGETS := $(subst _,-,$(addprefix bench-,$(BENCHMARKS)))
 
 # Tests must not meet the caller's servers, keys or settings: each variable of these families is taken away.
-FAMILIES := REDIS|OPENAI|BOTHSIDES|OTEL|AUTH|JOB|WORKER|SCHEDULER|MONITOR|CONVERSATION|NAMESPACE|STORE|TLS|LOG|DRAMATIQ|dramatiq|PYTEST
+FAMILIES := REDIS|OPENAI|BOTHSIDES|OTEL|AUTH|JOB|WORKER|SCHEDULER|MONITOR|CONVERSATION|NAMESPACE|STORE|TLS|LOG|DRAMATIQ|dramatiq|PYTEST|TERM|COLUMNS|LINES|NO_COLOR|FORCE_COLOR
 WITHOUT_SETTINGS := env $$(env | sed -nE 's/^(($(FAMILIES))(_[A-Za-z0-9_]*)?)=.*/-u \1/p')
 
 # Numbers must not hang on the kernel that a processor gets, nor two threads on who is first.
