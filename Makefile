@@ -19,7 +19,7 @@ WITHOUT_SETTINGS := env $$(env | sed -nE 's/^(($(FAMILIES))(_[A-Za-z0-9_]*)?)=.*
 # Numbers must not hang on the kernel that a processor gets, nor two threads on who is first.
 eval claims-model: export OPENBLAS_NUM_THREADS = 1
 
-.PHONY: help setup test test-topology model-check chaos fuzz test-all eval claims-model lint format demo up lock protos clean bench-peers $(BENCH_TARGETS)
+.PHONY: help setup test test-topology model-check chaos chaos-ai fuzz test-all eval claims-model lint format demo up lock protos clean bench-peers $(BENCH_TARGETS)
 
 help: ## List the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
@@ -33,7 +33,7 @@ setup: ## Make .venv: the locked packages, ours, and the generated contract (doe
 	@$(PYTHON) tools/setup.py
 
 test: setup ## Run the tests; each starts the servers it needs (ARGS="-k name" to choose)
-	@$(WITHOUT_SETTINGS) $(BIN)/pytest --import-mode=importlib -n 2 --dist loadgroup -m "not beyond_python and not topology" $(ARGS)
+	@$(WITHOUT_SETTINGS) $(BIN)/pytest --import-mode=importlib -n 2 --dist loadgroup -m "not beyond_python and not topology and not outage" $(ARGS)
 
 test-topology: setup ## Kill masters and nodes and move slots while jobs run (ARGS="-k cluster" to choose)
 	@$(WITHOUT_SETTINGS) $(BIN)/pytest --import-mode=importlib -n 2 --dist load -m topology $(ARGS)
@@ -46,6 +46,9 @@ model-check: setup ## Hold the scripts to the model for long (EXAMPLES=2000 rand
 
 chaos: setup ## Kill, freeze and cut off for long, print the figures, hold them to the bars (SEEDS=5 storms)
 	@$(WITHOUT_SETTINGS) CHAOS_SEEDS=$(or $(SEEDS),5) $(BIN)/pytest --import-mode=importlib -s tests/chaos
+
+chaos-ai: setup ## Keep the provider away in every way for ten minutes while jobs come in (OUTAGE_S=600)
+	@$(WITHOUT_SETTINGS) OUTAGE_S=$(or $(OUTAGE_S),600) $(BIN)/pytest --import-mode=importlib -s tests/chaos/test_provider_outages.py
 
 fuzz: setup ## Send random calls to every method for long (CALLS=20000)
 	@$(WITHOUT_SETTINGS) RANDOM_CALLS=$(or $(CALLS),20000) $(BIN)/pytest --import-mode=importlib -n 2 tests/integration/rpc/test_random_calls.py

@@ -187,7 +187,7 @@ def worker_program(
     try:
         expected = ("SERVING",) if serving else ("SERVING", "NOT_SERVING")
         program = WorkerProgram(process, address, log)
-        wait_until(lambda: process.poll() is not None or program.health() in expected)
+        wait_until(lambda: process.poll() is not None or program.health() in expected, timeout_s=60)
         assert process.poll() is None, log.read_text()
         yield program
     finally:
