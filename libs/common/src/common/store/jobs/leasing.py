@@ -124,6 +124,7 @@ def _lease(now_ms: int, told: bytes, whole: bytes) -> Lease:
         int(head[0]),
         now_ms,
         attempt != "1",
+        head[16],
     )
 
 
