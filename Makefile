@@ -38,7 +38,7 @@ test: setup ## Run the tests; each starts the servers it needs (ARGS="-k name" t
 test-topology: setup ## Kill masters and nodes and move slots while jobs run (ARGS="-k cluster" to choose)
 	@$(WITHOUT_SETTINGS) $(BIN)/pytest --import-mode=importlib -n 2 --dist load -m topology $(ARGS)
 
-test-all: setup ## Run the tests, and those that need more than Python: Node.js and npm
+test-all: setup ## Run the tests, the long ones, and those that need more than Python: Node.js and npm
 	@$(WITHOUT_SETTINGS) $(BIN)/pytest --import-mode=importlib -n 2 --dist loadgroup $(ARGS)
 
 model-check: setup ## Hold the scripts to the model for long (EXAMPLES=2000 random lives of a queue)
