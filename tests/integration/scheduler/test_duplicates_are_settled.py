@@ -28,6 +28,12 @@ async def _state(scheduler: Served, job: pb.Job) -> pb.Job.State.ValueType:
     return (await scheduler.jobs.GetJob(pb.GetJobRequest(job_id=job.job_id))).state
 
 
+async def _limit(scheduler: Served, queue: str, *, max_depth: int | None) -> None:
+    request = pb.UpdateQueueRequest(queue=pb.Queue(name=queue, max_depth=max_depth))
+    request.update_mask.paths.append("max_depth")
+    await scheduler.queues.UpdateQueue(request)
+
+
 async def test_a_job_says_its_key(scheduler: Served) -> None:
     created = await scheduler.create(_request(R.REJECT))
 
@@ -81,6 +87,29 @@ async def test_replace_lets_the_job_go_on_that_runs(scheduler: Served, worker: B
 
     assert await _state(scheduler, first) == pb.Job.RUNNING
     assert await _state(scheduler, second) == pb.Job.PENDING
+
+
+async def test_a_full_queue_takes_what_replaces_a_job_that_waits(scheduler: Served) -> None:
+    first = await scheduler.create(_request(R.RUN))
+    await _limit(scheduler, first.queue, max_depth=1)
+
+    second = await scheduler.create(_request(R.REPLACE))
+
+    assert await _state(scheduler, first) == pb.Job.CANCELLED
+    assert await _state(scheduler, second) == pb.Job.PENDING
+
+
+async def test_what_is_refused_replaces_nothing(scheduler: Served) -> None:
+    first = await scheduler.create(_request(R.RUN))
+    await scheduler.create()
+    await _limit(scheduler, first.queue, max_depth=1)
+    full = await refusal(scheduler.create(_request(R.REPLACE)))
+    await _limit(scheduler, first.queue, max_depth=None)
+    await scheduler.queues.DrainQueue(pb.DrainQueueRequest(name=first.queue))
+    draining = await refusal(scheduler.create(_request(R.REPLACE)))
+
+    assert (full.reason, draining.reason) == ("QUEUE_FULL", "QUEUE_DRAINING")
+    assert await _state(scheduler, first) == pb.Job.PENDING
 
 
 @pytest.mark.parametrize("policy", [R.USE_EXISTING, R.REJECT, R.REPLACE])

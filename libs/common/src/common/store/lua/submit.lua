@@ -83,8 +83,12 @@ local function decided(id, tenant, request, digest, unique, policy)
   if FINAL[state] then return nil, claim end
   if policy == 'USE_EXISTING' then return 3, holder end
   if policy == 'REJECT' then return -3, holder end
-  -- REPLACE: what waits gives way; what runs has begun with what was known then, and this one follows it.
-  if state ~= 'RUNNING' and state ~= 'CANCELLING' then cancel_one(holder, fields, now, ARGV[3]) end
+  -- REPLACE: what waits gives way, but only to a job that is taken; what runs has begun with what was known then,
+  -- and this one follows it.
+  if state ~= 'RUNNING' and state ~= 'CANCELLING' and config[2] ~= '1' and waiting <= depth then
+    cancel_one(holder, fields, now, ARGV[3])
+    waiting = waiting - 1
+  end
   return nil, claim
 end
 
