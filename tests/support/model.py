@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field
 
 from common.job.limits import QueueSettings, TenantLimits, Window
@@ -15,6 +16,10 @@ from common.store.jobs import EXPECTED_RUN_MS
 SUSPECT_AFTER = 2
 LOST_ALONE_MAX = 2
 RETRY_LEAST = 20
+#: A budget for memory spares what ended less than so long ago (ms).
+JUST_ENDED_MS = 10_000
+#: The order in which final jobs give way to it.
+GIVING_WAY = (JobState.SUCCEEDED, JobState.CANCELLED, JobState.EXPIRED, JobState.FAILED)
 
 
 @dataclass
@@ -43,6 +48,8 @@ class ModelJob:
     finished: tuple[int, JobState] | None = None
     asked_to_stop: bool = False
 
+    #: When it ended; None while it has not.
+    ended_ms: int | None = None
     #: It has moved since it was submitted, and stands half a millisecond from its place of then.
     moved: bool = False
 
@@ -121,13 +128,10 @@ class ModelQueue:
                 return "existing", holder.job_id
             if policy is DuplicatePolicy.REJECT:
                 return "rejected", holder.job_id
-            if not holder.state.is_leased:
-                self.cancel(holder.job_id, tenant)
-        if self.settings.draining:
-            return "draining", ""
-        waiting = [job for job in self.jobs.values() if not job.state.is_final and not job.state.is_leased]
-        if self.settings.depth is not None and len(waiting) >= self.settings.depth:
-            return "full", str(self.settings.depth)
+            if not holder.state.is_leased and self._refusal(-1) is None:
+                self.cancel(holder.job_id, tenant, now_ms)
+        if (refusal := self._refusal(0)) is not None:
+            return refusal
         if request_id:
             self.requests[tenant, request_id] = (job_id, digest)
         if unique_key:
@@ -155,10 +159,24 @@ class ModelQueue:
             job.moved = False
         return "accepted", job_id
 
+    def _refusal(self, waiting: int) -> tuple[str, str] | None:
+        """Return why nothing is taken with so many jobs more than wait now."""
+        if self.settings.draining:
+            return "draining", ""
+        waiting += sum(not job.state.is_final and not job.state.is_leased for job in self.jobs.values())
+        if self.settings.depth is not None and waiting >= self.settings.depth:
+            return "full", str(self.settings.depth)
+        return None
+
     # -- fetching --------------------------------------------------------------------------------
 
     def fetch(self, want: int, now_ms: int, *, alone: bool = False) -> list[str]:
         """Return the leased members."""
+        members = self._fetch(want, now_ms, alone=alone)
+        self._end(now_ms)
+        return members
+
+    def _fetch(self, want: int, now_ms: int, *, alone: bool) -> list[str]:
         self.reclaim(now_ms)
         want = min(want, self.room(now_ms))
         members: list[str] = []
@@ -310,6 +328,40 @@ class ModelQueue:
                 job.suspect = job.waits = True
                 job.at_ms = now_ms + min(300_000, 1_000 * 2 ** (job.lost - SUSPECT_AFTER))
 
+    def sweep(self, now_ms: int) -> None:
+        """What time alone brings about, and the memory budget, by which here any job is too much."""
+        self.reclaim(now_ms)
+        for state in GIVING_WAY:
+            count, length_ms = self.settings.kept(state)
+            self._trim(state, count, now_ms - length_ms, 100)
+        if self.settings.memory_bytes is not None:
+            for state in GIVING_WAY:
+                self._trim(state, self.settings.kept(state)[0], now_ms - JUST_ENDED_MS, len(self.jobs))
+        self._end(now_ms)
+
+    def _end(self, now_ms: int) -> None:
+        """Note what became final in a call; of each of these states, what is old enough goes."""
+        ended = Counter[JobState]()
+        for job in self.jobs.values():
+            if job.state.is_final and job.ended_ms is None:
+                job.ended_ms = now_ms
+                ended[job.state] += 1
+        for state, jobs in ended.items():
+            count, length_ms = self.settings.kept(state)
+            self._trim(state, count, now_ms - length_ms, 8 + jobs)
+
+    def _trim(self, state: JobState, least: int, before_ms: int, most: int) -> None:
+        """Remove up to `most` final jobs of a state that ended by then, but none of the last `least`."""
+        held = sorted(
+            (job.ended_ms, job.job_id)
+            for job in self.jobs.values()
+            if job.state is state and job.ended_ms is not None
+        )
+        surplus = max(0, len(held) - least)
+        old = [job_id for ended_ms, job_id in held if ended_ms <= before_ms]
+        for job_id in old[: min(surplus, most)]:
+            del self.jobs[job_id]
+
     # -- workers and operators -------------------------------------------------------------------
 
     def holder(self, member: str) -> ModelJob | None:
@@ -345,9 +397,10 @@ class ModelQueue:
         elif job.state is JobState.PENDING:
             self._make_ready(job)
         self._release(job.tenant)
+        self._end(now_ms)
         return job.state
 
-    def cancel(self, job_id: str, tenant: str) -> tuple[bool, JobState | None]:
+    def cancel(self, job_id: str, tenant: str, now_ms: int) -> tuple[bool, JobState | None]:
         job = self.jobs.get(job_id)
         if job is None or job.tenant != tenant:
             return False, None
@@ -357,6 +410,7 @@ class ModelQueue:
         elif not job.state.is_final:
             self._unqueue(job)
             job.act(Action.CANCEL)
+            self._end(now_ms)
         return job.state in (JobState.CANCELLED, JobState.CANCELLING), job.state
 
     def retry(self, job_id: str, tenant: str, now_ms: int) -> tuple[bool, JobState | None]:
@@ -366,6 +420,7 @@ class ModelQueue:
         if job.state not in (JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED):
             return False, job.state
         job.act(Action.RETRY)
+        job.ended_ms = None
         job.spent, job.lost, job.lost_alone, job.alone, job.expire_ms = 0, 0, 0, False, None
         job.score = now_ms + ALLOWANCE_MS[job.priority]
         self._make_ready(job)

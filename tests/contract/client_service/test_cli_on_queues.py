@@ -87,6 +87,27 @@ def test_a_queue_is_made_only_where_that_is_said(command: Command) -> None:
     assert made["concurrency"] == 1
 
 
+def test_retention_is_set_shown_and_set_back(command: Command, caller: Client) -> None:
+    ended = command(
+        *("queues", "set", "images", "--keep", "succeeded=1000/48h", "--keep", "failed=/30d"),
+        *("--keep-bytes", "2GiB"),
+    )
+    assert ended.exit_code == 0, ended.output
+    retention = caller.get_queue("images").retention
+    assert (retention.succeeded.min_jobs, retention.succeeded.min_age.seconds) == (1_000, 172_800)
+    assert not retention.failed.HasField("min_jobs")
+    assert (retention.failed.min_age.seconds, retention.max_bytes) == (2_592_000, 2**31)
+
+    shown = " ".join(command("queues", "get", "images").stdout.split())
+    for words in ("Keeps succeeded the last 1,000 and", "Keeps failed", "0 of 2,147,483,648 bytes"):
+        assert words in shown
+
+    back = read(
+        command("queues", "set", "images", "--keep", "succeeded=none", "--keep-bytes", "none", "--json")
+    )
+    assert set(back["retention"]) == {"failed"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -100,6 +121,10 @@ def test_a_queue_is_made_only_where_that_is_said(command: Command) -> None:
         (("--tenant", "acme:weight=heavy"), "is no weight"),
         (("--tenant", "acme:weight=0"), "tenant_limits"),
         (("--retry-budget", "20"), "is no budget"),
+        (("--keep", "waiting=3"), "write such as succeeded=1000/48h"),
+        (("--keep", "failed=3/soon"), "is no time"),
+        (("--keep", "failed=/1s"), "retention.failed.min_age"),
+        (("--keep-bytes", "much"), "is no size"),
     ],
 )
 def test_wrong_limits_are_said_to_be_so(command: Command, arguments: tuple[str, ...], words: str) -> None:

@@ -12,10 +12,13 @@ from google.rpc import error_details_pb2
 
 from bothsides.jobs import v1 as pb
 from common.auth.caller import Role
+from common.job.outcome import Succeed
+from common.store import jobs
 from support.rpc import detail
 from support.scheduler import BareWorker, Refusal, Served, credentials, generic, reflection, refusal, serving
 
 QUEUE = "data_processing"
+Keep = pb.RetentionPolicy.Keep
 FAR = Timestamp(seconds=4_000_000_000)
 
 
@@ -104,6 +107,12 @@ async def test_all_limits_are_kept_and_returned(scheduler: Served) -> None:
         indexed_labels=["team", "plan"],
         tenant_limits={"acme": limits, "blue": pb.TenantLimits(weight=0.5)},
         retry_budget=pb.RetryBudget(ratio=0.1, min_per_minute=5),
+        retention=pb.RetentionPolicy(
+            succeeded=Keep(min_jobs=0, min_age=Duration(seconds=60)),
+            failed=Keep(min_jobs=1_000),
+            expired=Keep(min_age=Duration(seconds=86_400, nanos=1_000_000)),
+            max_bytes=2**40,
+        ),
     )
 
     await _set(scheduler, **{field.name: value for field, value in wanted.ListFields()})
@@ -122,6 +131,66 @@ async def test_a_limit_on_jobs_at_once_holds_for_the_next_fetch(
     await _set(scheduler, concurrency=2)
 
     assert len(worker.fetch_up_to(5)) == 2
+
+
+async def test_one_part_of_retention_is_changed_without_touching_the_others(scheduler: Served) -> None:
+    await scheduler.create()
+    succeeded, failed = Keep(min_jobs=7), Keep(min_age=Duration(seconds=90))
+    await _set(scheduler, retention=pb.RetentionPolicy(succeeded=succeeded, max_bytes=2**20))
+
+    await _set(scheduler, "retention.failed", retention=pb.RetentionPolicy(failed=failed))
+    queue = await _set(scheduler, "retention.max_bytes")
+
+    assert queue.retention == pb.RetentionPolicy(succeeded=succeeded, failed=failed)
+    assert not (await _set(scheduler, "retention")).HasField("retention")
+
+
+async def test_retention_decides_what_is_kept(scheduler: Served, worker: BareWorker) -> None:
+    await scheduler.create()
+    await _set(
+        scheduler, retention=pb.RetentionPolicy(succeeded=Keep(min_jobs=1, min_age=Duration(seconds=60)))
+    )
+    first = worker.fetch()
+    worker.succeed(first)
+    await scheduler.create()
+    second = worker.fetch()
+    later_ms = first.started_ms + 120_000
+    worker.run(jobs.finish(worker.keys, [(second.member, Succeed())], now_ms=later_ms))
+
+    asked = pb.GetJobRequest(job_id=second.job_id)
+    gone = await refusal(scheduler.jobs.GetJob(pb.GetJobRequest(job_id=first.job_id)))
+
+    assert gone.reason == "JOB_NOT_FOUND"
+    assert (await scheduler.jobs.GetJob(asked)).state == pb.Job.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("retention", "path", "field"),
+    [
+        (pb.RetentionPolicy(failed=Keep(min_jobs=-1)), "retention", "queue.retention.failed.min_jobs"),
+        (
+            pb.RetentionPolicy(failed=Keep(min_age=Duration(seconds=59))),
+            "retention",
+            "queue.retention.failed.min_age",
+        ),
+        (
+            pb.RetentionPolicy(expired=Keep(min_age=Duration(seconds=60, nanos=1))),
+            "retention.expired",
+            "queue.retention.expired.min_age",
+        ),
+        (pb.RetentionPolicy(max_bytes=2**20 - 1), "retention", "queue.retention.max_bytes"),
+        (pb.RetentionPolicy(max_bytes=2**20), "retention.colour", "update_mask"),
+    ],
+)
+async def test_retention_that_cannot_be_is_refused_by_its_field(
+    scheduler: Served, retention: pb.RetentionPolicy, path: str, field: str
+) -> None:
+    await scheduler.create()
+
+    refused = await _refused(scheduler, path, retention=retention)
+
+    violations = detail(refused.status, error_details_pb2.BadRequest).field_violations
+    assert [violation.field for violation in violations] == [field]
 
 
 async def test_only_the_fields_of_the_mask_change(scheduler: Served) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import redis
 
 from common.job.ids import JobId
+from common.job.limits import KEPT
 from common.job.model import ErrorClass, JobError
 from common.job.outcome import Cancelled, Fail, Outcome, Release, Retry, Succeed
 from common.job.priority import ALLOWANCE_MS
@@ -137,6 +139,13 @@ def test_the_scripts_know_the_same_allowances() -> None:
     source = script("submit").source
     for priority, allowance_ms in ALLOWANCE_MS.items():
         assert f"{priority.value} = {allowance_ms}" in source
+
+
+def test_the_scripts_know_the_same_retention() -> None:
+    source = script("finish").source
+    for state, (count, length_ms) in KEPT.items():
+        assert re.search(rf"KEPT = .*\b{state.value} = {count}\b", source)
+        assert re.search(rf"KEPT_MS = .*\b{state.value} = {length_ms}\b", source)
 
 
 def test_every_script_says_what_it_takes_and_returns() -> None:

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 )
 
 from common.job.ids import JobId
-from common.job.limits import QueueSettings, TenantLimits, Window
+from common.job.limits import Keep, QueueSettings, TenantLimits, Window
 from common.job.model import DuplicatePolicy, ErrorClass, JobError
 from common.job.outcome import Cancelled, Fail, Outcome, Release, Retry, Succeed
 from common.job.priority import Priority
@@ -47,6 +47,12 @@ LIMITS = st.builds(
     concurrency=st.sampled_from([None, None, 1, 2]),
     window=WINDOWS,
 )
+FINAL = st.sampled_from([state for state in JobState if state.is_final])
+KEEPS = st.builds(
+    Keep,
+    count=st.sampled_from([None, 0, 1, 2]),
+    length_ms=st.sampled_from([None, 10_000, 600_000]),
+)
 SETTINGS = st.builds(
     QueueSettings,
     paused=st.sampled_from([False, False, False, True]),
@@ -55,6 +61,9 @@ SETTINGS = st.builds(
     window=WINDOWS,
     depth=st.sampled_from([None, None, 8]),
     tenants=st.dictionaries(TENANTS, LIMITS, max_size=2),
+    keep=st.dictionaries(FINAL, KEEPS, max_size=4),
+    # So small that any job is too much.
+    memory_bytes=st.sampled_from([None, 1]),
 )
 
 
@@ -66,7 +75,10 @@ def spelled(settings: QueueSettings) -> dict[str, str | None]:
         "concurrency": None if settings.concurrency is None else str(settings.concurrency),
         "window": None if settings.window is None else str(settings.window),
         "depth": None if settings.depth is None else str(settings.depth),
+        "memory": None if settings.memory_bytes is None else str(settings.memory_bytes),
     }
+    for state in (state for state in JobState if state.is_final):
+        changes[f"keep:{state.value}"] = str(settings.keep[state]) if state in settings.keep else None
     for tenant in ("a", "b", "c"):
         limits = settings.tenants.get(tenant)
         changes[f"tenant:{tenant}"] = None if limits is None else str(limits)
@@ -250,7 +262,12 @@ class QueueMachine(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         self.queue.run(queues.sweep(self.queue.keys, now_ms=self.queue.now_ms))
-        self.model.reclaim(self.queue.now_ms)
+        self.model.sweep(self.queue.now_ms)
+        runs = [
+            self.client.hget(f"{self.queue.keys.prefix}run:{job_id}", "bytes") for job_id in self.model.jobs
+        ]
+        held = self.queue.run(stats.read_stats(self.queue.keys, now_ms=self.queue.now_ms))
+        assert held.kept_bytes == sum(int(run or 0) for run in runs)
 
     @precondition(lambda self: self.model.jobs)
     @rule(pick=st.integers(0, 50), tenant=TENANTS)
@@ -283,16 +300,16 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.jobs)
     @rule(pick=st.integers(0, 50), tenant=TENANTS)
     def cancel(self, pick: int, tenant: str) -> None:
-        verdict = self.queue.cancel(self.some_job(pick), tenant=tenant)
-        assert (verdict.done, verdict.state) == self.model.cancel(self.some_job(pick), tenant)
+        job_id = self.some_job(pick)
+        verdict = self.queue.cancel(job_id, tenant=tenant)
+        assert (verdict.done, verdict.state) == self.model.cancel(job_id, tenant, self.queue.now_ms)
 
     @precondition(lambda self: self.model.jobs)
     @rule(pick=st.integers(0, 50), tenant=TENANTS)
     def retry(self, pick: int, tenant: str) -> None:
-        verdict = self.queue.retry(self.some_job(pick), tenant=tenant)
-        assert (verdict.done, verdict.state) == self.model.retry(
-            self.some_job(pick), tenant, self.queue.now_ms
-        )
+        job_id = self.some_job(pick)
+        verdict = self.queue.retry(job_id, tenant=tenant)
+        assert (verdict.done, verdict.state) == self.model.retry(job_id, tenant, self.queue.now_ms)
 
     @rule(by_ms=st.sampled_from([1, 1_000, 10_000, LEASE_MS, 600_000]))
     def pass_time(self, by_ms: int) -> None:

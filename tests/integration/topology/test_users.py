@@ -27,9 +27,9 @@ SERVICES: Final = ("scheduler", "worker", "monitor")
 SCRIPTS: Final = {
     "scheduler": "submit cancel retry update delete configure get list explain attempts logs declare "
     "declared keep kept missing records stats provider_configure budget_configure provider_forget "
-    "erase erased erasure_plan erasure_due forget",
+    "erase erased erasure_plan erasure_due forget sweep",
     "worker": "fetch finish renew progress log checkpoint restore report declare submit outbox outbox_done "
-    "kept keep_of_job stats sweep configure provider_reserve provider_settle provider_release provider_renew "
+    "kept keep_of_job stats configure provider_reserve provider_settle provider_release provider_renew "
     "budget_reserve budget_settle placeholders_kept placeholders_keep answers_note provider_forget",
 }
 #: It only reads, so that of what these include it needs what reads.
@@ -57,8 +57,10 @@ def granted(name: str) -> set[str]:
 def commands_of(scripts: str) -> set[str]:
     """Return the commands in the sources of some scripts, whether a call reaches them or not."""
     sources = [re.sub(r"--[^\n]*", "", script(name).source) for name in scripts.split()]
-    found = re.findall(r"(?:redis\.p?call|in_slices)\(\s*'([A-Z]+)'", "\n".join(sources))
-    return {command.lower() for command in found}
+    found = re.findall(
+        r"(?:redis\.p?call|in_slices)\(\s*'([A-Z]+)'(?:, '([A-Z]+)', PREFIX)?", "\n".join(sources)
+    )
+    return {"|".join(filter(None, words)).lower() for words in found}
 
 
 def operator_of(one: Server) -> redis.Redis:

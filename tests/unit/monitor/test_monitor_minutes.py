@@ -33,6 +33,7 @@ class MinuteStore:
             oldest_ready_ms=None,
             paused=False,
             outbox=0,
+            kept_bytes=0,
             total=Counts(),
             minutes={minute: self._counts(minute) for minute in minutes},
         )

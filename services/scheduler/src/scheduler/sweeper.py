@@ -1,7 +1,8 @@
 """Does what time alone brings about where no worker fetches: promotes, expires, takes back, removes.
 
 Every replica sweeps; what one has done is nothing to do for the next. When the server's memory runs short the
-oldest succeeded jobs go before their time, but never the last hundred of a queue.
+oldest succeeded jobs go before their time, but never the last hundred of a queue. A queue with a budget of
+its own for memory keeps within it in the same way.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _MEMORY_EVERY: Final = 5
 SHORT_AT: Final = 0.85
 #: Succeeded jobs that one sweep of a queue removes before their time.
 SHED_JOBS: Final = 500
+#: Sweeps of one queue, one after another, that its budget for memory may take.
+SWEEPS_AT_ONCE: Final = 20
 _log = logging.getLogger(__name__)
 
 
@@ -63,8 +66,12 @@ class Sweeper:
         removed = 0
         for queue in await self._store.run(queues.list_queues(self._namespace)):
             keys = queue_keys(self._namespace, queue)
-            _, gone = await self._store.run(queues.sweep(keys, shed=SHED_JOBS if self._short else 0))
-            removed += gone
+            for turn in range(SWEEPS_AT_ONCE):
+                shed = SHED_JOBS if self._short and turn == 0 else 0
+                swept = await self._store.run(queues.sweep(keys, shed=shed))
+                removed += swept.removed
+                if not swept.more:
+                    break
         return removed
 
     async def _look_at_memory(self) -> None:

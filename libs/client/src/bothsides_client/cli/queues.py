@@ -9,7 +9,7 @@ import typer
 
 from bothsides_client.cli.complete import queue_names
 from bothsides_client.cli.session import Json, session_of
-from bothsides_client.cli.values import NONE, duration, instant, or_none, share, whole, window
+from bothsides_client.cli.values import NONE, duration, instant, or_none, share, size, whole, window
 
 if TYPE_CHECKING:
     from bothsides.jobs import v1 as pb
@@ -126,6 +126,17 @@ def set_(
             "--retry-budget", help="Retries to first attempts, and so many a minute: 20%/10; or none."
         ),
     ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How many jobs that ended are kept at least, and how long: succeeded=1000/48h, failed=50, "
+            "cancelled=/1h; or expired=none for the default. Repeat for several."
+        ),
+    ] = None,
+    keep_bytes: Annotated[
+        str | None,
+        typer.Option(help="Memory that jobs which have ended may take: 500MB, 2GiB; or none for any amount."),
+    ] = None,
     tenant: Annotated[
         list[str] | None,
         typer.Option(
@@ -166,6 +177,12 @@ def set_(
         if retries != NONE:
             ratio, least = share(retries)
             changed.retry_budget.ratio, changed.retry_budget.min_per_minute = ratio, least
+    for text in keep or ():
+        fields.append(_keep(changed.retention, text))
+    if keep_bytes is not None:
+        fields.append("retention.max_bytes")
+        if (number := or_none(keep_bytes, size)) is not None:
+            changed.retention.max_bytes = number
     for text in tenant or ():
         name, limits = _tenant(text)
         fields.append(f"tenant_limits.{name}")
@@ -184,6 +201,21 @@ def _window(text: str) -> pb.StartWindow:
     read = pb.StartWindow(max_starts=starts)
     read.period.FromTimedelta(period)
     return read
+
+
+def _keep(policy: pb.RetentionPolicy, text: str) -> str:
+    """Read such as "failed=50/7d", "failed=50" or "failed=/7d" into a policy; return the field it names."""
+    state, equals, said = text.partition("=")
+    if not equals or not said or state not in ("succeeded", "failed", "cancelled", "expired"):
+        raise typer.BadParameter(f"{text!r}: write such as succeeded=1000/48h", param_hint="--keep")
+    if said != NONE:
+        number, _, age = said.partition("/")
+        kept: pb.RetentionPolicy.Keep = getattr(policy, state)
+        if number:
+            kept.min_jobs = whole(number)
+        if age:
+            kept.min_age.FromTimedelta(duration(age))
+    return f"retention.{state}"
 
 
 def _tenant(text: str) -> tuple[str, pb.TenantLimits | None]:

@@ -48,6 +48,7 @@ def show_queue(queue: pb.Queue, console: Console) -> None:
         ("Indexed", ", ".join(queue.indexed_labels)),
         ("Retries", _budget(queue.retry_budget) if queue.HasField("retry_budget") else ""),
     ]
+    rows += _kept(queue)
     print_pairs([(label, text) for label, text in rows if text], console)
     if not queue.tenant_limits:
         return
@@ -86,6 +87,23 @@ def _limits(queue: pb.Queue) -> list[str]:
     if queue.tenant_limits:
         limits.append(count(len(queue.tenant_limits), "tenant", "tenants"))
     return limits
+
+
+def _kept(queue: pb.Queue) -> list[tuple[str, str]]:
+    """Return what is kept otherwise than by default, such as "1,000 succeeded, or for 48 h"."""
+    policy = queue.retention
+    rows = []
+    for field, _ in policy.ListFields():
+        if field.name == "max_bytes":
+            continue
+        keep: pb.RetentionPolicy.Keep = getattr(policy, field.name)
+        jobs = f"the last {keep.min_jobs:,}" if keep.HasField("min_jobs") else ""
+        age = f"{span(keep.min_age)} from the end" if keep.HasField("min_age") else ""
+        rows.append((f"Keeps {field.name}", " and ".join(filter(None, (jobs, age)))))
+    if policy.HasField("max_bytes"):
+        held = queue.gauges.ended_bytes
+        rows.append(("Ended jobs take", f"{held:,} of {policy.max_bytes:,} bytes"))
+    return rows
 
 
 def _budget(budget: pb.RetryBudget) -> str:

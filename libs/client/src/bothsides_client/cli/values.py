@@ -16,6 +16,16 @@ NONE: Final = "none"
 _UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SHARE: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)%/(\d+)")
+_SIZE: Final = re.compile(r"(\d{1,9})(B|kB|MB|GB|KiB|MiB|GiB)")
+_SIZES: Final = {
+    "B": 1,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "KiB": 2**10,
+    "MiB": 2**20,
+    "GiB": 2**30,
+}
 #: Far more than any option may be, and far less than a datetime can take.
 _LONGEST: Final = timedelta(days=3_660)
 
@@ -104,6 +114,18 @@ def whole(text: str) -> int:
     if not text.isdecimal() or int(text) > 2**31 - 1:
         raise typer.BadParameter(f"{text!r} is no whole number that fits, nor {NONE!r}")
     return int(text)
+
+
+def size(text: str) -> int:
+    """Read such as "500MB" or "2GiB", as bytes.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    found = _SIZE.fullmatch(text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no size: write such as 500MB or 2GiB")
+    return int(found[1]) * _SIZES[found[2]]
 
 
 def micro_usd(text: str) -> int:

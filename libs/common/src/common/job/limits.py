@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
+
+from common.job.states import JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,29 @@ class TenantLimits:
     def __str__(self) -> str:
         most = "" if self.concurrency is None else self.concurrency
         return f"{self.weight:g}|{most}|{self.window or ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """At least `count` final jobs of a state stay, and each at least `length_ms` (ms). None: the default."""
+
+    count: int | None = None
+    length_ms: int | None = None
+
+    def __str__(self) -> str:
+        count, length_ms = ("" if value is None else value for value in (self.count, self.length_ms))
+        return f"{count}/{length_ms}"
+
+
+#: What is kept where a queue's settings say nothing else.
+KEPT: Final[Mapping[JobState, tuple[int, int]]] = MappingProxyType(
+    {
+        JobState.SUCCEEDED: (100, 86_400_000),
+        JobState.FAILED: (50, 7 * 86_400_000),
+        JobState.CANCELLED: (50, 86_400_000),
+        JobState.EXPIRED: (50, 86_400_000),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,5 +91,18 @@ class QueueSettings:
     #: Retries that may start in two minutes, as a share of first attempts, and the least; None: the defaults.
     retry_share: float | None = None
     retry_least: int | None = None
+    #: How long final jobs are kept, by state; a state that is not there: as KEPT says.
+    keep: Mapping[JobState, Keep] = field(default_factory=lambda: MappingProxyType({}))
+    #: What final jobs may take before the oldest go before their time; None: any amount.
+    memory_bytes: int | None = None
     #: Grows with every change.
     revision: int = 0
+
+    def kept(self, state: JobState) -> tuple[int, int]:
+        """Return how many final jobs of a state are kept at least, and how long (ms)."""
+        count, length_ms = KEPT[state]
+        keep = self.keep.get(state, Keep())
+        return (
+            count if keep.count is None else keep.count,
+            length_ms if keep.length_ms is None else keep.length_ms,
+        )

@@ -13,7 +13,7 @@
 {NS:QUEUE}:starts      zset    "id/attempt" by start (ms), while a window counts them
 {NS:QUEUE}:events      stream  packed events, see events.py
 {NS:QUEUE}:outbox      stream  what ends of jobs cause elsewhere, see outbox.py
-{NS:QUEUE}:counters    hash    totals since the queue began; gauge "ready"; "vtime"
+{NS:QUEUE}:counters    hash    totals since the queue began; gauges "ready" and "kept_bytes"; "vtime"
 {NS:QUEUE}:clock       string  the latest time (ms) seen, so that time never runs backwards
 {NS:QUEUE}:wake        list    tokens that wake waiting consumers
 {NS:QUEUE}:everyone    set     tenants that have jobs
@@ -23,6 +23,7 @@
 {NS:QUEUE}:index:TENANT:NAME   zset    the ids of one index, score 0; names as record.index_name makes them
 {NS:QUEUE}:starts:TENANT   zset    as starts, for a tenant's own window
 {NS:QUEUE}:done:STATE      zset    final jobs by end time (ms), for retention
+{NS:QUEUE}:measured    hash    state -> end time (ms) up to which final jobs were measured, see lua/room.lua
 {NS:QUEUE}:minute:N        hash    counts and histograms of minute N since 1970; expires
 {NS:QUEUE}:job:ID          string  the job's header and its encoded Dramatiq message, see record.py
 {NS:QUEUE}:run:ID          hash    its run record, from when it first moved, see record.py

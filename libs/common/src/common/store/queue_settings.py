@@ -2,10 +2,10 @@
 
 Fields of the hash, all text: paused ("1"), resume_at, draining ("1"), concurrency, worker_concurrency,
 window ("count/ms"), depth, labels (apart by commas), retry_share, retry_least, ramp ("from|length|slots"),
-revision, indexed:KEY (since when a label of `labels` has an index, ms), and tenant:NAME
-("weight|concurrency|count/ms") for each tenant with limits of its own. `limited`
-says that there are such; passed_over and passed_over_at are what the last fetch wrote of ready jobs that it
-could not start.
+keep:STATE ("count/ms", either may be missing), memory (bytes), revision, indexed:KEY (since when a label of
+`labels` has an index, ms), and tenant:NAME ("weight|concurrency|count/ms") for each tenant with limits of its
+own. `limited` says that there are such; passed_over and passed_over_at are what the last fetch wrote of ready
+jobs that it could not start.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from common.job.limits import QueueSettings, Ramp, TenantLimits, Window
+from common.job.limits import Keep, QueueSettings, Ramp, TenantLimits, Window
+from common.job.states import JobState
 from common.store.jobs.arguments import now_argument
 from common.store.keys import QueueKeys
 from common.store.operation import Argument, Operation, script
@@ -22,6 +23,8 @@ from common.store.record import text_map
 
 #: Before the name of a tenant with limits of its own.
 TENANT: Final = "tenant:"
+#: Before the name of a final state whose jobs are kept otherwise than by default.
+KEEP: Final = "keep:"
 
 
 def describe(keys: QueueKeys) -> Operation[QueueSettings]:
@@ -93,6 +96,14 @@ def settings_of(flat: list[bytes]) -> QueueSettings:
         ramp=_ramp_of(fields.get("ramp")),
         retry_share=float(fields["retry_share"]) if "retry_share" in fields else None,
         retry_least=_whole(fields.get("retry_least")),
+        keep=MappingProxyType(
+            {
+                JobState(name.removeprefix(KEEP)): keep_of(value)
+                for name, value in fields.items()
+                if name.startswith(KEEP)
+            }
+        ),
+        memory_bytes=_whole(fields.get("memory")),
         revision=int(fields.get("revision", 0)),
     )
 
@@ -107,6 +118,11 @@ def window_of(spelled: str | None) -> Window | None:
 def tenant_limits_of(spelled: str) -> TenantLimits:
     weight, concurrency, window = spelled.split("|")
     return TenantLimits(float(weight or 1), _whole(concurrency), window_of(window))
+
+
+def keep_of(spelled: str) -> Keep:
+    count, _, length = spelled.partition("/")
+    return Keep(_whole(count), _whole(length))
 
 
 def _ramp_of(spelled: str | None) -> Ramp | None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from common.store import keys
 from common.store.jobs.submitting import REQUEST_TTL_MS
 from common.store.keys import QueueKeys
 from common.store.operation import Operation, script
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep did."""
+
+    #: The time until something is due (ms); None: nothing waits for a time.
+    wait_ms: int | None
+    removed: int
+    #: A budget for memory is not kept yet: sweep again at once.
+    more: bool
 
 
 def declare_queue(namespace: str, queue: str) -> Operation[int]:
@@ -29,20 +41,17 @@ def flush(queue_keys: QueueKeys) -> Operation[int]:
     return Operation(script("flush"), queue_keys.all(), (1_000,), int)
 
 
-def sweep(
-    queue_keys: QueueKeys, *, shed: int = 0, now_ms: int | None = None
-) -> Operation[tuple[int | None, int]]:
+def sweep(queue_keys: QueueKeys, *, shed: int = 0, now_ms: int | None = None) -> Operation[Swept]:
     """Do what time alone brings about: promote, expire, take back, remove what is old.
 
     Args:
-        shed: SUCCEEDED jobs to remove before their time, as memory is short; the last 100 stay.
-
-    Returns:
-        The time until something is due (ms; None: nothing waits for a time), and how many jobs were removed.
+        shed: SUCCEEDED jobs to remove before their time, as the server's memory is short; the last 100 stay,
+            or fewer if the queue is set to keep fewer.
     """
 
-    def read(reply: list[Any]) -> tuple[int | None, int]:
-        return (None if int(reply[0]) < 0 else int(reply[0])), int(reply[1])
+    def read(reply: list[Any]) -> Swept:
+        wait_ms, removed, more = map(int, reply)
+        return Swept(None if wait_ms < 0 else wait_ms, removed, more == 1)
 
     arguments = ("" if now_ms is None else now_ms, shed, REQUEST_TTL_MS)
     return Operation(script("sweep"), queue_keys.all(), arguments, read)

@@ -8,7 +8,8 @@ hash that is made when the job first moves; its fields, all text:
     ready, run_at, started, ended, updated (Unix ms), finished (attempt last committed, the state it led to;
     left out where `attempt` and `state` say it), worker, tenant (unless it is the default), progress, error,
     usage (JSON), class and cause (of the error), reason (why it waits, if not for its turn),
-    revision (changes by operators and progress), spec_revision, checkpoint (its bytes).
+    revision (changes by operators and progress), spec_revision, checkpoint (its bytes), bytes (that it
+    takes, once final, where the queue has a budget for memory).
 
 A job without a run is as it was submitted. A field whose value is the default is left out.
 """

@@ -12,7 +12,7 @@ from common.store.record import text_map
 
 K = TypeVar("K")
 #: Counters that go up and down, or are no counts.
-_GAUGES: Final = frozenset({"ready", "vtime"})
+_GAUGES: Final = frozenset({"ready", "vtime", "kept_bytes"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class QueueStatistics:
     paused: bool
     #: Ends of jobs whose follow-ups have not been submitted yet.
     outbox: int
+    #: What final jobs take, as far as they were measured, which they are where the queue has a budget for it.
+    kept_bytes: int
     #: Since the queue began; empty unless asked for.
     total: Counts
     #: By minute since 1970, as asked for.
@@ -56,7 +58,7 @@ def read_stats(
     """Read gauges, totals and the counts of `minutes` (since 1970; kept for 130 minutes)."""
 
     def read(reply: list[Any]) -> QueueStatistics:
-        now, ready, scheduled, retrying, leased, oldest, paused, outbox, total, *counted = reply
+        now, ready, scheduled, retrying, leased, oldest, paused, outbox, kept, total, *counted = reply
         return QueueStatistics(
             keys.queue,
             int(now),
@@ -67,6 +69,7 @@ def read_stats(
             int(oldest) or None,
             paused == 1,
             int(outbox),
+            int(kept),
             counts_of(total),
             {minute: counts_of(flat) for minute, flat in zip(minutes, counted, strict=True)},
         )

@@ -12,9 +12,11 @@ from common.store.queue_settings import TENANT
 from common.store.stats import QueueStatistics
 from scheduler.queues import QueueReport
 from scheduler.wire.masks import key_in, masked
+from scheduler.wire.retention import RETENTION_FIELDS, retention_changes, retention_to_pb
 from scheduler.wire.times import duration_from_pb, duration_to_pb, instant_to_pb
 
 _TENANTS: Final = "tenant_limits"
+_RETENTION: Final = "retention"
 CHANGEABLE: Final = (
     "concurrency",
     "worker_concurrency",
@@ -23,6 +25,7 @@ CHANGEABLE: Final = (
     "indexed_labels",
     _TENANTS,
     "retry_budget",
+    _RETENTION,
 )
 #: Changes by the name of a setting in the store; None removes it.
 Changes = Mapping[str, str | None]
@@ -60,6 +63,7 @@ def queue_to_pb(report: QueueReport, *, tenant: str | None) -> pb.Queue:
         message.retry_budget.ratio = settings.retry_share
     if settings.retry_least is not None:
         message.retry_budget.min_per_minute = settings.retry_least // _BUDGET_MINUTES
+    retention_to_pb(message, report)
     return message
 
 
@@ -115,7 +119,7 @@ def changes_from_pb(request: pb.UpdateQueueRequest, held: QueueSettings) -> Chan
     """
     queue = request.queue
     changes: dict[str, str | None] = {}
-    for path in masked(request.update_mask, queue, CHANGEABLE, maps=(_TENANTS,)):
+    for path in masked(request.update_mask, queue, CHANGEABLE, maps=(_TENANTS, _RETENTION)):
         match path:
             case "concurrency" | "worker_concurrency":
                 changes[path] = str(getattr(queue, path)) if queue.HasField(path) else None
@@ -129,6 +133,10 @@ def changes_from_pb(request: pb.UpdateQueueRequest, held: QueueSettings) -> Chan
                 )
             case "retry_budget":
                 changes |= _retry_budget(queue.retry_budget)
+            case "retention":
+                changes |= retention_changes(queue.retention, RETENTION_FIELDS)
+            case _ if path.startswith(f"{_RETENTION}."):
+                changes |= retention_changes(queue.retention, [key_in(path) or ""])
             case "tenant_limits":
                 changes |= {TENANT + name: None for name in held.tenants}
                 changes |= {TENANT + name: _tenant_limits(queue, name) for name in queue.tenant_limits}

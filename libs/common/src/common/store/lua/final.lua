@@ -1,17 +1,23 @@
 -- How jobs end, and how long they are kept after that.
 
--- At least this many final jobs are kept, and at least this long (ms), by state.
+-- At least this many final jobs are kept, and at least this long (ms), by state, if the queue's settings say
+-- nothing else.
 local KEPT = {SUCCEEDED = 100, FAILED = 50, CANCELLED = 50, EXPIRED = 50}
 local KEPT_MS = {SUCCEEDED = 86400000, FAILED = 604800000, CANCELLED = 86400000, EXPIRED = 86400000}
+local function retention(state)
+  local least, length = string.match(redis.call('HGET', CONFIG, 'keep:' .. state) or '', '^(%d*)/(%d*)$')
+  return tonumber(least) or KEPT[state], tonumber(length) or KEPT_MS[state]
+end
+
 -- Lists of these states have an index of their own; most jobs succeed, and are found without.
 local COUNTED = {SUCCEEDED = 'succeeded', FAILED = 'failed', CANCELLED = 'cancelled', EXPIRED = 'expired'}
 local LISTED = {FAILED = true, CANCELLED = true, EXPIRED = true}
 
--- Removes up to `most` final jobs that are more than are kept, and were final before `before` (ms). Members of
--- a batch stay for as long as it does. Returns how many went.
-local function trim(state, before, most)
+-- Removes up to `most` of a state's oldest final jobs, which were final before `before` (ms), but none of the last
+-- `least`. Returns how many went.
+local function trim(state, least, before, most)
   local done = PREFIX .. 'done:' .. state
-  local surplus = redis.call('ZCARD', done) - KEPT[state]
+  local surplus = redis.call('ZCARD', done) - least
   if surplus <= 0 then return 0 end
   local old = redis.call('ZRANGE', done, '-inf', ms(before), 'BYSCORE', 'LIMIT', 0, math.min(surplus, most))
   for _, id in ipairs(old) do
@@ -43,6 +49,7 @@ end
 before_commit[#before_commit + 1] = function(now)
   for state, entries in pairs(done) do
     in_slices('ZADD', PREFIX .. 'done:' .. state, entries)
-    trim(state, now - KEPT_MS[state], 8 + #entries)
+    local least, length = retention(state)
+    trim(state, least, now - length, 8 + #entries)
   end
 end

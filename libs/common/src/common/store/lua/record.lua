@@ -65,8 +65,9 @@ local function delete_job(id)
     local kind = kind_of(fields[H.kind])
     redis.call('ZREM', type_key(tenant, kind), id)
     for _, name in ipairs(index_names(fields)) do redis.call('ZREM', index_key(tenant, name), id) end
-    local state = redis.call('HGET', run_key(id), 'state')
-    if state then redis.call('ZREM', index_key(tenant, 's=' .. state), id) end
+    local run = redis.call('HMGET', run_key(id), 'state', 'bytes')
+    if run[1] then redis.call('ZREM', index_key(tenant, 's=' .. run[1]), id) end
+    if run[2] then gauge('kept_bytes', -tonumber(run[2])) end
     if fields[H.unique] ~= '' then
       local claim = PREFIX .. 'unique:' .. tenant .. ':' .. fields[H.unique]
       if redis.call('GET', claim) == id then redis.call('DEL', claim) end

@@ -23,13 +23,14 @@ local id = ARGV[2]
 local key = run_key(id)
 local fields = header_of(id)
 if not fields or fields[H.tenant] ~= ARGV[3] then return {-1, ''} end
-local f = redis.call('HMGET', key, 'state', 'attempt', 'error', 'usage')
+local f = redis.call('HMGET', key, 'state', 'attempt', 'error', 'usage', 'bytes')
 local state, tenant = f[1] or first_state(fields), fields[H.tenant]
 if state ~= 'FAILED' and state ~= 'CANCELLED' and state ~= 'EXPIRED' then return {0, state} end
 local now = clock(ARGV[1])
 if f[2] and f[2] ~= '0' then keep_attempt(id, now, state, f[3], f[4]) end
 redis.call('ZREM', PREFIX .. 'done:' .. state, id)
 redis.call('ZREM', index_key(tenant, 's=' .. state), id)
+if f[5] then gauge('kept_bytes', -tonumber(f[5])) end
 if ARGV[4] ~= '' then
   local whole = redis.call('GET', job_key(id))
   local cut = string.find(whole, '\n', 1, true)
@@ -45,7 +46,7 @@ fields[H.expire] = ''
 fields[H.score] = ms(now + (ALLOWANCE_MS[fields[H.priority]] or ALLOWANCE_MS.NORMAL))
 set_header(id, fields)
 redis.call('HDEL', key, 'ended', 'spent', 'lost', 'lost_alone', 'alone', 'progress', 'run_at', 'reason',
-  'usage')
+  'usage', 'bytes')
 redis.call('HSET', key, 'state', 'PENDING', 'ready', ms(now), 'updated', ms(now))
 redis.call('HINCRBY', key, 'revision', 1)
 make_ready(id, tenant, fields[H.score])

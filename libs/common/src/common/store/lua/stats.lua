@@ -8,8 +8,8 @@
 --   ARGV[3…] minutes since 1970 to read
 --
 -- Output: now (ms), ready, scheduled (suspects too), retrying, leased, time (ms) since when the longest-waiting of
--- the jobs next in line has been ready (0: none waits), 1 if paused, entries in the outbox, totals, then each
--- minute; the last as flat lists of fields and values. A job whose time has come is ready, also when no worker
+-- the jobs next in line has been ready (0: none waits), 1 if paused, entries in the outbox, bytes that final jobs
+-- take as far as they were measured (room.lua), totals, then each minute; the last as flat lists of fields and values. A job whose time has come is ready, also when no worker
 -- has fetched since, which is what moves it.
 -- @include queue
 -- @include record
@@ -33,13 +33,14 @@ for i, waiting in ipairs({SCHEDULED, RETRYING, SUSPECTS}) do
   local head = due[i] > 0 and tonumber(redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')[2])
   if head and (oldest == 0 or head < oldest) then oldest = head end
 end
+local counters = redis.call('HMGET', COUNTERS, 'ready', 'kept_bytes')
 local paused = redis.call('HMGET', CONFIG, 'paused', 'resume_at')
 local reply = {
-  now, tonumber(redis.call('HGET', COUNTERS, 'ready') or 0) + due[1] + due[2] + due[3],
+  now, tonumber(counters[1] or 0) + due[1] + due[2] + due[3],
   redis.call('ZCARD', SCHEDULED) + redis.call('ZCARD', SUSPECTS) - due[1] - due[3],
   redis.call('ZCARD', RETRYING) - due[2], redis.call('ZCARD', LEASES), oldest,
   (paused[1] == '1' and not (paused[2] and tonumber(paused[2]) <= now)) and 1 or 0,
-  redis.call('XLEN', OUTBOX), ARGV[2] == '1' and redis.call('HGETALL', COUNTERS) or {},
+  redis.call('XLEN', OUTBOX), tonumber(counters[2] or 0), ARGV[2] == '1' and redis.call('HGETALL', COUNTERS) or {},
 }
 for i = 3, #ARGV do reply[#reply + 1] = redis.call('HGETALL', PREFIX .. 'minute:' .. ARGV[i]) end
 return reply

@@ -4,24 +4,40 @@
 -- Input:
 --   KEYS     those of QueueKeys.all()
 --   ARGV[1]  now (ms), or '' for the server's clock
---   ARGV[2]  how many SUCCEEDED jobs to remove before their time, because memory is short; the last 100 stay
+--   ARGV[2]  how many SUCCEEDED jobs to remove before their time, because the server's memory is short; the last 100 stay, or fewer
+--            if the queue is set to keep fewer
 --   ARGV[3]  how long a request id is kept at least (ms)
 --
--- Output: ms until something is due (-1: nothing), jobs removed
+-- Output: ms until something is due (-1: nothing), jobs removed, 1 if more are to be measured or removed at once
 -- @include queue
 -- @include record
 -- @include ready
 -- @include final
+-- @include room
 -- @include retry_budget
 -- @include reclaim
+
+-- Jobs of each state that one sweep measures, and all that it removes for the memory budget.
+local ROOM_JOBS = 300
 
 local now = clock(ARGV[1])
 local ready = tonumber(redis.call('HGET', COUNTERS, 'ready') or 0)
 reclaim(now)
 local made_ready = gauges.ready or 0
-local removed = 0
-for state in pairs(KEPT) do removed = removed + trim(state, now - KEPT_MS[state], 100) end
-if tonumber(ARGV[2]) > 0 then removed = removed + trim('SUCCEEDED', now, tonumber(ARGV[2])) end
+local removed, more = 0, false
+for state in pairs(KEPT) do
+  local least, length = retention(state)
+  removed = removed + trim(state, least, now - length, 100)
+end
+if tonumber(ARGV[2]) > 0 then
+  removed = removed + trim('SUCCEEDED', math.min(retention('SUCCEEDED'), KEPT.SUCCEEDED), now, tonumber(ARGV[2]))
+end
+local budget = redis.call('HGET', CONFIG, 'memory')
+if budget then
+  local gone
+  gone, more = keep_within(tonumber(budget), now, ROOM_JOBS)
+  removed = removed + gone
+end
 if redis.call('HGET', CONFIG, 'paused') == '1' then
   local at = tonumber(redis.call('HGET', CONFIG, 'resume_at') or 'inf')
   if at <= now then
@@ -39,4 +55,4 @@ for _, waiting in ipairs({SCHEDULED, RETRYING, LEASES, EXPIRING}) do
   local left = head[2] and math.max(0, tonumber(head[2]) - now)
   if left and (nearest < 0 or left < nearest) then nearest = left end
 end
-return {nearest, removed}
+return {nearest, removed, more and 1 or 0}
