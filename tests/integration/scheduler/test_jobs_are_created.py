@@ -114,6 +114,19 @@ async def test_the_same_request_id_with_another_job_is_refused(scheduler: Served
     assert refused.metadata["job_id"] == first.job_id
 
 
+async def test_a_request_id_stands_for_one_job_in_each_queue(scheduler: Served) -> None:
+    """Two requests under one id are a mistake; the repeats of each find their own job all the same."""
+    here = generic(request_id="once")
+    there = pb.CreateJobRequest()
+    there.CopyFrom(here)
+    there.job.spec.generic.queue = "elsewhere"
+    first, second = await scheduler.create(here), await scheduler.create(there)
+
+    assert first.job_id != second.job_id
+    assert (await scheduler.create(here)).job_id == first.job_id
+    assert (await scheduler.create(there)).job_id == second.job_id
+
+
 async def test_output_fields_of_a_request_do_not_make_it_another(scheduler: Served) -> None:
     """A client may send back a job that it got."""
     first = await scheduler.create(generic(request_id="once"))
