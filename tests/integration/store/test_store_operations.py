@@ -7,15 +7,23 @@ from typing import Any, cast
 
 import redis
 
-from common.job.model import Content, ErrorClass, JobError, Progress
+from common.job.model import Content, DuplicatePolicy, ErrorClass, JobError, Progress
 from common.job.outcome import Cancelled, Fail, Outcome, Release, Retry, Succeed
+from common.job.priority import Priority
 from common.job.states import JobState
 from common.store import jobs, stats, workers
 from common.store.events import PartMade, Progressed, StateChanged, events_of
 from common.store.jobs import Accepted, Condition, Full, Repeated, Reused
+from common.store.record import accepted as accepted_job
 from support.store import EPOCH_MS, Queue
 
 ERROR = JobError(ErrorClass.TRANSIENT, "AWAY", "the other side was away", "try later", attempt=1)
+
+
+def _ready(queue: Queue) -> int:
+    """Return how many ready jobs are counted."""
+    counted: int = queue.run(stats.read_stats(queue.keys, minutes=[], now_ms=queue.now_ms)).ready
+    return counted
 
 
 class TestSubmit:
@@ -66,17 +74,44 @@ class TestSubmit:
         [accepted] = queue.submit_all([request])
         snapshot = queue.snapshot(request.job_id)
         assert isinstance(accepted, Accepted)
-        from common.store.record import accepted as accepted_job
-
         assert snapshot.job == accepted_job(request, accepted.now_ms)
         assert snapshot.payload == b"\x00\xff"
+
+    def test_jobs_of_one_script_keep_what_only_they_have(self, client: redis.Redis) -> None:
+        queue = Queue(client)
+        plain, urgent = queue.request(), queue.request(priority=Priority.CRITICAL, labels={"team": "red"})
+        later, other = queue.request(delay_ms=60_000), queue.request(tenant="acme", unique_key="k")
+        requests = [plain, urgent, queue.request(), later, other]
+        outcomes = queue.submit_all(requests)
+        for request, outcome in zip(requests, outcomes, strict=True):
+            assert isinstance(outcome, Accepted)
+            assert queue.snapshot(request.job_id).job == accepted_job(request, outcome.now_ms)
+        ready = [lease.job_id for lease in queue.fetch(10)]
+        assert set(ready) == {request.job_id for request in requests if request is not later}
+        assert ready.index(urgent.job_id) < ready.index(plain.job_id)
+
+    def test_one_id_twice_in_a_script_is_one_job(self, client: redis.Redis) -> None:
+        queue = Queue(client)
+        request = queue.request()
+        assert queue.submit_all([request, request]) == queue.submit_all([request])[:1] * 2
+        assert _ready(queue) == 1
+        assert len(queue.fetch(10)) == 1
+
+    def test_of_several_that_replace_each_other_in_one_script_the_last_runs(
+        self, client: redis.Redis
+    ) -> None:
+        queue = Queue(client)
+        requests = [queue.request(unique_key="k", duplicate_policy=DuplicatePolicy.REPLACE) for _ in range(3)]
+        queue.submit_all(requests)
+        assert [lease.job_id for lease in queue.fetch(10)] == [requests[-1].job_id]
+        assert _ready(queue) == 0
+        states = [queue.snapshot(request.job_id).job.state for request in requests]
+        assert states == [JobState.CANCELLED, JobState.CANCELLED, JobState.RUNNING]
 
 
 class TestOrder:
     def test_critical_jobs_start_before_any_that_waits(self, client: redis.Redis) -> None:
         """20 CRITICAL behind 5,000 LOW, submitted two hours later."""
-        from common.job.priority import Priority
-
         queue = Queue(client)
         for _ in range(10):
             queue.submit_all([queue.request(priority=Priority.LOW) for _ in range(500)])
@@ -85,8 +120,6 @@ class TestOrder:
         assert {lease.job_id for lease in queue.fetch(20)} == critical
 
     def test_the_earliest_virtual_deadline_starts_first(self, client: redis.Redis) -> None:
-        from common.job.priority import Priority
-
         queue = Queue(client)
         low = queue.submit(priority=Priority.LOW)
         normal = queue.submit(priority=Priority.NORMAL)

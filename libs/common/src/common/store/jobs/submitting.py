@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any, Final
 
 from common.job.ids import JobId
 from common.job.model import JobRequest
+from common.job.values import made_quickly
 from common.store.jobs.arguments import blank_or, now_argument
 from common.store.keys import QueueKeys
 from common.store.operation import Argument, Operation, script
@@ -17,8 +19,13 @@ from common.store.record import INDEX_SEPARATOR, header_rest, index_names, label
 REQUEST_TTL_MS: Final = 86_400_000
 #: The time to leave for a job's run before its deadline, until its type's history says better (ms).
 EXPECTED_RUN_MS: Final = 30_000
+#: What differs between any two jobs.
+_OWN: Final = frozenset({"job_id", "payload", "request_id", "request_digest"})
+#: All else of a request.
+_COMMON: Final = attrgetter(*(part.name for part in fields(JobRequest) if part.name not in _OWN))
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """The job is stored."""
@@ -81,33 +88,45 @@ def submit(
     Raises:
         InvalidField: A request cannot be spelled as a record.
     """
-    arguments: list[Argument] = [now_argument(now_ms), REQUEST_TTL_MS, keys.cancel_channel]
+    terms: list[Argument] = []
+    jobs: list[Argument] = []
+    last: tuple[Any, ...] = ()
+    place = 0
     for request in requests:
-        latest_ms = None if request.deadline_ms is None else request.deadline_ms - EXPECTED_RUN_MS
-        arguments += (
-            request.job_id,
-            request.tenant,
-            request.priority.value,
-            blank_or(latest_ms),
-            blank_or(request.run_at_ms),
-            request.delay_ms,
-            blank_or(request.expire_ms),
-            blank_or(request.ttl_ms),
-            request.request_id,
-            request.request_digest,
-            request.unique_key,
-            request.duplicate_policy.value,
-            header_rest(request),
-            INDEX_SEPARATOR.join(index_names(request)),
-            labels_json(request.labels),
-            request.payload,
-        )
+        common = _COMMON(request)
+        if common != last:  # of one call most are alike
+            last = common
+            place += 1
+            terms += _terms(request)
+        jobs += (place, request.job_id, request.request_id, request.request_digest, request.payload)
+    arguments = [now_argument(now_ms), REQUEST_TTL_MS, keys.cancel_channel, place, *terms, *jobs]
 
     def read(reply: list[Any]) -> list[Submitted]:
         now = int(reply[0])
+        if len(reply) == 1:
+            return [Accepted(request.job_id, now) for request in requests]
         return [_submitted(reply[i], JobId(reply[i + 1].decode()), now) for i in range(1, len(reply), 2)]
 
     return Operation(script("submit"), keys.all(), arguments, read, durable=keys.synced)
+
+
+def _terms(request: JobRequest) -> tuple[Argument, ...]:
+    """Return what the script must know of all jobs that are like this one."""
+    latest_ms = None if request.deadline_ms is None else request.deadline_ms - EXPECTED_RUN_MS
+    return (
+        request.tenant,
+        request.priority.value,
+        blank_or(latest_ms),
+        blank_or(request.run_at_ms),
+        request.delay_ms,
+        blank_or(request.expire_ms),
+        blank_or(request.ttl_ms),
+        request.unique_key,
+        request.duplicate_policy.value,
+        header_rest(request),
+        INDEX_SEPARATOR.join(index_names(request)),
+        labels_json(request.labels),
+    )
 
 
 def _submitted(code: int, job_id: JobId, now_ms: int) -> Submitted:

@@ -113,7 +113,10 @@ end
 -- Wakes up to `jobs` consumers.
 local function ring(jobs)
   local tokens = math.min(jobs, WAKE_MAX - redis.call('LLEN', WAKE))
-  for _ = 1, tokens do redis.call('RPUSH', WAKE, '1') end
+  if tokens <= 0 then return end
+  local rung = {}
+  for place = 1, tokens do rung[place] = '1' end
+  redis.call('RPUSH', WAKE, unpack(rung))
 end
 
 -- Splits "id/attempt".

@@ -6,13 +6,14 @@
 --   ARGV[1]  now (ms), or '' for the server's clock
 --   ARGV[2]  how long a request id is kept at least (ms); at most twice as long
 --   ARGV[3]  channel on which workers hear of cancels
---   then for each job 16 values:
---     id, tenant, priority, latest start for its deadline (ms) or '', run at (ms) or '', delay (ms),
---     expire at (ms) or '', time to live (ms) or '', request id or '', digest, unique key or '',
---     duplicate policy, its header from priority to unique key, names of its indexes apart by 0x1F, labels as JSON
---     or '', payload
+--   ARGV[4]  how many terms follow
+--   then for each of the terms, which jobs have in common, 12 values:
+--     tenant, priority, latest start for its deadline (ms) or '', run at (ms) or '', delay (ms), expire at (ms) or '',
+--     time to live (ms) or '', unique key or '', duplicate policy, header from priority to unique key,
+--     names of indexes apart by 0x1F, labels as JSON or ''
+--   then for each job 5 values: the place of its terms, id, request id or '', digest, payload
 --
--- Output: now (ms), then for each job a code and an id:
+-- Output: now (ms); unless all were accepted, then for each job a code and an id:
 --    1  accepted (also when this very id was accepted before: a repeat)
 --    2  the request id was used for the same request: that job's id
 --    3  a job with this unique key is there, and is used: its id
@@ -26,22 +27,14 @@
 -- @include final
 -- @include cancel_one
 
+local FIRST_TERMS, TERMS, JOB = 5, 12, 5
+local FIRST_JOB = FIRST_TERMS + TERMS * tonumber(ARGV[4])
+
 local now = clock(ARGV[1])
 local config = redis.call('HMGET', CONFIG, 'depth', 'draining', 'labels')
 local depth = tonumber(config[1] or 'inf')
 local waiting = tonumber(redis.call('HGET', COUNTERS, 'ready') or 0)
   + redis.call('ZCARD', SCHEDULED) + redis.call('ZCARD', RETRYING) + redis.call('ZCARD', SUSPECTS)
-local fresh, reply = 0, {now}
--- Entries of sorted sets, by key, written at the end.
-local entries = {}
-local function enter(key, score, id)
-  local list = entries[key] or {}
-  entries[key] = list
-  list[#list + 1], list[#list + 2] = score, id
-end
-local tenants, kinds = {}, {}
--- The type, in a header from priority to unique key.
-local KIND = '^[^\t]*\t[^\t]*\t[^\t]*\t([^\t]*)'
 
 -- The names of a job's indexes, with those of the labels that the queue indexes.
 local function with_labels(index, labels)
@@ -53,53 +46,11 @@ local function with_labels(index, labels)
   return table.concat(names, '\31')
 end
 
--- Request ids are kept by period, a hash each, as a key of its own would cost twice the memory.
-local period = math.floor(now / tonumber(ARGV[2]))
-local function requests_key(back) return PREFIX .. 'requests:' .. ms(period - back) end
-local asked, claims, claimed = {}, {}, {}
-for at = 4, #ARGV, 16 do
-  if ARGV[at + 8] ~= '' then asked[#asked + 1] = ARGV[at + 1] .. '\t' .. ARGV[at + 8] end
-end
-for back = 0, #asked > 0 and 1 or -1 do
-  local found = redis.call('HMGET', requests_key(back), unpack(asked))
-  for place, claim in ipairs(asked) do claims[claim] = claims[claim] or found[place] or nil end
-end
+-- The type, in a header from priority to unique key.
+local KIND = '^[^\t]*\t[^\t]*\t[^\t]*\t([^\t]*)'
 
--- Returns a code and an id if the unique key or the request id decides, else nil and the claim to make.
-local function decided(id, tenant, request, digest, unique, policy)
-  local claim
-  if request ~= '' then
-    claim = tenant .. '\t' .. request
-    if claims[claim] then
-      local first, first_digest = string.match(claims[claim], '^(%S+) (.*)$')
-      return first_digest == digest and 2 or -1, first
-    end
-  end
-  if unique == '' or policy == 'RUN' then return nil, claim end
-  local holder = redis.call('GET', PREFIX .. 'unique:' .. tenant .. ':' .. unique)
-  local fields = holder and header_of(holder)
-  if not fields then return nil, claim end
-  local state = redis.call('HGET', run_key(holder), 'state') or first_state(fields)
-  if FINAL[state] then return nil, claim end
-  if policy == 'USE_EXISTING' then return 3, holder end
-  if policy == 'REJECT' then return -3, holder end
-  -- REPLACE: what waits gives way, but only to a job that is taken; what runs has begun with what was known then,
-  -- and this one follows it.
-  if state ~= 'RUNNING' and state ~= 'CANCELLING' and config[2] ~= '1' and waiting <= depth then
-    cancel_one(holder, fields, now, ARGV[3])
-    waiting = waiting - 1
-  end
-  return nil, claim
-end
-
-local function submit_one(id, tenant, priority, latest, run_at, delay, expire, ttl, request, digest, unique, policy,
-    rest, index, labels, payload)
-  if redis.call('EXISTS', job_key(id)) == 1 then return 1, id end
-  local code, other = decided(id, tenant, request, digest, unique, policy)
-  if code then return code, other end
-  if config[2] == '1' then return -4, '' end
-  if waiting >= depth then return -2, ms(depth) end
-  waiting = waiting + 1
+-- What jobs have in common, spelled once for all of them.
+local function terms_of(tenant, priority, latest, run_at, delay, expire, ttl, unique, policy, rest, index, labels)
   local start = now + tonumber(delay)
   if run_at ~= '' then start = math.max(now, tonumber(run_at)) end
   local allowance = ALLOWANCE_MS[priority]
@@ -107,43 +58,136 @@ local function submit_one(id, tenant, priority, latest, run_at, delay, expire, t
   if allowance >= 0 and latest ~= '' then score = math.min(score, tonumber(latest)) end
   if ttl ~= '' then expire = ms(now + tonumber(ttl)) end
   index = with_labels(index, labels)
-  local header = {'1', ms(now), ms(score), start > now and ms(start) or '', expire, rest, index, labels}
-  redis.call('SET', job_key(id), string.gsub(table.concat(header, '\t'), '\t+$', '') .. '\n' .. payload)
+  local waits = start > now
+  local fields = {'1', ms(now), ms(score), waits and ms(start) or '', expire, rest, index, labels}
   local kind = kind_of(string.match(rest, KIND))
-  enter(type_key(tenant, kind), 0, id)
-  kinds[tenant] = kinds[tenant] or {}
-  kinds[tenant][kind] = true
-  for name in string.gmatch(index, '[^\31]+') do enter(index_key(tenant, name), 0, id) end
-  if expire ~= '' then enter(EXPIRING, expire, id) end
-  if other then
-    claims[other] = id .. ' ' .. digest
-    claimed[#claimed + 1], claimed[#claimed + 2] = other, claims[other]
+  local indexes = {type_key(tenant, kind)}
+  for name in string.gmatch(index, '[^\31]+') do indexes[#indexes + 1] = index_key(tenant, name) end
+  return {
+    tenant = tenant, kind = kind, unique = unique, policy = policy, expire = expire, indexes = indexes,
+    header = string.gsub(table.concat(fields, '\t'), '\t+$', '') .. '\n',
+    state = waits and 'SCHEDULED' or 'PENDING', made_ready = waits and 0 or 1,
+    place = waits and SCHEDULED or ready_key(tenant), score = waits and ms(start) or ms(score),
+  }
+end
+
+local terms = {}
+for at = FIRST_TERMS, FIRST_JOB - 1, TERMS do terms[#terms + 1] = terms_of(unpack(ARGV, at, at + TERMS - 1)) end
+
+-- Whether some of the ids were accepted before; seldom, so that one look is enough for all of them.
+local known, taken = 0, {}
+for from = FIRST_JOB, #ARGV, JOB * 1000 do
+  local keys = {}
+  for at = from, math.min(from + JOB * 1000 - 1, #ARGV), JOB do keys[#keys + 1] = job_key(ARGV[at + 1]) end
+  known = known + redis.call('EXISTS', unpack(keys))
+end
+local function is_known(id) return taken[id] or (known > 0 and redis.call('EXISTS', job_key(id)) == 1) end
+
+-- Records, entries of sorted sets by their keys, and ready jobs by tenant: written together.
+local records, entries, tenants, kinds = {}, {}, {}, {}
+local function enter(key, score, id)
+  local list = entries[key] or {}
+  entries[key] = list
+  list[#list + 1], list[#list + 2] = score, id
+end
+local function flush()
+  for from = 1, #records, 1000 do redis.call('MSET', unpack(records, from, math.min(from + 999, #records))) end
+  for key, list in pairs(entries) do in_slices('ZADD', key, list) end
+  for tenant, made_ready in pairs(tenants) do
+    redis.call('SADD', EVERYONE, tenant)
+    for kind in pairs(kinds[tenant]) do redis.call('SADD', types_key(tenant), kind) end
+    gauge('ready', made_ready)
+    if made_ready > 0 then line_up(tenant) end
   end
-  if unique ~= '' then redis.call('SET', PREFIX .. 'unique:' .. tenant .. ':' .. unique, id) end
-  if start > now then enter(SCHEDULED, ms(start), id) else enter(ready_key(tenant), ms(score), id) end
-  tenants[tenant] = (tenants[tenant] or 0) + (start > now and 0 or 1)
+  records, entries, tenants, kinds = {}, {}, {}, {}
+end
+
+-- Request ids are kept by period, a hash each, as a key of its own would cost twice the memory.
+local period = math.floor(now / tonumber(ARGV[2]))
+local function requests_key(back) return PREFIX .. 'requests:' .. ms(period - back) end
+local asked, claim_of, claims, claimed = {}, {}, {}, {}
+for at = FIRST_JOB, #ARGV, JOB do
+  if ARGV[at + 2] ~= '' then
+    claim_of[at] = terms[tonumber(ARGV[at])].tenant .. '\t' .. ARGV[at + 2]
+    asked[#asked + 1] = claim_of[at]
+  end
+end
+for back = 0, #asked > 0 and 1 or -1 do
+  for from = 1, #asked, 1000 do
+    local upto = math.min(from + 999, #asked)
+    local found = redis.call('HMGET', requests_key(back), unpack(asked, from, upto))
+    for place = from, upto do
+      claims[asked[place]] = claims[asked[place]] or found[place - from + 1] or nil
+    end
+  end
+end
+
+-- Returns a code and an id if the request id or the unique key decides, else nil.
+local function decided(common, claim, digest)
+  if claim and claims[claim] then
+    local first, first_digest = string.match(claims[claim], '^(%S+) (.*)$')
+    return first_digest == digest and 2 or -1, first
+  end
+  if common.unique == '' or common.policy == 'RUN' then return nil end
+  flush()
+  local holder = redis.call('GET', PREFIX .. 'unique:' .. common.tenant .. ':' .. common.unique)
+  local fields = holder and header_of(holder)
+  if not fields then return nil end
+  local state = redis.call('HGET', run_key(holder), 'state') or first_state(fields)
+  if FINAL[state] then return nil end
+  if common.policy == 'USE_EXISTING' then return 3, holder end
+  if common.policy == 'REJECT' then return -3, holder end
+  -- REPLACE: what waits gives way, but only to a job that is taken; what runs has begun with what was known then,
+  -- and this one follows it.
+  if state ~= 'RUNNING' and state ~= 'CANCELLING' and config[2] ~= '1' and waiting <= depth then
+    cancel_one(holder, fields, now, ARGV[3])
+    waiting = waiting - 1
+  end
+  return nil
+end
+
+local fresh = 0
+local function submit_one(common, id, claim, digest, payload)
+  if is_known(id) then return 1, id end
+  local code, other = decided(common, claim, digest)
+  if code then return code, other end
+  if config[2] == '1' then return -4, '' end
+  if waiting >= depth then return -2, ms(depth) end
+  waiting = waiting + 1
   fresh = fresh + 1
-  count('submitted')
-  emit_state(id, tenant, now, 0, nil, start > now and 'SCHEDULED' or 'PENDING')
+  taken[id] = true
+  local tenant = common.tenant
+  records[#records + 1], records[#records + 2] = job_key(id), common.header .. payload
+  for place = 1, #common.indexes do enter(common.indexes[place], '0', id) end
+  if common.expire ~= '' then enter(EXPIRING, common.expire, id) end
+  enter(common.place, common.score, id)
+  if claim then
+    claims[claim] = id .. ' ' .. digest
+    claimed[#claimed + 1], claimed[#claimed + 2] = claim, claims[claim]
+  end
+  if common.unique ~= '' then redis.call('SET', PREFIX .. 'unique:' .. tenant .. ':' .. common.unique, id) end
+  kinds[tenant] = kinds[tenant] or {}
+  kinds[tenant][common.kind] = true
+  tenants[tenant] = (tenants[tenant] or 0) + common.made_ready
+  emit_state(id, tenant, now, 0, nil, common.state)
   return 1, id
 end
 
-for at = 4, #ARGV, 16 do
-  local code, id = submit_one(unpack(ARGV, at, at + 15))
+local reply, accepted = {now}, true
+for at = FIRST_JOB, #ARGV, JOB do
+  local code, id = submit_one(terms[tonumber(ARGV[at])], ARGV[at + 1], claim_of[at], ARGV[at + 3], ARGV[at + 4])
+  accepted = accepted and code == 1
   reply[#reply + 1], reply[#reply + 2] = code, id
 end
-for key, list in pairs(entries) do in_slices('ZADD', key, list) end
+flush()
 if #claimed > 0 then
   in_slices('HSET', requests_key(0), claimed)
   redis.call('PEXPIRE', requests_key(0), 3 * tonumber(ARGV[2]))
 end
-for tenant, made_ready in pairs(tenants) do
-  redis.call('SADD', EVERYONE, tenant)
-  for kind in pairs(kinds[tenant]) do redis.call('SADD', types_key(tenant), kind) end
-  gauge('ready', made_ready)
-  if made_ready > 0 then line_up(tenant) end
-end
 -- A scheduled job also rings: a consumer that sleeps until later must learn of an earlier time.
-if fresh > 0 then ring(fresh) end
+if fresh > 0 then
+  count('submitted', fresh)
+  ring(fresh)
+end
 commit(now)
-return reply
+return accepted and {now} or reply
