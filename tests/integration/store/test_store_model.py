@@ -25,6 +25,7 @@ from common.job.priority import Priority
 from common.job.states import Action, JobState
 from common.store import jobs, queues, stats
 from common.store.jobs import Lease
+from common.store.packing import LARGE_BYTES
 from support.model import ModelQueue
 from support.store import Queue
 
@@ -123,6 +124,7 @@ class QueueMachine(RuleBasedStateMachine):
         #: Every member that was ever leased: also the stale ones are tried.
         self.members: list[str] = []
         self.fetches: dict[str, int] = {}
+        self.payloads: dict[str, bytes] = {}
 
     def some_job(self, pick: int) -> str:
         ids = list(self.model.jobs)
@@ -143,6 +145,7 @@ class QueueMachine(RuleBasedStateMachine):
         digest=st.sampled_from(["x", "y"]),
         unique_key=st.sampled_from(["", "", "", "k1", "k2"]),
         policy=st.sampled_from(DuplicatePolicy),
+        content=st.sampled_from(["", "", "", "", "x", "y"]),
         twice=st.booleans(),
     )
     def submit(
@@ -156,6 +159,7 @@ class QueueMachine(RuleBasedStateMachine):
         digest: str,
         unique_key: str,
         policy: DuplicatePolicy,
+        content: str,
         twice: bool,
     ) -> None:
         self.submit_one(
@@ -168,6 +172,7 @@ class QueueMachine(RuleBasedStateMachine):
             digest,
             unique_key=unique_key,
             policy=policy,
+            content=content,
             twice=twice,
         )
 
@@ -183,6 +188,7 @@ class QueueMachine(RuleBasedStateMachine):
         *,
         unique_key: str = "",
         policy: DuplicatePolicy = DuplicatePolicy.USE_EXISTING,
+        content: str = "",
         twice: bool = False,
     ) -> None:
         deadline_ms = None if deadline_in_ms is None else self.queue.now_ms + deadline_in_ms
@@ -196,7 +202,9 @@ class QueueMachine(RuleBasedStateMachine):
             request_digest=digest,
             unique_key=unique_key,
             duplicate_policy=policy,
+            payload=content.encode() * (LARGE_BYTES + 1) or b"{}",
         )
+        self.payloads[request.job_id] = request.payload
         for _ in range(1 + twice):
             [outcome] = self.queue.submit_all([request])
             told = (NAMES[type(outcome)], told_of(outcome))
@@ -229,6 +237,7 @@ class QueueMachine(RuleBasedStateMachine):
         leases = self.queue.fetch(want, consumer=worker, number=number, worker=worker, alone=alone)
         expected = self.model.fetch(want, self.queue.now_ms, alone=alone)
         assert [lease.member for lease in leases] == expected
+        assert all(lease.payload == self.payloads[lease.job_id] for lease in leases)
         if lost_reply and expected:
             again = self.queue.fetch(want, consumer=worker, number=number, worker=worker)
             assert [lease.member for lease in again] == expected
@@ -327,6 +336,15 @@ class QueueMachine(RuleBasedStateMachine):
         assert read == {
             job.job_id: (job.state, job.attempt, job.spent, job.lost) for job in self.model.jobs.values()
         }
+
+    @invariant()
+    def large_messages_are_kept_once_and_no_longer_than_a_job_has_them(self) -> None:
+        large = {
+            (job.tenant, self.payloads[job.job_id])
+            for job in self.model.jobs.values()
+            if len(self.payloads[job.job_id]) > LARGE_BYTES
+        }
+        assert len(self.client.keys(f"{self.queue.keys.prefix}blob:*")) == len(large)
 
     @invariant()
     def counters_agree(self) -> None:

@@ -57,10 +57,8 @@ def granted(name: str) -> set[str]:
 def commands_of(scripts: str) -> set[str]:
     """Return the commands in the sources of some scripts, whether a call reaches them or not."""
     sources = [re.sub(r"--[^\n]*", "", script(name).source) for name in scripts.split()]
-    found = re.findall(
-        r"(?:redis\.p?call|in_slices)\(\s*'([A-Z]+)'(?:, '([A-Z]+)', PREFIX)?", "\n".join(sources)
-    )
-    return {"|".join(filter(None, words)).lower() for words in found}
+    found = re.findall(r"(?:redis\.p?call|in_slices)\(\s*'(MEMORY', 'USAGE|[A-Z]+)'", "\n".join(sources))
+    return {command.replace("', '", "|").lower() for command in found}
 
 
 def operator_of(one: Server) -> redis.Redis:

@@ -23,6 +23,7 @@ from common.store import jobs, queue_settings
 from common.store.jobs import Snapshot
 from common.store.keys import QueueKeys, queue_keys
 from common.store.operation import AsyncRunner
+from common.store.packing import is_large
 from scheduler.amending import Amendment, check_mutable, record_changes
 
 #: A change that meets another one is made again so often.
@@ -140,9 +141,14 @@ class Jobs:
         Raises:
             JobNotFound: There is no such job of this tenant.
             JobNotRetryable: Its state is another.
+            InvalidField: The message is too large.
         """
         keys = self.keys_of(job_id)
-        verdict = await self._store.run(jobs.retry(keys, job_id, tenant=tenant, payload=payload))
+        if is_large(payload):
+            operation = await asyncio.to_thread(jobs.retry, keys, job_id, tenant=tenant, payload=payload)
+        else:
+            operation = jobs.retry(keys, job_id, tenant=tenant, payload=payload)
+        verdict = await self._store.run(operation)
         if verdict.state is None:
             raise JobNotFound(job_id)
         if not verdict.done:

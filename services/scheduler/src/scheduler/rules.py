@@ -1,9 +1,12 @@
-"""What a new job must satisfy beyond the declared rules of its message: bounds that depend on each other."""
+"""What a new job must satisfy beyond the declared rules of its message: bounds that depend on each other, and
+that of its size.
+"""
 
 from __future__ import annotations
 
 from common.errors import InvalidField, InvalidFields
 from common.job.model import JobRequest
+from common.store.packing import MESSAGE_BYTES, size_refusal
 
 
 def check(request: JobRequest, now_ms: int) -> None:
@@ -22,6 +25,8 @@ def check(request: JobRequest, now_ms: int) -> None:
         violations.append(
             ("job.retry_policy.min_backoff", "must not be longer than job.retry_policy.max_backoff")
         )
+    if len(request.payload) > MESSAGE_BYTES:
+        violations.append(("job.spec", size_refusal(request.payload)))
     if len(violations) == 1:
         raise InvalidField(*violations[0])
     if violations:

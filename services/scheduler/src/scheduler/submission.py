@@ -15,7 +15,8 @@ from common.job.model import Job, JobRequest
 from common.store import jobs, queues
 from common.store.jobs import Accepted, Draining, Existing, Full, Rejected, Repeated, Reused, Submitted
 from common.store.keys import queue_keys
-from common.store.operation import AsyncRunner
+from common.store.operation import AsyncRunner, Operation
+from common.store.packing import is_large
 from common.store.record import accepted
 from scheduler import rules
 from scheduler.batches import Batches
@@ -139,7 +140,7 @@ class Submission:
         queue = requests[0].queue
         try:
             await self._declare(queue)
-            replies = await self._store.run(jobs.submit(queue_keys(self._namespace, queue), requests))
+            replies = await self._store.run(await self._submit_of(queue, requests))
         except InvalidField as error:
             if len(requests) == 1:
                 return [InvalidField(f"job.{error.field}", error.description)]
@@ -148,6 +149,13 @@ class Submission:
         except JobsError as error:
             return [error] * len(requests)
         return await self._outcomes(requests, replies)
+
+    async def _submit_of(self, queue: str, requests: Sequence[JobRequest]) -> Operation[list[Submitted]]:
+        """Return the operation; what has to be packed is, on a thread."""
+        keys = queue_keys(self._namespace, queue)
+        if any(is_large(request.payload) for request in requests):
+            return await asyncio.to_thread(jobs.submit, keys, requests)
+        return jobs.submit(keys, requests)
 
     async def _outcomes(self, requests: Sequence[JobRequest], replies: Sequence[Submitted]) -> list[Outcome]:
         """Nearly all were accepted, for which there is nothing to wait; the others are looked up at once."""

@@ -45,6 +45,7 @@ from common.store import jobs, queues
 from common.store.durability import EVERYSEC, Durability
 from common.store.keys import QueueKeys
 from common.store.operation import Client, Operation, SyncRunner
+from common.store.packing import packed
 
 #: What ends are waited for when a worker shuts down (s).
 FLUSH_S: Final = 30.0
@@ -276,7 +277,8 @@ class JobBroker(Broker):
         if isinstance(message, JobMessage) and not message.ended:
             self.emit_before("enqueue", message._message, delay)
             error = error_of(message.exception, message.job.attempt)
-            message.job.outcome = Retry(error, delay or 0, payload=message.encode())
+            payload = packed(message.encode(), message.job.lease.tenant)
+            message.job.outcome = Retry(error, delay or 0, payload=payload)
             self.emit_after("enqueue", message._message, delay)
             return message._message
         if isinstance(message, JobMessage):

@@ -13,6 +13,7 @@ from common.job.digest import request_digest
 from common.job.ids import new_job_id
 from common.job.model import DEFAULT_TENANT, DuplicatePolicy, JobRequest, RetryPolicy
 from common.job.priority import Priority
+from common.store.packing import check_size
 
 #: Attempts of an actor that sets max_retries to None, which is Dramatiq's word for no limit.
 UNLIMITED: Final = 2**31 - 1
@@ -30,17 +31,19 @@ def request_of(
         delay_ms: Earliest start, from acceptance. Dramatiq's option `eta` (Unix ms) counts when this is 0.
 
     Raises:
-        InvalidField: An option is not what it must be.
+        InvalidField: An option is not what it must be, or the message is too large ("args").
     """
     options: Mapping[str, Any] = {**(actor.options if actor else {}), **message.options}
     delay_ms = max(0, delay_ms)
     eta_ms = _whole(options, "eta")
     request_id = str(options.get("request_id") or "")
+    payload = message.encode()
+    check_size(payload, "args")
     return JobRequest(
         job_id=new_job_id(message.queue_name),
         queue=message.queue_name,
         actor=message.actor_name,
-        payload=message.encode(),
+        payload=payload,
         tenant=str(options.get("tenant") or DEFAULT_TENANT),
         priority=_priority_of(options.get("priority"), actor.priority if actor else 0),
         delay_ms=delay_ms,

@@ -26,6 +26,9 @@
 {NS:QUEUE}:measured    hash    state -> end time (ms) up to which final jobs were measured, see lua/room.lua
 {NS:QUEUE}:minute:N        hash    counts and histograms of minute N since 1970; expires
 {NS:QUEUE}:job:ID          string  the job's header and its encoded Dramatiq message, see record.py
+{NS:QUEUE}:blobs           zset    hashes of shared messages by when (ms) they were last looked at
+{NS:QUEUE}:blob:HASH       string  what jobs share of a large message, compressed, see packing.py
+{NS:QUEUE}:holders:HASH    set     the jobs that do
 {NS:QUEUE}:run:ID          hash    its run record, from when it first moved, see record.py
 {NS:QUEUE}:attempts:ID     list    attempts that are over and were not the last
 {NS:QUEUE}:specs:ID        list    messages that a retry with another spec replaced

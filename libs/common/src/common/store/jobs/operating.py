@@ -10,6 +10,7 @@ from common.job.states import JobState
 from common.store.jobs.arguments import now_argument
 from common.store.keys import QueueKeys
 from common.store.operation import Argument, Operation, script
+from common.store.packing import check_size, packed
 from common.store.record import INDEX_SEPARATOR, PLACES
 
 
@@ -39,8 +40,14 @@ def cancel(keys: QueueKeys, job_id: str, *, tenant: str, now_ms: int | None = No
 def retry(
     keys: QueueKeys, job_id: str, *, tenant: str, payload: bytes = b"", now_ms: int | None = None
 ) -> Operation[Verdict]:
-    """Start a FAILED, CANCELLED or EXPIRED job anew; a `payload` replaces the old one, which is kept."""
-    return Operation(script("retry"), keys.all(), [now_argument(now_ms), job_id, tenant, payload], _verdict)
+    """Start a FAILED, CANCELLED or EXPIRED job anew; a `payload` replaces the old one, which is kept.
+
+    Raises:
+        InvalidField: The message is too large.
+    """
+    check_size(payload, "spec")
+    arguments: list[Argument] = [now_argument(now_ms), job_id, tenant, packed(payload, tenant)]
+    return Operation(script("retry"), keys.all(), arguments, _verdict)
 
 
 def update(

@@ -10,6 +10,7 @@ from common.job.model import DEFAULT_TENANT, Content, Job, JobError, Part, Usage
 from common.job.states import JobState
 from common.store.keys import QueueKeys
 from common.store.operation import Argument, Operation, script
+from common.store.packing import unpacked
 from common.store.record import INDEX_SEPARATOR, error_of, job_of, text_map, usage_of
 
 
@@ -39,7 +40,9 @@ def get(keys: QueueKeys, job_id: str, *, full: bool = False) -> Operation[Snapsh
         content = Content(named[b"media"].decode(), named[b"data"]) if named else None
         kept = tuple(_part(parts[i], parts[i + 1]) for i in range(0, len(parts), 2))
         job = job_of(job_id, keys.queue, line.decode(), text_map(run))
-        return Snapshot(job, position.decode(), payload, content, kept, tuple(former))
+        return Snapshot(
+            job, position.decode(), unpacked(payload), content, kept, tuple(map(unpacked, former))
+        )
 
     return Operation(script("get"), keys.all(), [job_id, "1" if full else ""], read)
 

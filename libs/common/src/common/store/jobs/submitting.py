@@ -13,6 +13,7 @@ from common.job.values import made_quickly
 from common.store.jobs.arguments import blank_or, now_argument
 from common.store.keys import QueueKeys
 from common.store.operation import Argument, Operation, script
+from common.store.packing import check_size, packed
 from common.store.record import INDEX_SEPARATOR, header_rest, index_names, labels_json
 
 #: How long a request id is remembered at least (ms); at most twice as long.
@@ -86,7 +87,7 @@ def submit(
     """Accept jobs of one queue, each by itself; safe to repeat, as the ids are the caller's.
 
     Raises:
-        InvalidField: A request cannot be spelled as a record.
+        InvalidField: A request cannot be spelled as a record, or its message is too large.
     """
     terms: list[Argument] = []
     jobs: list[Argument] = []
@@ -98,7 +99,9 @@ def submit(
             last = common
             place += 1
             terms += _terms(request)
-        jobs += (place, request.job_id, request.request_id, request.request_digest, request.payload)
+        check_size(request.payload, "spec")
+        payload = packed(request.payload, request.tenant)
+        jobs += (place, request.job_id, request.request_id, request.request_digest, payload)
     arguments = [now_argument(now_ms), REQUEST_TTL_MS, keys.cancel_channel, place, *terms, *jobs]
 
     def read(reply: list[Any]) -> list[Submitted]:

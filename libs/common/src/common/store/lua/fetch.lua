@@ -14,7 +14,7 @@
 -- Output: now (ms), ms until something may become ready (-1: nothing is due, or jobs were leased), 1 if the queue is
 -- paused, jobs of this queue that one worker may run at once (-1: not said), 1 if a suspect waits for this worker to
 -- be free, then two values for each leased job: its member "id/attempt", followed by attempts spent and lost (with a
--- minus if it must run alone) if not both are 0, apart by spaces; and its record's header and message.
+-- minus if it must run alone) if not both are 0, apart by spaces; and its record's header and message, packed if large.
 -- A repeated number gets the first reply's jobs again, as far as their leases still run.
 -- @include queue
 -- @include record

@@ -129,7 +129,7 @@ local function finish_one(member, outcome, delay, error_json, media, result, pay
     redis.call('HSET', key, 'error', error_json, 'class', string.match(error_json, '"class":"([%w_]+)"') or '',
       'cause', string.match(error_json, '"reason":"([^"\\]*)"') or '')
   end
-  if payload ~= '' then redis.call('SET', job_key(id), header_line(id) .. '\n' .. payload) end
+  if payload ~= '' then replace_message(id, payload, now) end
   if state == 'RETRYING' or state == 'PENDING' then
     wait_again(id, key, outcome, state, now + tonumber(delay), attempt, error_json, usage)
     emit_state(id, tenant, now, attempt, f[1], state, error_json)

@@ -7,7 +7,7 @@
 --   ARGV[2]  '1' to read message, result and parts too
 --
 -- Output: id of the stream's last entry ('0-0': none), the header ('': no such job), the run record, message,
--- result, parts, messages that were replaced; the run record, result and parts as flat lists of fields and values.
+-- result, parts, messages that were replaced (those that are large packed, see common.store.packing); the run record, result and parts as flat lists of fields and values.
 -- @include queue
 -- @include record
 
@@ -22,9 +22,11 @@ end
 local whole = redis.call('GET', job_key(id))
 if not whole then return reply end
 local cut = string.find(whole, '\n', 1, true)
-reply[2], reply[4] = string.sub(whole, 1, cut - 1), string.sub(whole, cut + 1)
+reply[2], reply[4] = string.sub(whole, 1, cut - 1), with_shared(string.sub(whole, cut + 1))
 reply[3] = redis.call('HGETALL', run_key(id))
 reply[5] = redis.call('HGETALL', PREFIX .. 'result:' .. id)
 reply[6] = redis.call('HGETALL', PREFIX .. 'parts:' .. id)
-reply[7] = redis.call('LRANGE', PREFIX .. 'specs:' .. id, 0, -1)
+for place, former in ipairs(redis.call('LRANGE', PREFIX .. 'specs:' .. id, 0, -1)) do
+  reply[7][place] = with_shared(former)
+end
 return reply

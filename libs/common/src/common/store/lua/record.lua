@@ -55,6 +55,60 @@ local function keep_attempt(id, now, outcome, error_json, usage)
   redis.call('LTRIM', PREFIX .. 'attempts:' .. id, -ATTEMPTS_KEPT, -1)
 end
 
+-- A packed message (common.store.packing) begins with this byte, and the version of its record is 2. What jobs share
+-- of it is kept once, under its hash, for as long as one of its holders is there.
+local PACKED = 1
+local BLOBS = PREFIX .. 'blobs'
+local function blob_key(hash) return PREFIX .. 'blob:' .. hash end
+local function holders_key(hash) return PREFIX .. 'holders:' .. hash end
+
+-- Splits a packed message: the hash, what a record keeps, what is shared. Nil if it is not packed.
+local function split_packed(message)
+  if string.byte(message, 1) ~= PACKED then return nil end
+  local line, hash, head, tail = string.match(message, '^(\1zlib (%x+) %d+ (%d+) (%d+)\n)')
+  if not line then return nil end
+  local own = #line + tonumber(head) + tonumber(tail)
+  return hash, string.sub(message, 1, own), string.sub(message, own + 1)
+end
+
+-- Keeps what a job shares of a packed message; returns what its record keeps.
+local function keep_shared(id, message, now)
+  local hash, own, shared = split_packed(message)
+  if not hash then return message end
+  if redis.call('EXISTS', blob_key(hash)) == 0 then redis.call('SET', blob_key(hash), shared) end
+  redis.call('SADD', holders_key(hash), id)
+  redis.call('ZADD', BLOBS, ms(now), hash)
+  return own
+end
+
+-- A message, packed as it came, from what a record keeps of it.
+local function with_shared(message)
+  local hash, own = split_packed(message)
+  return hash and own .. (redis.call('GET', blob_key(hash)) or '') or message
+end
+
+local function drop_unheld(hash)
+  if redis.call('EXISTS', holders_key(hash)) == 1 then return end
+  redis.call('UNLINK', blob_key(hash))
+  redis.call('ZREM', BLOBS, hash)
+end
+
+local function let_go(id, message)
+  local hash = split_packed(message)
+  if hash and redis.call('SREM', holders_key(hash), id) == 1 then drop_unheld(hash) end
+end
+
+-- Puts another message in the place of a job's.
+local function replace_message(id, message, now)
+  local whole = redis.call('GET', job_key(id))
+  local cut = string.find(whole, '\n', 1, true)
+  local line, old = string.sub(whole, 1, cut), string.sub(whole, cut + 1)
+  local own = keep_shared(id, message, now)
+  if own ~= message then line = '2' .. string.sub(line, 2) end
+  redis.call('SET', job_key(id), line .. own)
+  if split_packed(old) ~= split_packed(own) then let_go(id, old) end
+end
+
 local OWN_KEYS = {'job:', 'run:', 'result:', 'parts:', 'attempts:', 'logs:', 'checkpoint:', 'specs:'}
 
 -- Removes a job that waits nowhere and is leased by no one.
@@ -71,6 +125,10 @@ local function delete_job(id)
     if fields[H.unique] ~= '' then
       local claim = PREFIX .. 'unique:' .. tenant .. ':' .. fields[H.unique]
       if redis.call('GET', claim) == id then redis.call('DEL', claim) end
+    end
+    if fields[1] ~= '1' then
+      let_go(id, (string.gsub(redis.call('GET', job_key(id)), '^[^\n]*\n', '')))
+      for _, former in ipairs(redis.call('LRANGE', PREFIX .. 'specs:' .. id, 0, -1)) do let_go(id, former) end
     end
     if redis.call('EXISTS', type_key(tenant, kind)) == 0 then
       redis.call('SREM', types_key(tenant), kind)

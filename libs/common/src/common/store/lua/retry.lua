@@ -6,7 +6,7 @@
 --   ARGV[1]  now (ms), or '' for the server's clock
 --   ARGV[2]  id
 --   ARGV[3]  tenant of the caller
---   ARGV[4]  payload that takes the place of the old one, which is kept; or ''
+--   ARGV[4]  payload that takes the place of the old one, which is kept, packed if it is large; or ''
 --
 -- Output: a code and the state the job is in now:
 --    1  it is PENDING again
@@ -36,7 +36,9 @@ if ARGV[4] ~= '' then
   local cut = string.find(whole, '\n', 1, true)
   redis.call('RPUSH', PREFIX .. 'specs:' .. id, string.sub(whole, cut + 1))
   redis.call('LTRIM', PREFIX .. 'specs:' .. id, -SPECS_KEPT, -1)
-  redis.call('SET', job_key(id), string.sub(whole, 1, cut) .. ARGV[4])
+  local own = keep_shared(id, ARGV[4], now)
+  if own ~= ARGV[4] then fields[1] = '2' end
+  redis.call('SET', job_key(id), string.sub(whole, 1, cut) .. own)
   redis.call('HINCRBY', key, 'spec_revision', 1)
   -- What was begun for another spec is of no use for this one.
   redis.call('UNLINK', PREFIX .. 'checkpoint:' .. id)

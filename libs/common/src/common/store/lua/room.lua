@@ -12,7 +12,10 @@ local GIVING_WAY = {'SUCCEEDED', 'CANCELLED', 'EXPIRED', 'FAILED'}
 local function bytes_of(id)
   local bytes = PLACES_BYTES
   for _, kind in ipairs(OWN_KEYS) do bytes = bytes + (redis.call('MEMORY', 'USAGE', PREFIX .. kind .. id) or 0) end
-  return bytes
+  local message = redis.call('GETRANGE', job_key(id), 0, HEADER_MAX)
+  local hash = string.byte(message, 1) ~= 49 and split_packed((string.gsub(message, '^[^\n]*\n', '')))
+  -- What is shared counts for each that shares it.
+  return bytes + (hash and redis.call('MEMORY', 'USAGE', blob_key(hash)) or 0)
 end
 
 -- Measures up to `most` final jobs of a state. Returns whether some may be left.

@@ -11,7 +11,7 @@
 --     tenant, priority, latest start for its deadline (ms) or '', run at (ms) or '', delay (ms), expire at (ms) or '',
 --     time to live (ms) or '', unique key or '', duplicate policy, header from priority to unique key,
 --     names of indexes apart by 0x1F, labels as JSON or ''
---   then for each job 5 values: the place of its terms, id, request id or '', digest, payload
+--   then for each job 5 values: the place of its terms, id, request id or '', digest, payload (packed if large)
 --
 -- Output: now (ms); unless all were accepted, then for each job a code and an id:
 --    1  accepted (also when this very id was accepted before: a repeat)
@@ -157,7 +157,11 @@ local function submit_one(common, id, claim, digest, payload)
   fresh = fresh + 1
   taken[id] = true
   local tenant = common.tenant
-  records[#records + 1], records[#records + 2] = job_key(id), common.header .. payload
+  local header = common.header
+  if string.byte(payload, 1) == PACKED then
+    header, payload = '2' .. string.sub(header, 2), keep_shared(id, payload, now)
+  end
+  records[#records + 1], records[#records + 2] = job_key(id), header .. payload
   for place = 1, #common.indexes do enter(common.indexes[place], '0', id) end
   if common.expire ~= '' then enter(EXPIRING, common.expire, id) end
   enter(common.place, common.score, id)

@@ -14,6 +14,7 @@
 -- @include ready
 -- @include final
 -- @include room
+-- @include blobs
 -- @include retry_budget
 -- @include reclaim
 
@@ -45,6 +46,7 @@ if redis.call('HGET', CONFIG, 'paused') == '1' then
     made_ready = made_ready + ready
   end
 end
+look_at_blobs(now)
 -- Without waiting for their expiry, which some servers carry out all at once and at length.
 redis.call('UNLINK', PREFIX .. 'requests:' .. ms(math.floor(now / tonumber(ARGV[3])) - 2))
 if made_ready > 0 then ring(made_ready) end

@@ -4,11 +4,17 @@
 local HEAD = '^[^\t]*\t(%d+)\t[^\t]*\t[^\t]*\t(%d*)\t[^\t]*\t([^\t]*)\t'
 
 local FIRST_RUN = {}
+-- First byte of a record that shares its message, the version "2".
+local SHARES = 50
 
 -- Adds a leased job to the reply: its member, and what it spent and lost before if it did.
 local function leased_row(reply, member, spent, lost, alone, whole)
   if spent or lost or alone then
     member = member .. ' ' .. (spent or '0') .. ' ' .. (alone and '-' or '') .. (lost or '0')
+  end
+  if string.byte(whole, 1) == SHARES then
+    local cut = string.find(whole, '\n', 1, true)
+    whole = string.sub(whole, 1, cut) .. with_shared(string.sub(whole, cut + 1))
   end
   reply[#reply + 1] = member
   reply[#reply + 1] = whole

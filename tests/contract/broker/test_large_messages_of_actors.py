@@ -1,0 +1,140 @@
+"""Messages of any size that Dramatiq's actors send: over 64 KiB they are kept apart, and nobody notices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dramatiq
+import pytest
+from dramatiq import pipeline
+from dramatiq.encoder import PickleEncoder
+
+from common.broker import JobBroker
+from common.errors import InvalidField
+from common.job.states import JobState
+from common.store.packing import MESSAGE_BYTES
+from support.broker_jobs import job_of
+from support.workers import working
+
+JOIN_MS = 20_000
+TEXT = "What was said. " * 14_000
+
+
+def shared(broker: JobBroker) -> list[bytes]:
+    return list(broker.client.keys(f"{broker.queues['default'].prefix}blob:*"))
+
+
+def test_an_actor_takes_200_kb_of_arguments(broker: JobBroker) -> None:
+    seen: list[tuple[int, str]] = []
+
+    @dramatiq.actor(broker=broker)
+    def work(number: int, *, text: str) -> None:
+        seen.append((number, text))
+
+    with working(broker):
+        sent = [work.send(number, text=TEXT) for number in range(3)]
+        broker.join("default", timeout=JOIN_MS)
+    assert sorted(seen) == [(number, TEXT) for number in range(3)]
+    assert {job_of(broker, message).state for message in sent} == {JobState.SUCCEEDED}
+
+
+def test_messages_with_the_same_arguments_share_them(broker: JobBroker) -> None:
+    @dramatiq.actor(broker=broker)
+    def work(text: str) -> None: ...
+
+    for _ in range(5):
+        work.send(TEXT)
+    assert len(shared(broker)) == 1
+    work.send(TEXT + "!")
+    assert len(shared(broker)) == 2
+
+
+def test_a_large_message_is_retried_with_what_it_was_sent_with(broker: JobBroker) -> None:
+    seen: list[str] = []
+
+    @dramatiq.actor(broker=broker, max_retries=2, min_backoff=0)
+    def work(text: str) -> None:
+        seen.append(text)
+        if len(seen) < 3:
+            raise RuntimeError
+
+    with working(broker):
+        message = work.send(TEXT)
+        broker.join("default", timeout=JOIN_MS)
+    assert seen == [TEXT] * 3
+    assert job_of(broker, message).state is JobState.SUCCEEDED
+
+
+def test_a_large_message_that_sends_itself_again_is_one_job(broker: JobBroker) -> None:
+    """As Dramatiq's own Retries do: the message comes back with other options, and as large."""
+    seen: list[dict[str, Any]] = []
+
+    class Again(dramatiq.Middleware):
+        def after_process_message(
+            self, broker: Any, message: Any, *, result: Any = None, exception: Any = None
+        ) -> None:
+            if exception is not None:
+                message.options["again"] = True
+                broker.enqueue(message)
+
+    broker.add_middleware(Again(), before=type(broker.middleware[-1]))
+
+    @dramatiq.actor(broker=broker)
+    def work(text: str) -> None:
+        assert text == TEXT
+        current = dramatiq.middleware.CurrentMessage.get_current_message()
+        assert current is not None
+        seen.append(dict(current.options))
+        if len(seen) == 1:
+            raise RuntimeError
+
+    with working(broker):
+        work.send(TEXT)
+        broker.join("default", timeout=JOIN_MS)
+    assert [options.get("again", False) for options in seen] == [False, True]
+    assert len(shared(broker)) == 1
+
+
+def test_a_pipeline_hands_large_results_on(broker: JobBroker) -> None:
+    seen: list[int] = []
+
+    @dramatiq.actor(broker=broker)
+    def double(text: str) -> str:
+        return text + text
+
+    @dramatiq.actor(broker=broker)
+    def measure(text: str = "") -> None:
+        seen.append(len(text))
+
+    with working(broker):
+        pipeline([double.message(TEXT), measure.message()], broker=broker).run()
+        broker.join("default", timeout=JOIN_MS)
+    assert seen == [2 * len(TEXT)]
+
+
+def test_another_encoders_messages_come_back_as_well(broker: JobBroker) -> None:
+    seen: list[bytes] = []
+
+    @dramatiq.actor(broker=broker)
+    def work(data: bytes) -> None:
+        seen.append(data)
+
+    before = dramatiq.get_encoder()
+    dramatiq.set_encoder(PickleEncoder())
+    try:
+        with working(broker):
+            work.send(bytes(range(256)) * 1_000)
+            broker.join("default", timeout=JOIN_MS)
+    finally:
+        dramatiq.set_encoder(before)
+    assert seen == [bytes(range(256)) * 1_000]
+
+
+def test_a_message_over_8_mib_is_refused_by_its_field(broker: JobBroker) -> None:
+    @dramatiq.actor(broker=broker)
+    def work(text: str) -> None: ...
+
+    with pytest.raises(InvalidField) as refused:
+        work.send("x" * MESSAGE_BYTES)
+    assert refused.value.field == "args"
+    assert "x" * 100 not in str(refused.value)
