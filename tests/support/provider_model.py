@@ -14,6 +14,7 @@ from common.store.provider.calls import (
     InFlight,
     Paid,
     Recorded,
+    Released,
     Verdict,
     Wait,
 )
@@ -24,8 +25,11 @@ FLIGHT_FIRST = 8.0
 FLIGHT_MAX = 1_000.0
 FAILURES_MAX = 5
 RAMP_CALLS = 10
-RAMP_SHARE_MS = 5_000
+BURST_SHARE = 1 / 12
+BURST_FLAT_MS = 120_000
+BURST_GROWS_MS = 120_000
 LOOK_MS = 60_000
+SPREAD_MS = 60_000
 QUOTA_MS = 300_000
 GRACE_MS = 3_000
 BOOK_MAX_MS = 60_000
@@ -103,10 +107,15 @@ class ModelProvider:
     learned: float | None = None
     threshold: float = FLIGHT_MAX
     cut_ms: float = -1e15
+    #: What it was when the failures in a row began.
+    flight_was: float | None = None
     latency: float | None = None
     pause_ms: float = 0
     pauses: int = 0
     booked_ms: float = 0
+    spread_ms: float = 0
+    #: When the model was last back after it had been away.
+    back_ms: float = -1e15
     circuit: Circuit = field(default_factory=Circuit)
     now_ms: int = 0
 
@@ -144,7 +153,7 @@ class ModelProvider:
             self._leave(asked.token)
             reason, look_ms = blocked
             if look_ms - self.now_ms > longest_ms:
-                return Held(reason, int(look_ms))
+                return Held(reason, int(self._spread(look_ms, amounts_of(asked), self._buckets())))
             return Wait(reason, int(look_ms - self.now_ms))
         return self._turn(asked, longest_ms, lease_ms)
 
@@ -169,8 +178,9 @@ class ModelProvider:
         wait_ms, reason = self._wait(amounts, [amounts_of(each.asked) for each in ahead], buckets)
         if wait_ms > longest_ms:
             self._leave(asked.token)
-            away_ms = wait_ms if reason == "PROVIDER_PAUSED" else self._book(amounts, wait_ms, buckets)
-            return Held(reason, self.now_ms + away_ms)
+            if reason == "PROVIDER_PAUSED":
+                return Held(reason, int(self._spread(self.now_ms + wait_ms, amounts, buckets)))
+            return Held(reason, self.now_ms + self._book(amounts, wait_ms, buckets))
         if mine is None:
             self.shares[asked.tenant] = begins + share
         if wait_ms > 0:
@@ -208,9 +218,19 @@ class ModelProvider:
             return 0, ""
         return math.ceil(longest), next(reason for wait, reason in waits if wait == longest)
 
-    def _book(self, amounts: Amounts, wait_ms: int, buckets: dict[int, Bucket]) -> int:
+    def _each(self, amounts: Amounts, buckets: dict[int, Bucket]) -> float:
         each = (1_000 if self.latency is None else self.latency) / self.may_fly()
-        each = max([each, *(amounts[place] / bucket.rate for place, bucket in buckets.items())])
+        return max([each, *(amounts[place] / bucket.rate for place, bucket in buckets.items())])
+
+    def _spread(self, look_ms: float, amounts: Amounts, buckets: dict[int, Bucket]) -> float:
+        at_ms = self.spread_ms
+        if not look_ms <= at_ms < look_ms + SPREAD_MS:
+            at_ms = look_ms
+        self.spread_ms = at_ms + self._each(amounts, buckets)
+        return math.ceil(at_ms)
+
+    def _book(self, amounts: Amounts, wait_ms: int, buckets: dict[int, Bucket]) -> int:
+        each = self._each(amounts, buckets)
         booked = max(self.booked_ms, self.now_ms + wait_ms)
         most = self.now_ms + max(wait_ms, BOOK_MAX_MS)
         self.booked_ms = min(most, booked + each)
@@ -239,7 +259,7 @@ class ModelProvider:
             if flying * 2 >= self.flight:
                 step = 1.0 if self.flight < self.threshold else 1 / self.flight
                 self.flight = min(FLIGHT_MAX, self.flight + step)
-            self._went_well(asked.token, buckets)
+            self._went_well(asked.token)
             self.pauses = 0
         if keep_ms > 0:
             recorded = Recorded(
@@ -255,7 +275,7 @@ class ModelProvider:
         self._save(buckets)
         return ended is not None
 
-    def release(self, token: str, ended: Ended, told: Told, *, now_ms: int) -> bool:
+    def release(self, token: str, ended: Ended, told: Told, *, now_ms: int) -> Released:
         self.now_ms = max(self.now_ms, now_ms)
         left = self._leave(token)
         buckets = self._buckets()
@@ -270,14 +290,19 @@ class ModelProvider:
                 if pause is None:
                     pause = min(60_000, 1_000 * 2 ** min(10, self.pauses - 1))
                 self.pause_ms = max(self.pause_ms, self.now_ms + pause)
+                self.back_ms = max(self.back_ms, self.pause_ms)
                 self._fly_less()
             elif ended.opens_circuit:
+                if self.circuit.failures == 0 and self.circuit.state == "CLOSED":
+                    self.flight_was = self.flight
                 self._fly_less()
                 self._went_wrong(call, ended)
             elif ended.error_class != "STOPPED":
-                self._went_well(token, buckets)
+                self._went_well(token)
         self._save(buckets)
-        return call is not None or left
+        circuit = self.circuit
+        until_ms = int(circuit.until_ms) if circuit.state == "OPEN" else None
+        return Released(call is not None or left, circuit.failures, until_ms)
 
     def renew(self, token: str, *, lease_ms: int, now_ms: int) -> bool:
         self._begin(now_ms)
@@ -295,6 +320,10 @@ class ModelProvider:
 
     def close_circuit(self, *, now_ms: int) -> None:
         self.set_limits(self.limits, now_ms=now_ms)
+        if self.circuit.state in ("OPEN", "PROBING"):
+            self._come_back()
+        elif self.pause_ms > self.now_ms:
+            self.back_ms = self.now_ms
         self.circuit = Circuit()
         self.pause_ms = 0
 
@@ -325,12 +354,19 @@ class ModelProvider:
             limit = self._limit(place)
             if limit is not None:
                 most, period, _ = limit
-                rate = most / period
-                capacity = most - rate * min(ARRIVAL_MS, period / 2)
+                rate, capacity = most / period, self._capacity(most, period)
                 elapsed = self.now_ms - (self.now_ms if self.at_ms is None else self.at_ms)
                 level = min(capacity, self.levels.get(place, capacity) + rate * elapsed)
                 buckets[place] = Bucket(rate, capacity, level)
         return buckets
+
+    def _capacity(self, most: float, period: float) -> float:
+        whole = most - most / period * min(ARRIVAL_MS, period / 2)
+        since = self.now_ms - self.back_ms
+        if period > MINUTE_MS or since >= BURST_FLAT_MS + BURST_GROWS_MS:
+            return whole
+        least = min(whole, most * BURST_SHARE)
+        return least + (whole - least) * max(0, since - BURST_FLAT_MS) / BURST_GROWS_MS
 
     def _save(self, buckets: dict[int, Bucket]) -> None:
         self.levels = {place: bucket.level for place, bucket in buckets.items()}
@@ -364,8 +400,7 @@ class ModelProvider:
         limit = self._limit(place)
         assert limit is not None
         most, period, told = limit
-        rate = most / period
-        capacity = most - rate * min(ARRIVAL_MS, period / 2)
+        rate, capacity = most / period, self._capacity(most, period)
         since = max(0, self.now_ms - call.granted_ms - ARRIVAL_MS)
         seen = min(capacity, quota.remaining + quota.limit / quota.period_ms * since)
         seen -= self.sums[place] - call.sums[place]
@@ -390,7 +425,11 @@ class ModelProvider:
             other = circuit.key != "" and circuit.key != key
             waits_for_key = circuit.reason == "AUTHENTICATION"
             if not other and (waits_for_key or self.now_ms < circuit.until_ms):
-                return "CIRCUIT_OPEN", self.now_ms + LOOK_MS if waits_for_key else circuit.until_ms
+                told = circuit.reason in ("AUTHENTICATION", "QUOTA_EXHAUSTED")
+                look_ms = self.now_ms + LOOK_MS
+                if not waits_for_key:
+                    return circuit.reason if told else "CIRCUIT_OPEN", min(look_ms, circuit.until_ms)
+                return circuit.reason, look_ms
             circuit.state = "PROBING"
         if circuit.state == "PROBING" and circuit.probe in self.flying:
             return "CIRCUIT_PROBING", self.now_ms + max(
@@ -398,14 +437,18 @@ class ModelProvider:
             )
         return None
 
-    def _went_well(self, token: str, buckets: dict[int, Bucket]) -> None:
+    def _come_back(self) -> None:
+        """Begin with few calls, and little saved up."""
+        self.back_ms = self.now_ms
+        self.threshold = max(2.0, self.flight if self.flight_was is None else self.flight_was)
+        self.flight = 2.0
+
+    def _went_well(self, token: str) -> None:
         circuit = self.circuit
         circuit.failures = 0
         if circuit.state == "PROBING" and circuit.probe == token:
             circuit.state, circuit.ramped, circuit.probe = "RAMPING", 0, ""
-            self.threshold, self.flight = max(2.0, self.flight), 2.0
-            for bucket in buckets.values():
-                bucket.level = min(bucket.level, bucket.rate * RAMP_SHARE_MS)
+            self._come_back()
         elif circuit.state == "RAMPING":
             circuit.ramped += 1
             if circuit.ramped >= RAMP_CALLS:

@@ -28,8 +28,8 @@ def test_calls_and_budgets_stay_in_their_slots(cluster_place: Place) -> None:
             assert run(calls.renew(keys, asked[0].token))
             paid = Paid(b"body", 8, 0, 3, 7)
             assert run(calls.settle(keys, asked[0], paid, Told(Quota(60, 50)), keep_bytes=1))
-            assert run(calls.release(keys, asked[1].token, Ended("TRANSIENT", opens_circuit=True)))
-            assert run(calls.release(keys, asked[2].token, Ended("")))
+            assert run(calls.release(keys, asked[1].token, Ended("TRANSIENT", opens_circuit=True))).there
+            assert run(calls.release(keys, asked[2].token, Ended(""))).there
             assert isinstance(run(calls.reserve(keys, asked[0], longest_ms=0)), Recorded)
             assert run(operating.close_circuit(keys)).answers == 1
         for tenant in ("t", "u"):

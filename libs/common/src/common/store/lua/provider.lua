@@ -60,6 +60,18 @@ local function limit_of(dimension)
   return own, MINUTE_MS, false
 end
 
+-- When a model is back after it was away, all that was held comes. Of a limit by the minute so much may then be
+-- saved up as it gives in 5 s; that stays for as long as those who were held may be told to look again (LOOK_MS and
+-- SPREAD_MS), and grows back to the whole evenly. It costs burst, never rate: while calls wait, nothing is saved up.
+local BURST_SHARE, BURST_FLAT_MS, BURST_GROWS_MS = 1 / 12, 120000, 120000
+local function capacity_of(now, limit, period)
+  local whole = limit - limit / period * math.min(ARRIVAL_MS, period / 2)
+  local since = now - num('back_at', -1e15)
+  if period > MINUTE_MS or since >= BURST_FLAT_MS + BURST_GROWS_MS then return whole end
+  local least = math.min(whole, limit * BURST_SHARE)
+  return least + (whole - least) * math.max(0, since - BURST_FLAT_MS) / BURST_GROWS_MS
+end
+
 -- The buckets by dimension, filled up to now: {rate by ms, capacity, level, whether it is the provider's}.
 local buckets = {}
 local function fill(now)
@@ -68,8 +80,7 @@ local function fill(now)
   for _, dimension in ipairs(DIMENSIONS) do
     local limit, period, told = limit_of(dimension)
     if limit then
-      local rate = limit / period
-      local capacity = limit - rate * math.min(ARRIVAL_MS, period / 2)
+      local rate, capacity = limit / period, capacity_of(now, limit, period)
       local level = num('level:' .. dimension, capacity) + rate * (now - num('at', now))
       buckets[dimension] = {rate, capacity, math.min(capacity, level), told}
     end

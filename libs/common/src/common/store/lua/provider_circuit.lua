@@ -1,13 +1,15 @@
 -- The circuit of a model: CLOSED lets all calls through, OPEN none, PROBING one, RAMPING a few and then more.
 -- Fields of the state: circuit, circuit_until, circuit_reason, circuit_key, opened (times in a row), failures (in a
--- row), opened_at, probe (the token of the call that tries), ramped (calls that went well since).
+-- row), opened_at, probe (the token of the call that tries), ramped (calls that went well since), flight_was (calls
+-- that could be in flight before those failures), back_at (see provider.lua).
 local FAILURES_MAX, RAMP_CALLS = 5, 10
 local OPEN_MS, OPEN_MAX_MS = 5000, 60000
--- Nobody knows when a key changes, or a quota whose reset was not told: look again after so long.
-local QUOTA_MS, LOOK_MS = 300000, 60000
-
--- What the provider may be sent at once after it was away, as a part of a minute.
-local RAMP_SHARE_MS = 5000
+-- Nobody knows when a quota is renewed whose reset was not told: one call looks after so long.
+local QUOTA_MS = 300000
+-- Nobody knows when a key changes, or when an operator closes a circuit: who is held looks again after this, at most.
+local LOOK_MS = 60000
+-- What a person must see to; calls that are held are told so.
+local FOR_PEOPLE = {QUOTA_EXHAUSTED = true, AUTHENTICATION = true}
 
 local function open_circuit(now, reason, until_ms, key)
   local opened = num('opened', 0) + 1
@@ -28,7 +30,8 @@ local function circuit_blocks(now, key)
     local other_key = state.circuit_key and state.circuit_key ~= key
     local waits_for_key = state.circuit_reason == 'AUTHENTICATION'
     if not other_key and (waits_for_key or now < num('circuit_until', 0)) then
-      return 'CIRCUIT_OPEN', waits_for_key and now + LOOK_MS or num('circuit_until', now)
+      local look_at = waits_for_key and now + LOOK_MS or math.min(now + LOOK_MS, num('circuit_until', now))
+      return FOR_PEOPLE[state.circuit_reason] and state.circuit_reason or 'CIRCUIT_OPEN', look_at
     end
     put('circuit', 'PROBING')
     circuit = 'PROBING'
@@ -48,15 +51,20 @@ local function circuit_close()
     'ramped'}) do put(name, '') end
 end
 
-local function circuit_went_well(token)
+-- The model is back: begin with few calls, twice as many each time they went well, up to what went well before.
+local function come_back(now)
+  put('back_at', now)
+  put('threshold', math.max(2, num('flight_was', flight_now())))
+  put('flight', 2)
+end
+
+local function circuit_went_well(now, token)
   put('failures', 0)
   if state.circuit == 'PROBING' and state.probe == token then
     put('circuit', 'RAMPING')
     put('ramped', 0)
     put('probe', '')
-    put('threshold', math.max(2, flight_now()))
-    put('flight', 2)
-    for _, bucket in pairs(buckets) do bucket[3] = math.min(bucket[3], bucket[1] * RAMP_SHARE_MS) end
+    come_back(now)
   elseif state.circuit == 'RAMPING' then
     put('ramped', num('ramped', 0) + 1)
     if num('ramped', 0) >= RAMP_CALLS then circuit_close() end

@@ -32,6 +32,11 @@ else
   end
   if #ARGV > 3 then redis.call('HINCRBY', LIMITS, 'revision', 1) end
   if ARGV[3] == '1' then
+    if state.circuit == 'OPEN' or state.circuit == 'PROBING' then
+      come_back(now)
+    elseif num('pause_until', 0) > now then
+      put('back_at', now)
+    end
     circuit_close()
     put('failures', 0)
     put('pause_until', 0)

@@ -50,12 +50,28 @@ local function wait_for(now, amounts, count, sums)
   return math.ceil(wait), reason
 end
 
--- How long a call is to stay away that would wait too long: until those held before it have had their turn (ms).
-local function book(now, amounts, wait)
+-- How far apart (ms) calls of these amounts may begin.
+local function each_takes(amounts)
   local each = num('latency', 1000) / may_fly()
   for place, dimension in ipairs(DIMENSIONS) do
     if buckets[dimension] then each = math.max(each, amounts[place] / buckets[dimension][1]) end
   end
+  return each
+end
+
+-- When to look again (ms) for calls that are all held until one time: one after the other, as fast as the limits let
+-- them; those that do not fit within SPREAD_MS begin from the front.
+local SPREAD_MS = 60000
+local function spread(look_at, amounts)
+  local at = num('spread_at', 0)
+  if at < look_at or at >= look_at + SPREAD_MS then at = look_at end
+  put('spread_at', at + each_takes(amounts))
+  return math.ceil(at)
+end
+
+-- How long a call is to stay away that would wait too long: until those held before it have had their turn (ms).
+local function book(now, amounts, wait)
+  local each = each_takes(amounts)
   local booked = math.max(num('booked', 0), now + wait)
   local most = now + math.max(wait, BOOK_MAX_MS)
   put('booked', math.min(most, booked + each))
@@ -73,7 +89,8 @@ local function take_turn(now, token, tenant, share, amounts, longest)
   if wait > longest then
     leave(token, true)
     -- A pause is the same for all; what comes after it is told then.
-    return 'HELD', reason, reason == 'PROVIDER_PAUSED' and wait or book(now, amounts, wait)
+    local away = reason == 'PROVIDER_PAUSED' and spread(now + wait, amounts) - now or book(now, amounts, wait)
+    return 'HELD', reason, away
   end
   if not score then redis.call('HSET', SHARES, tenant, exact(begins + share)) end
   if wait > 0 then

@@ -13,7 +13,7 @@
 --   ARGV[7]   fingerprint of the key that it was sent with
 --   ARGV[8…]  limit, remaining and period (ms) of requests, then of tokens; '' where not told
 --
--- Output: 1, or 0 if the call was not under way any more
+-- Output: 1, or 0 if the call was not under way any more; failures in a row; until when the circuit is open (ms), or ''
 -- @include provider
 -- @include provider_circuit
 -- @include provider_told
@@ -39,16 +39,18 @@ if granted_at then
     put('refused', num('refused', 0) + 1)
     local pause = tonumber(ARGV[5]) or math.min(PAUSE_MAX_MS, PAUSE_MS * 2 ^ math.min(10, pauses - 1))
     put('pause_until', math.max(num('pause_until', 0), now + pause))
+    put('back_at', math.max(num('back_at', -1e15), num('pause_until')))
     fly_less(now)
   elseif ARGV[4] == '1' then
     put('failed', num('failed', 0) + 1)
+    if num('failures', 0) == 0 and (state.circuit or 'CLOSED') == 'CLOSED' then put('flight_was', flight_now()) end
     fly_less(now)
     circuit_went_wrong(now, token, granted_at, class, tonumber(ARGV[6]) or tonumber(ARGV[5]), ARGV[7])
   elseif class ~= 'STOPPED' then
     -- It answered, if only to say no: nothing is wrong with the provider.
-    circuit_went_well(token)
+    circuit_went_well(now, token)
   end
 end
 save_buckets(now)
 save_state()
-return (granted_at or left) and 1 or 0
+return {(granted_at or left) and 1 or 0, num('failures', 0), state.circuit == 'OPEN' and state.circuit_until or ''}

@@ -52,15 +52,14 @@ if holder then
   leave(token, true)
   return answer('IN_FLIGHT', redis.call('ZSCORE', LEASES, holder) or exact(now), exact(now))
 end
+fill(now)
+local amounts = {1, ARGV[8] + ARGV[9], tonumber(ARGV[8]), tonumber(ARGV[10])}
 local reason, look_at = circuit_blocks(now, ARGV[13])
 if reason then
   leave(token, true)
-  if look_at - now > tonumber(ARGV[11]) then return answer('HELD', reason, exact(look_at)) end
+  if look_at - now > tonumber(ARGV[11]) then return answer('HELD', reason, exact(spread(look_at, amounts))) end
   return answer('WAIT', reason, exact(look_at - now))
 end
-
-fill(now)
-local amounts = {1, ARGV[8] + ARGV[9], tonumber(ARGV[8]), tonumber(ARGV[10])}
 local share = (ARGV[8] + ARGV[10]) / tonumber(ARGV[6])
 local verdict, detail, wait = take_turn(now, token, tenant, share, amounts, tonumber(ARGV[11]))
 if verdict ~= 'GRANTED' then

@@ -35,7 +35,7 @@ if granted_at then
   local took = now - granted_at
   put('latency', num('latency', took) * 0.8 + took * 0.2)
   fly_more(flying)
-  circuit_went_well(token)
+  circuit_went_well(now, token)
   put('pauses', 0)
 end
 

@@ -23,8 +23,7 @@ local function believe(now, dimension, limit, remaining, period, granted_at, sum
   put('limit:' .. dimension, limit)
   put('period:' .. dimension, period)
   local most, each, told = limit_of(dimension)
-  local rate = most / each
-  local capacity = most - rate * math.min(ARRIVAL_MS, each / 2)
+  local rate, capacity = most / each, capacity_of(now, most, each)
   local seen = math.min(capacity, remaining + limit / period * math.max(0, now - granted_at - ARRIVAL_MS))
     - (num('sum:' .. dimension, 0) - sum_at) - young
   local held = buckets[dimension]

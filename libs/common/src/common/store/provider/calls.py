@@ -116,6 +116,18 @@ class Ended:
     key_fingerprint: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What stands after a call that brought no answer."""
+
+    #: False: it was not under way any more.
+    there: bool
+    #: Failures in a row of the model, whoever called: nobody was answered since the first of them.
+    failures: int
+    #: Until when the circuit is open; None: it is not.
+    open_until_ms: int | None
+
+
 def answer_id(tenant: str, request_sha256: str, sample: int) -> str:
     """Return the id of an answer: a digest, from which neither tenant nor request can be read."""
     told = f"{tenant}\0{request_sha256}\0{sample}".encode()
@@ -178,8 +190,8 @@ def settle(
 
 def release(
     keys: ProviderKeys, token: str, ended: Ended, told: Told = NOTHING_TOLD, *, now_ms: int | None = None
-) -> Operation[bool]:
-    """End a call that brought no answer, or leave the line. Returns False if it was not there any more."""
+) -> Operation[Released]:
+    """End a call that brought no answer, or leave the line."""
     arguments: list[Argument] = [
         now_argument(now_ms),
         token,
@@ -190,7 +202,7 @@ def release(
         ended.key_fingerprint,
         *_headers(told),
     ]
-    return Operation(script("provider_release"), keys.all(), arguments, bool)
+    return Operation(script("provider_release"), keys.all(), arguments, _released)
 
 
 def renew(
@@ -206,6 +218,11 @@ def _headers(told: Told) -> Sequence[Argument]:
         return ("", "", "") if quota is None else (quota.limit, quota.remaining, quota.period_ms)
 
     return (*three(told.requests), *three(told.tokens))
+
+
+def _released(reply: list[Any]) -> Released:
+    there, failures, until = reply
+    return Released(bool(there), int(failures), int(float(until)) if until else None)
 
 
 def _verdict(reply: list[Any]) -> Verdict:

@@ -28,6 +28,8 @@ _BY_KIND: Final = {
 def reason_of(error: Exception) -> DegradedReason:
     """Return what the result says of a failure."""
     match error:
+        case CallHeld(reason="QUOTA_EXHAUSTED"):
+            return DegradedReason.QUOTA
         case CallHeld():
             kind = RELEASED_FOR.get(error.reason)
             return DegradedReason.UNAVAILABLE if kind is None else _BY_KIND[kind]
