@@ -252,6 +252,51 @@ async def test_a_call_that_would_wait_long_is_held_and_costs_nothing(fleet: Flee
     assert (report.waiting, provider.calls) == (0, 1)
 
 
+async def test_a_job_is_not_given_back_while_a_call_of_it_is_at_the_provider(fleet: Fleet) -> None:
+    """It would be stopped with its job, and paid for in vain; a circuit's probe would never end."""
+    provider, gate = Provider(), fleet.gate(longest_wait_ms=100)
+    await fleet.limit(in_flight=2)
+    provider.gate.clear()
+    first = asyncio.ensure_future(gate.ask(call_of("a"), provider))
+    await until(lambda: provider.in_flight == 1)
+    other = asyncio.ensure_future(gate.ask(call_of("b", job_id="ai-2"), provider))
+    await until(lambda: provider.in_flight == 2)
+    held = asyncio.ensure_future(gate.ask(call_of("c"), provider))
+    of_nobody = asyncio.ensure_future(gate.ask(call_of("d", job_id="ai-3"), provider))
+    with pytest.raises(CallHeld):
+        await of_nobody
+    assert not held.done()
+    provider.gate.set()
+    await asyncio.gather(first, other)
+    with pytest.raises(CallHeld):
+        await held
+
+
+async def test_a_failure_says_whether_the_provider_answers_anybody(fleet: Fleet) -> None:
+    failing, gate = Provider(failure=ServerFailed()), fleet.gate(longest_wait_ms=100)
+
+    async def failure(request: str) -> ProviderFailure:
+        with pytest.raises(ProviderFailure) as raised:
+            await gate.ask(call_of(request), failing)
+        return raised.value
+
+    assert (await failure("a")).away_until_ms is None
+    await gate.ask(call_of("well"), Provider())
+    assert (await failure("a")).away_until_ms is None
+    now_ms = (await fleet.report()).read_ms
+    assert 4_000 < ((await failure("a")).away_until_ms or 0) - now_ms < 7_000
+    for request in "bc":
+        await failure(request)
+    # The circuit is open, for 5 s: who has opened it comes after those who were held
+    opened = await failure("d")
+    assert 8_000 < (opened.away_until_ms or 0) - (await fleet.report()).read_ms <= 10_000
+    # A key that is refused costs no attempt in any case, and is told as it is
+    failing.failure = AuthenticationFailed()
+    with pytest.raises(AuthenticationFailed) as refused:
+        await fleet.gate().ask(call_of("e", model="gift"), failing)
+    assert refused.value.away_until_ms is None
+
+
 async def test_a_short_wait_is_waited_out(fleet: Fleet) -> None:
     provider, gate = Provider(), fleet.gate()
     await fleet.limit(requests=600)

@@ -18,12 +18,14 @@ from analysis_worker.engines.openai.findings import Found
 from analysis_worker.engines.openai.outbound import outbound_of
 from analysis_worker.paid.gate import GateSettings, PaidGate
 from analysis_worker.transcript.by_model import Outcome, Unanswered, Wish, start
+from analysis_worker.transcript.giving_up import give_up
 from analysis_worker.transcript.screening import Screen
 from bothsides.jobs import v1 as pb
 from common.job.failure import AttemptFailed
 from common.job.ids import JobId
 from common.job.model import ErrorClass
 from common.provider.budget import Budget, BudgetScope, SpentPolicy
+from common.provider.errors import ProviderFailure, ServerFailed, Timeout
 from common.provider.models import ModelCard, ModelTable
 from common.store.keys import provider_keys
 from common.store.operation import AsyncRunner
@@ -296,10 +298,30 @@ async def test_degrade_at_once_where_to_ask_again_would_bring_the_same(
     assert set(desk.models_heard()) == {"dear"}
 
 
+@pytest.mark.parametrize("policy", [Spec.WAIT, Spec.FALLBACK])
+@pytest.mark.parametrize("fault", [error(500), Fault(drop=True), SILENT], ids=["500", "dropped", "silent"])
+async def test_wait_a_job_alone_loses_no_attempt_while_nobody_is_answered(
+    desk: Desk, fault: Fault, policy: int
+) -> None:
+    desk.server.away = dict.fromkeys(("dear", "cheap"), fault)
+    reasons = []
+    while "CIRCUIT_OPEN" not in reasons:
+        with pytest.raises(SnoozedFor) as snoozed:
+            await desk.outcome(models=["dear", "cheap"], on_unavailable=policy)
+        assert 0 < snoozed.value.delay_ms <= 10_000
+        reasons.append(snoozed.value.reason)
+    assert set(reasons) == {"PROVIDER_AWAY", "CIRCUIT_OPEN"}
+    assert desk.models_heard().count("dear") == 5
+
+
+async def test_wait_for_the_model_that_is_away_where_the_next_is_too_dear(desk: Desk) -> None:
+    await desk.budget(4_000, SpentPolicy.CHEAPER)
+    desk.server.away = {"cheap": error(500)}
+    with pytest.raises(SnoozedFor, match="PROVIDER_AWAY"):
+        await desk.outcome(models=["cheap", "dear"], on_unavailable=Spec.FALLBACK)
+
+
 GIVEN_UP: Mapping[str, tuple[Fault, ErrorClass, str]] = {
-    "500": (error(500), ErrorClass.TRANSIENT, "circuits list"),
-    "dropped": (Fault(drop=True), ErrorClass.TRANSIENT, "circuits list"),
-    "silent": (SILENT, ErrorClass.TIMEOUT, "retry the job"),
     "no such model": (error(404, "model_not_found"), ErrorClass.AUTHENTICATION, "name a model"),
     "no quota": (error(429, "insufficient_quota"), ErrorClass.QUOTA_EXHAUSTED, "bill"),
     "bad key": (error(401, "invalid_api_key"), ErrorClass.AUTHENTICATION, "OPENAI_API_KEY"),
@@ -317,6 +339,16 @@ async def test_give_up_says_what_a_person_can_do(
     assert way_out in failed.value.suggestion
     assert "on_unavailable=DEGRADE" in failed.value.suggestion
     assert set(desk.models_heard()) == {"dear"}
+
+
+@pytest.mark.parametrize(
+    ("failure", "way_out"), [(ServerFailed(), "circuits list"), (Timeout(), "retry the job")]
+)
+def test_give_up_spends_an_attempt_where_others_are_answered(failure: ProviderFailure, way_out: str) -> None:
+    with pytest.raises(AttemptFailed) as failed:
+        give_up(context_of(RecordedAttempt()), failure)
+    assert failed.value.error_class is failure.error_class
+    assert way_out in failed.value.suggestion
 
 
 async def test_wait_for_the_model_that_may_be_asked_first(desk: Desk) -> None:

@@ -41,6 +41,9 @@ class ProviderFailure(Exception):
         self.retry_after_ms = retry_after_ms
         #: When its quota is renewed, in ms from now; None if it did not say.
         self.reset_ms = reset_ms
+        #: The provider answers nobody, and may be asked again then (Unix ms). None: it does, or nobody knows.
+        #: Set by who made the call, as a call alone does not show it.
+        self.away_until_ms: int | None = None
 
 
 class RateLimited(ProviderFailure):

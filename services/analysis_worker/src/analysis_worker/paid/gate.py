@@ -10,19 +10,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from analysis_worker.paid.about import Notes
+from analysis_worker.paid.away import away_until_ms
 from analysis_worker.paid.door import Door
 from analysis_worker.paid.keeping import BodyUnreadable, Keeping
 from analysis_worker.paid.lease import renewed
 from analysis_worker.paid.money import Purse
+from analysis_worker.paid.patience import Patience, until
 from analysis_worker.paid.port import Answer, Call, CallHeld, Reply, Usage
 from analysis_worker.paid.steady import Steady, through
+from analysis_worker.paid.under_way import UnderWay
 from common.errors import JobsError, StoreFull, StoreUnavailable
 from common.provider.errors import ProviderFailure
 from common.provider.limits import Told, told_by
@@ -39,8 +41,6 @@ LOOK_FIRST_MS: Final = 50
 LOOK_MOST_MS: Final = 500
 #: A job whose call could not be asked for, as the store was away, looks again after this (ms).
 STORE_AWAY_MS: Final = 2_000
-#: Times that: what several waits of one call may take in all.
-PATIENCE: Final = 3
 #: What passes before a job hears that its call is held (ms): its slot takes no other job meanwhile.
 HOLD_PAUSE_MS: Final = 2_000
 #: While others hold what is left of a budget (ms).
@@ -102,6 +102,7 @@ class PaidGate:
         self._declared: set[tuple[str, str]] = set()
         #: Set when an answer arrives for which calls of this process wait.
         self._arrivals: dict[str, asyncio.Event] = {}
+        self._under_way = UnderWay()
 
     async def ask(self, call: Call, send: Callable[[], Awaitable[Reply]]) -> Answer:
         """Return the answer to a call; see PaidCalls.ask."""
@@ -110,8 +111,12 @@ class PaidGate:
             asked = await self._asked(call)
             await self._notes.note(call, asked.answer_id)
             return await self._ask(call, asked, send)
+        except CallHeld:
+            # The job may end with this, and stop its other calls; the circuit's probe may be one of them.
+            await self._under_way.wait(call.job_id)
+            raise
         except (StoreUnavailable, StoreFull) as error:
-            raise CallHeld(error.reason, _now_ms() + STORE_AWAY_MS) from None
+            raise CallHeld(error.reason, until(STORE_AWAY_MS)) from None
 
     async def _asked(self, call: Call) -> Asked:
         keys = (call.provider, call.model)
@@ -214,7 +219,8 @@ class PaidGate:
         """Make the call, its lease kept up; a failure is told to all others before it is raised."""
         try:
             async with renewed(self._store, keys, asked, self._purse, call, self._settings.lease_ms):
-                return await send()
+                with self._under_way.one(call.job_id):
+                    return await send()
         except ProviderFailure as failure:
             await through(self._failed(keys, call, asked, failure))
             raise
@@ -231,7 +237,8 @@ class PaidGate:
             failure.reset_ms,
             self._settings.key_fingerprint,
         )
-        await self._store.insist(calls.release(keys, asked.token, ended, Told()))
+        released = await self._store.insist(calls.release(keys, asked.token, ended, Told()))
+        failure.away_until_ms = away_until_ms(failure, released, until(0))
         await self._purse.give_back(call, asked.token)
 
     async def _stopped(self, keys: ProviderKeys, call: Call, asked: Asked) -> None:
@@ -268,25 +275,3 @@ class PaidGate:
         await self._purse.save(call, asked.token, kept.cost_micro_usd)
         usage = Usage(kept.input_tokens, kept.cached_tokens, kept.output_tokens)
         return Answer(body, usage, reused=True, cost_micro_usd=0, saved_micro_usd=kept.cost_micro_usd)
-
-
-class Patience:
-    """How long one call has waited, and how long it may.
-
-    Who has stood in line nearly to its end is not sent away because the end comes a little later than was
-    foreseen: any wait may be as long as the longest, all of them together a few times that.
-    """
-
-    def __init__(self, longest_ms: int) -> None:
-        self.longest_ms = longest_ms
-        self._ends_s = time.monotonic() + longest_ms * PATIENCE / 1000
-
-    async def wait(self, reason: str, wait_ms: int) -> None:
-        """Wait; raises CallHeld instead if that is too long."""
-        if wait_ms > self.longest_ms or time.monotonic() + wait_ms / 1000 > self._ends_s:
-            raise CallHeld(reason, _now_ms() + wait_ms)
-        await asyncio.sleep(wait_ms / 1000)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -37,7 +37,9 @@ def give_up(context: JobContext, error: Exception) -> NoReturn:
     """
     match error:
         case CallHeld():
-            context.snooze(max(0, error.until_ms - time.time_ns() // 1_000_000), error.reason)
+            _wait(context, error.until_ms, error.reason)
+        case ProviderFailure(away_until_ms=int(until_ms)):
+            _wait(context, until_ms, "PROVIDER_AWAY")
         case ProviderFailure():
             way_out = _OTHER_MODEL if isinstance(error, ModelNotFound) else _WAYS_OUT[error.error_class]
             raise AttemptFailed(
@@ -74,6 +76,10 @@ def give_up(context: JobContext, error: Exception) -> NoReturn:
                 "describe it in the file that PROVIDER_MODELS_FILE names, or name another model",
             ) from None
     raise error
+
+
+def _wait(context: JobContext, until_ms: int, reason: str) -> NoReturn:
+    context.snooze(max(0, until_ms - time.time_ns() // 1_000_000), reason)
 
 
 def _refused(reason: str, message: str, way_out: str) -> AttemptFailed:

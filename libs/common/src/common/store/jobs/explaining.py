@@ -81,6 +81,7 @@ RELEASED_FOR: Final[Mapping[str, BlockerKind]] = MappingProxyType(
     {
         "CIRCUIT_OPEN": BlockerKind.CIRCUIT,
         "CIRCUIT_PROBING": BlockerKind.CIRCUIT,
+        "PROVIDER_AWAY": BlockerKind.CIRCUIT,
         "AUTHENTICATION": BlockerKind.CIRCUIT,
         "QUOTA_EXHAUSTED": BlockerKind.CIRCUIT,
         "PROVIDER_PAUSED": BlockerKind.PROVIDER_LIMIT,

@@ -98,7 +98,11 @@ async def first_that_answers(models: Models, ask: Callable[[ModelCard], Awaitabl
                 raise
             failures.append((card, error))
     held = [error for _, error in failures if isinstance(error, CallHeld)]
-    raise min(held, key=lambda error: error.until_ms) if held else failures[-1][1]
+    if held:
+        raise min(held, key=lambda error: error.until_ms)
+    # That a later one is too small or too dear does not mean that the first would not answer another time.
+    away = [error for _, error in failures if isinstance(error, ProviderFailure) and error.opens_circuit]
+    raise away[-1] if away else failures[-1][1]
 
 
 def _passes_on(error: Exception) -> bool:
