@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import string
 import uuid
+from itertools import islice
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.job.ids import new_job_id, queue_of
+from common.job.ids import new_job_id, new_job_ids, queue_of
 from common.job.types import QUEUES
 
 #: Dramatiq's rule for queue names.
@@ -54,3 +55,15 @@ def test_an_id_is_a_uuid_of_version_7_with_its_time(now_ms: int) -> None:
 
 def test_ids_made_in_the_same_millisecond_differ() -> None:
     assert len({new_job_id("exports", now_ms=1_000) for _ in range(1_000)}) == 1_000
+
+
+def test_many_ids_are_what_each_would_be_by_itself() -> None:
+    ids = list(islice(new_job_ids("exports"), 1_000))
+    assert len(set(ids)) == 1_000
+    assert {queue_of(job_id) for job_id in ids} == {"exports"}
+    assert {len(job_id) for job_id in ids} == {len(new_job_id("exports"))}
+    times = [job_id.rpartition("-")[2][:10] for job_id in ids]
+    assert times == sorted(times)
+    by_place = list(zip(*(job_id.rpartition("-")[2][10:] for job_id in ids), strict=True))
+    assert set(by_place[0]) == {"e", "f"}  # the version
+    assert all(len(set(digits)) == 32 for digits in by_place[4:])

@@ -29,6 +29,15 @@ def follows_surely(message: Message) -> bool:
     return _look_of(message.DESCRIPTOR)(message)
 
 
+def field_check(message: Descriptor, name: str) -> Check:
+    """Return what says whether a value surely follows the rules of one field of a message."""
+    field = message.fields_by_name[name]
+    rules = field.GetOptions().Extensions[validate_pb2.field]
+    if not rules.ListFields() and not _has_rules(field):
+        return _always
+    return _check_of(field, rules, frozenset({message}))
+
+
 @cache
 def _look_of(descriptor: Descriptor, above: frozenset[Descriptor] = frozenset()) -> Check:
     """Return the look at messages of one type; one that never agrees if it has rules that this cannot judge.

@@ -25,6 +25,7 @@ from scheduler.servicers.context import Context, viewer
 from scheduler.servicers.many import Many, ManyJobsServicer
 from scheduler.submission import Submission
 from scheduler.watch.watch import Watches
+from scheduler.wire.alike import AlikeRequests
 from scheduler.wire.amendments import amendment_from_pb, fields_from_pb
 from scheduler.wire.estimates import estimate_to_pb
 from scheduler.wire.explanations import explained_to_pb
@@ -77,20 +78,22 @@ class JobServicer(ManyJobsServicer):
     async def CreateJobs(self, request: pb.CreateJobsRequest, context: Context) -> pb.CreateJobsResponse:
         """Each item as CreateJob would: a bad one costs only itself."""
         origin = _origin()
-        outcomes: list[Job | JobRequest | JobsError] = [self._read(item, origin) for item in request.requests]
-        for place, item in enumerate(request.requests):
-            wanted = outcomes[place]
-            if isinstance(wanted, JobRequest):
-                outcomes[place] = await self._judged(item, wanted)
+        alike = AlikeRequests(origin, self._default_retry)
+        outcomes: list[Job | JobRequest | JobsError] = []
+        for item in request.requests:
+            outcomes.append(alike.read(item) or await self._judged(item, origin))
         requests = [outcome for outcome in outcomes if isinstance(outcome, JobRequest)]
         created = iter(await self._submission.create_many(requests))
-        response, alike = pb.CreateJobsResponse(), AlikeJobs()
+        response, alike_jobs = pb.CreateJobsResponse(), AlikeJobs()
         for outcome in outcomes:
-            _add_item(response, next(created) if isinstance(outcome, JobRequest) else outcome, alike)
+            _add_item(response, next(created) if isinstance(outcome, JobRequest) else outcome, alike_jobs)
         return response
 
-    async def _judged(self, item: pb.CreateJobRequest, wanted: JobRequest) -> JobRequest | Job | JobsError:
+    async def _judged(self, item: pb.CreateJobRequest, origin: Origin) -> JobRequest | Job | JobsError:
+        """Look at an item and read it by itself."""
         try:
+            validate(item)
+            wanted = request_from_pb(item, origin, self._default_retry)
             await self._judge_models(item.job.spec, wanted.tenant)
             return await self._submission.judge(wanted) if item.validate_only else wanted
         except JobsError as error:
@@ -100,13 +103,6 @@ class JobServicer(ManyJobsServicer):
         wish = wish_of(spec, field)
         if wish is not None:
             await self._model_rules.judge(wish, tenant)
-
-    def _read(self, request: pb.CreateJobRequest, origin: Origin) -> JobRequest | JobsError:
-        try:
-            validate(request)
-            return request_from_pb(request, origin, self._default_retry)
-        except JobsError as error:
-            return error
 
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.Job:
         caller, full = viewer(request.view)

@@ -92,9 +92,14 @@ def _given(job: pb.Job) -> dict[str, Any]:
     return {_NAMES[field]: value for field, value in job.ListFields() if field in _NAMES}
 
 
+def unread_fields(job: pb.Job) -> list[str]:
+    """Return the names of fields that are set, and ignored in a request."""
+    return [field.name for field, _ in job.ListFields() if field not in _NAMES]
+
+
 def digest_of(job: pb.Job) -> str:
     """Return 96 bits of the SHA-256 of what was asked: the same for the same input fields."""
-    unread = [field.name for field, _ in job.ListFields() if field not in _NAMES]
+    unread = unread_fields(job)
     if unread:
         asked = pb.Job()
         asked.CopyFrom(job)

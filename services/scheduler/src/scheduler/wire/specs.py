@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from dramatiq.encoder import JSONEncoder
@@ -26,6 +26,8 @@ from scheduler.wire.values import list_from_pb, object_from_pb, object_to_pb, va
 
 #: Messages are JSON, whatever encoder a process may have set: a stored payload is never unpickled here.
 _JSON = JSONEncoder()
+#: Stands where something is left out; JSON text holds no such byte.
+_GAP: Final = b"\0"
 
 
 @made_quickly
@@ -75,21 +77,48 @@ def _generic(spec: pb.GenericSpec, field: str) -> Work:
 
 def message_of(work: Work, job_id: JobId, tenant: str, trace_context: Mapping[str, str]) -> bytes:
     """Return the Dramatiq message that a worker gets; its id is the job's."""
+    return orjson.dumps(_message(work, tenant, trace_context, (work.args, work.kwargs, job_id, _now_ms())))
+
+
+class MessageFrame:
+    """The messages of jobs that differ by what their actor is called with: all else is spelled once."""
+
+    def __init__(self, work: Work, tenant: str, trace_context: Mapping[str, str]) -> None:
+        gap = orjson.Fragment(_GAP)
+        spelled = orjson.dumps(_message(work, tenant, trace_context, (gap, gap, gap, gap)))
+        self._parts = spelled.split(_GAP)
+
+    def message(self, args: Sequence[Any], kwargs: Mapping[str, Any], job_id: JobId) -> bytes:
+        """Return the message as message_of would."""
+        first, second, third, fourth, last = self._parts
+        spelled_kwargs = orjson.dumps(kwargs) if kwargs else b"{}"
+        own = b'"%b"%b%d' % (job_id.encode(), fourth, _now_ms())
+        return b"".join((first, orjson.dumps(args), second, spelled_kwargs, third, own, last))
+
+
+def _message(
+    work: Work, tenant: str, trace_context: Mapping[str, str], own: tuple[Any, Any, Any, Any]
+) -> dict[str, Any]:
+    """Return a message; `own` is what no two have in common: args, kwargs, id, and the time (Unix ms)."""
     options: dict[str, Any] = {"tenant": tenant}
     if trace_context:
         options["otel"] = dict(trace_context)
     if work.version > 1:
         options["spec_version"] = work.version
-    message = {
+    args, kwargs, job_id, made_ms = own
+    return {
         "queue_name": work.queue,
         "actor_name": work.actor,
-        "args": work.args,
-        "kwargs": work.kwargs,
+        "args": args,
+        "kwargs": kwargs,
         "options": options,
         "message_id": job_id,
-        "message_timestamp": time.time_ns() // 1_000_000,
+        "message_timestamp": made_ms,
     }
-    return orjson.dumps(message)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def other_work(spec: pb.JobSpec, job: Job) -> Work:
