@@ -26,6 +26,7 @@ from common.store import jobs
 from common.store.jobs import Lease
 from common.store.keys import QueueKeys
 from common.store.operation import Operation, SyncRunner
+from common.store.packing import unpacked
 from common.store.workers import WorkerReport, report_worker
 from scheduler.app import Scheduler
 from support.rpc import detail, failure, status_in
@@ -201,7 +202,7 @@ class BareWorker:
         self.run(report_worker(NAMESPACE, report))
 
     def message(self, lease: Lease) -> Message[Any]:
-        return Message.decode(lease.payload)
+        return Message.decode(unpacked(lease.payload))
 
     def report(self, lease: Lease, fraction: float, stage: str = "") -> None:
         report = Progress(fraction, stage, at_ms=1)

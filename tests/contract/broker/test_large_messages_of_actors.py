@@ -7,6 +7,7 @@ from typing import Any
 import dramatiq
 import pytest
 from dramatiq import pipeline
+from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.encoder import PickleEncoder
 
 from common.broker import JobBroker
@@ -14,6 +15,7 @@ from common.errors import InvalidField
 from common.job.states import JobState
 from common.store.packing import MESSAGE_BYTES
 from support.broker_jobs import job_of
+from support.waiting import wait_until
 from support.workers import working
 
 JOIN_MS = 20_000
@@ -22,6 +24,13 @@ TEXT = "What was said. " * 14_000
 
 def shared(broker: JobBroker) -> list[bytes]:
     return list(broker.client.keys(f"{broker.queues['default'].prefix}blob:*"))
+
+
+def taken(consumer: Consumer) -> MessageProxy:
+    """Return the consumer's next message."""
+    message = wait_until(lambda: next(consumer))
+    assert message is not None
+    return message
 
 
 def test_an_actor_takes_200_kb_of_arguments(broker: JobBroker) -> None:
@@ -128,6 +137,34 @@ def test_another_encoders_messages_come_back_as_well(broker: JobBroker) -> None:
     finally:
         dramatiq.set_encoder(before)
     assert seen == [bytes(range(256)) * 1_000]
+
+
+def test_no_more_is_unpacked_ahead_of_the_threads_than_there_is_room_for(broker: JobBroker) -> None:
+    """Jobs that share 7 MiB take that in the store, and as much each once they are unpacked."""
+
+    @dramatiq.actor(broker=broker)
+    def work(text: str) -> None: ...
+
+    # Given one thread, jobs so short that hundreds are leased ahead of it, and then ten large ones
+    broker.use_slots(1)
+    for _ in range(10):
+        broker.slots.pace("default").note(0.0001)
+    sent = [work.send("x" * (7 * 2**20)) for _ in range(10)]
+
+    # When a consumer fetches, Then it keeps what fits into 32 MiB, and the others wait
+    consumer = broker.consume("default", timeout=100)
+    first = taken(consumer)
+    wait_until(lambda: sum(job_of(broker, message).state is JobState.RUNNING for message in sent) == 4)
+    waiting = [job for message in sent if (job := job_of(broker, message)).state is JobState.PENDING]
+    assert [(job.wait_reason, job.spent) for job in waiting] == [("STUCK", 0)] * 6
+
+    # And all of them run in the end
+    consumer.ack(first)
+    for _ in range(9):
+        consumer.ack(taken(consumer))
+    broker.join("default", timeout=JOIN_MS)
+    assert {job_of(broker, message).state for message in sent} == {JobState.SUCCEEDED}
+    consumer.close()
 
 
 def test_a_message_over_8_mib_is_refused_by_its_field(broker: JobBroker) -> None:

@@ -25,7 +25,7 @@ from common.job.priority import Priority
 from common.job.states import Action, JobState
 from common.store import jobs, queues, stats
 from common.store.jobs import Lease
-from common.store.packing import LARGE_BYTES
+from common.store.packing import LARGE_BYTES, unpacked
 from support.model import ModelQueue
 from support.store import Queue
 
@@ -237,7 +237,7 @@ class QueueMachine(RuleBasedStateMachine):
         leases = self.queue.fetch(want, consumer=worker, number=number, worker=worker, alone=alone)
         expected = self.model.fetch(want, self.queue.now_ms, alone=alone)
         assert [lease.member for lease in leases] == expected
-        assert all(lease.payload == self.payloads[lease.job_id] for lease in leases)
+        assert all(unpacked(lease.payload) == self.payloads[lease.job_id] for lease in leases)
         if lost_reply and expected:
             again = self.queue.fetch(want, consumer=worker, number=number, worker=worker)
             assert [lease.member for lease in again] == expected

@@ -6,7 +6,7 @@ import logging
 import random
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from dramatiq.broker import Consumer, MessageProxy
@@ -25,6 +25,7 @@ from common.store import jobs
 from common.store.jobs import Lease
 from common.store.keys import QueueKeys
 from common.store.operation import STORE_ERRORS
+from common.store.packing import unpacked, unpacked_bytes
 from common.store.record import VERSION
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 WAIT_MAX_S: Final = 1.0
 #: What was leased ahead and has not started after this (s) goes back; also the longest wait for a slot.
 STUCK_AFTER_S: Final = 0.1
+#: What large messages may take, together, of jobs that are leased ahead of the threads (bytes).
+AHEAD_BYTES: Final = 32 * 1024 * 1024
 #: While the store does not answer, it is asked again after this (s), for at most so long (s).
 AWAY_RETRY_S: Final = 0.25
 AWAY_MAX_S: Final = 30.0
@@ -164,10 +167,14 @@ class JobConsumer(Consumer):
             raise ConnectionClosed(error) from error
         self._cursor.number += 1
         if fetched.leases:
-            read = [self._read(lease) for lease in fetched.leases]
+            room = self._room_for(fetched.leases)
+            read = [self._read(lease) for lease in fetched.leases[:room]]
+            read += [(None, self._running(lease, "?")) for lease in fetched.leases[room:]]
             self._broker.keeper.hold((job for _, job in read), asked_s)
-            for message, job in read:
-                if job.lease.version > VERSION:
+            for place, (message, job) in enumerate(read):
+                if place >= room:
+                    self._end(job, Release(reason="STUCK"))
+                elif job.lease.version > VERSION:
                     # Whatever it is, it was written by a version that others run already.
                     self._end(job, left_to_others(job.lease, "NEWER_RECORD"))
                 elif message is None:
@@ -193,10 +200,24 @@ class JobConsumer(Consumer):
             self._fetched.clear()
         work_queue.put_all(known)
 
+    def _room_for(self, leases: Sequence[Lease]) -> int:
+        """Return how many messages may be unpacked: one for each thread, and what is small beside them.
+
+        What is shared takes little in the store and on its way, and all of it in each job here.
+        """
+        slots = self._broker.slots
+        held = 0
+        for place, lease in enumerate(leases):
+            held += unpacked_bytes(lease.payload) if lease.version > 1 else 0
+            if held > AHEAD_BYTES and place >= slots.total:
+                slots.pace(self._keys.queue).note(STUCK_AFTER_S)
+                return place
+        return len(leases)
+
     def _read(self, lease: Lease) -> tuple[Message[Any] | None, RunningJob]:
         """Return a lease's message and job; None for a message that cannot be decoded."""
         try:
-            message = decoded(lease.payload)
+            message = decoded(unpacked(lease.payload))
             if not isinstance(message.actor_name, str) or not isinstance(message.kwargs, dict):
                 raise TypeError("this is no message")
             _add_what_the_store_knows(message.options, lease)

@@ -83,6 +83,14 @@ def unpacked(payload: bytes) -> bytes:
     return b"".join((rest[:head], shared, rest[head : head + tail]))
 
 
+def unpacked_bytes(payload: bytes) -> int:
+    """Return how long a message is, also if it is packed."""
+    if not payload.startswith(_MARK):
+        return len(payload)
+    fields = payload[:200].split(b" ", 3)
+    return int(fields[2]) if len(fields) > 3 and fields[2].isdigit() else len(payload)
+
+
 def _arguments(payload: bytes) -> tuple[int, int]:
     """Return where the arguments begin and end. Of other encoders' messages all is shared, or nothing is."""
     start, end = payload.find(_BEFORE), payload.rfind(_AFTER)

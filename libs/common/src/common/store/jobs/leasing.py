@@ -16,7 +16,6 @@ from common.job.states import JobState
 from common.store.jobs.arguments import now_argument
 from common.store.keys import QueueKeys
 from common.store.operation import Argument, Operation, script
-from common.store.packing import unpacked
 from common.store.record import VERSION, error_json, progress_json, retry_of, usage_json
 
 
@@ -33,6 +32,7 @@ class Lease:
     lost: int
     retry: RetryPolicy
     timeout_ms: int | None
+    #: Its message, packed if it is large, see packing.py.
     payload: bytes = field(repr=False)
     #: It lost its workers before, and must have this one for itself.
     alone: bool = False
@@ -120,7 +120,7 @@ def _lease(now_ms: int, told: bytes, whole: bytes) -> Lease:
         abs(int(lost or 0)),
         retry_of(head[9], head[10], head[11]),
         int(head[12]) if head[12] else None,
-        unpacked(payload),
+        payload,
         lost.startswith("-"),
         int(head[0]),
         now_ms,
