@@ -22,6 +22,7 @@ import redis
 
 from bothsides.jobs import v1 as pb
 from common.job.ids import JobId
+from common.job.model import RetryPolicy
 from common.job.states import JobState
 from common.provider.models import DEFAULT_MODEL
 from common.store.jobs import Snapshot
@@ -48,6 +49,11 @@ SOME_FAULTS = ("500", "refused", "quota")
 #: The operator closes the circuit when it is mended: nobody can know when a bill is paid or a key is changed.
 MENDED_BY_PEOPLE = ("quota", "401")
 MODELS = (DEFAULT_MODEL, "gpt-4o-mini")
+#: Each is wanted by one job, which makes one call and has one attempt: nobody else opens a circuit for it.
+ALONE = {"alone": Spec.WAIT, "alone-too": Spec.FALLBACK}
+TABLE = "".join(
+    f'["{model}"]\ncontext_tokens = 128000\nprice_input = 1\nprice_output = 1\n' for model in ALONE
+)
 
 
 @pytest.fixture
@@ -65,6 +71,8 @@ class Outage:
         self._store = SyncRunner(client)
         self._ordering = threading.Lock()
         self.jobs: dict[JobId, int] = {}
+        #: Of them those that have a model for themselves.
+        self.alone: set[JobId] = set()
 
     def limit(self) -> None:
         for model in MODELS:
@@ -77,6 +85,19 @@ class Outage:
             name = self._desk.put(debate(4, conversation_id=f"bridge-{number}", words=20, seed=number))
             self.jobs[self._desk.analyse(name, on_unavailable=policy)] = policy
 
+    def order_alone(self) -> None:
+        name = self._desk.put(debate(4, conversation_id="alone", words=20))
+        for model, policy in ALONE.items():
+            job_id = self._desk.analyse(
+                name,
+                on_unavailable=policy,
+                models=[model],
+                dimensions=[pb.DIMENSION_ARGUMENTS],
+                job={"retry": RetryPolicy(max_attempts=1)},
+            )
+            self.jobs[job_id] = policy
+            self.alone.add(job_id)
+
     def keep_ordering(self, every_s: float, stop: threading.Event) -> None:
         while not stop.wait(every_s):
             self.order(POLICIES[len(self.jobs) % len(POLICIES)])
@@ -85,7 +106,7 @@ class Outage:
         """All is well again."""
         self.provider.fail("well")
         if way in MENDED_BY_PEOPLE:
-            for model in MODELS:
+            for model in (*MODELS, *ALONE):
                 self._store.run(close_circuit(self._keys(model)))
 
     def circuits(self) -> Counter[str]:
@@ -120,7 +141,7 @@ def check(outage: Outage, ended: dict[JobId, Snapshot]) -> None:
     for each, snapshot in ended.items():
         assert snapshot.result is not None
         analysis = pb.JobResult.FromString(snapshot.result.data).analysis
-        assert len(analysis.provenance) == 6, "not all dimensions are there"
+        assert len(analysis.provenance) == (1 if each in outage.alone else 6), "not all dimensions are there"
         degraded = {made.degraded_reason for made in analysis.provenance if made.degraded}
         if outage.jobs[each] == Spec.DEGRADE:
             assert all(made.engine == "local" for made in analysis.provenance if made.degraded)
@@ -148,6 +169,7 @@ def test_no_job_fails_that_could_have_waited_and_nobody_floods(
     outage = Outage(client, provider)
     outage.limit()
     faults = FAULTS if SEEDS or OUTAGE_S else SOME_FAULTS
+    (tmp_path / "models.toml").write_text(TABLE)
     with ExitStack() as stack:
         for _ in range(2 if SEEDS or OUTAGE_S else 1):
             stack.enter_context(
@@ -156,6 +178,7 @@ def test_no_job_fails_that_could_have_waited_and_nobody_floods(
                     tmp_path,
                     OPENAI_API_KEY="sk-of-nobody",
                     OPENAI_BASE_URL=provider.url,
+                    PROVIDER_MODELS_FILE=str(tmp_path / "models.toml"),
                     PROVIDER_TIMEOUT_MS="10000" if OUTAGE_S else "2000",
                 )
             )
@@ -167,8 +190,14 @@ def test_no_job_fails_that_could_have_waited_and_nobody_floods(
     took_s = provider.arrivals[-1] - over_s
     policies = Counter(Spec.OnUnavailable.Name(policy) for policy in outage.jobs.values())  # type: ignore[arg-type]
     spent = Counter(snapshot.job.spent for snapshot in ended.values())
+    alone = [
+        (snapshot.job.state.value, snapshot.job.attempt)
+        for each, snapshot in ended.items()
+        if each in outage.alone
+    ]
     print(f"\n  {len(ended)} jobs {dict(policies)}, attempts spent {dict(sorted(spent.items()))}")
     print(f"  calls that met each fault: {dict(provider.met)}; the last call {took_s:.0f} s after the outage")
+    print(f"  those alone, and their leases: {alone}")
     check(outage, ended)
     check_rates(outage, over_s)
 
@@ -181,6 +210,8 @@ def go_through(outage: Outage, faults: tuple[str, ...], each_s: float) -> float:
     outage.provider.wait_for_answers(10)
     for way in faults:
         outage.provider.fail(way)
+        if way == faults[0]:
+            outage.order_alone()
         pause(each_s)
         if way in MENDED_BY_PEOPLE:
             outage.mended(way)
@@ -202,6 +233,8 @@ def take_in_turn(outage: Outage, faults: tuple[str, ...]) -> float:
         outage.provider.fail(way)
         for policy in POLICIES:
             outage.order(policy)
+        if way == faults[0]:
+            outage.order_alone()
         if way == "refused":  # nobody can count who knocks
             pause(3)
         else:
