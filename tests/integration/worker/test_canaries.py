@@ -29,6 +29,7 @@ import redis
 from bothsides.jobs import v1 as pb
 from bothsides_stack.ports import free_port
 from support.canaries import PLANTED, planted_debate, seen_in
+from support.insights_author import teller
 from support.openai_author import honest
 from support.openai_server import Fault, OpenAiServer, completion, error, openai_server
 from support.otlp import Collector, otlp_collector
@@ -124,9 +125,10 @@ class Deployment:
 
 
 def at_work(body: Mapping[str, Any]) -> str:
-    """Answer as a model would that reads debates and reflections."""
+    """Answer as a model would that reads debates and reflections, and tells figures."""
     schema = body["response_format"]["json_schema"]["name"]
-    author = reader() if schema in ("ReflectionAnswer", "DepthAnswer") else honest
+    readers = {"ReflectionAnswer": reader(), "DepthAnswer": reader(), "InsightsAnswer": teller()}
+    author = readers.get(schema, honest)
     answer: str = author(body)
     return answer
 
@@ -229,8 +231,19 @@ def test_what_is_planted_in_a_debate_is_seen_in_its_result_alone(deployment: Dep
         assert done[1].result.reflection.provenance.engine == "openai"
         assert {made.engine for made in done[0].result.analysis.provenance} == {"local", "openai"}
 
+        # Figures of several debates, told by a model
+        for number in range(4):
+            planted = planted_debate()
+            planted.conversation_id = f"planted-{number}"
+            conversations.PutConversation(pb.PutConversationRequest(conversation=planted))
+        for number in range(4):
+            local = Spec(conversation_id=f"planted-{number}", engine=Spec.LOCAL)
+            well.append(create(pb.JobSpec(transcript_analysis=local)))
+        assert [final(job).state for job in well] == [pb.Job.SUCCEEDED] * len(well)
         insights = create(pb.JobSpec(learning_insights=pb.LearningInsightsSpec(participant_id="ormwick")))
-        assert final(insights).state == pb.Job.SUCCEEDED
+        followed = final(insights, pb.JOB_VIEW_FULL)
+        assert followed.state == pb.Job.SUCCEEDED
+        assert followed.result.insights.narrative_provenance.engine == "openai"
 
         # A worker is killed while a provider says nothing, and another takes its job
         server.faults = [Fault(silent=True)] * 4

@@ -6,20 +6,28 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from analysis_worker.domain.insights import Held
+from analysis_worker.domain.metric import measured
+from analysis_worker.engines.local.insights.develop import insights_of
+from analysis_worker.engines.local.insights.measures import MEASURES
 from analysis_worker.engines.openai.adapter import OpenAiAdapter
 from analysis_worker.engines.openai.asking import Client
 from analysis_worker.engines.openai.engine import find
 from analysis_worker.engines.openai.in_turn import Models
+from analysis_worker.engines.openai.insights.facts import facts_of
+from analysis_worker.engines.openai.insights.telling import tell
 from analysis_worker.engines.openai.outbound import outbound_of
 from analysis_worker.engines.openai.request import ModelRequest
 from analysis_worker.paid.port import Call
 from analysis_worker.transcript.by_model import ASKED
 from analysis_worker.wire.conversation import conversation_from_pb
 from analysis_worker.wire.metric import dimension_from_pb
+from bothsides.jobs import v1 as pb
 from common.provider.models import ModelTable
 from common.provider.planning import EXPECTED_TOKENS, Reading
-from scheduler.wire.model_wishes import PASSES
+from scheduler.wire.model_wishes import PASSES, wish_of
 from support.debates import debate
+from support.insights_author import teller
 from support.openai_author import honest
 from support.openai_server import OpenAiServer, openai_server
 from support.straight_calls import StraightCalls
@@ -62,6 +70,36 @@ async def test_a_plan_is_near_the_requests_and_the_least_is_below_them(
     needed = sum(CARD.cost_micro_usd(request.input_tokens, 0, EXPECTED_TOKENS) for request in first)
     assert 0.75 * needed < reading.planned_micro_usd(CARD) < 1.25 * needed
     assert reading.least_micro_usd(CARD) <= max(map(most, straight.calls))
+
+
+@pytest.mark.parametrize("measures", [2, len(MEASURES)])
+async def test_a_plan_for_insights_is_near_the_request_and_its_least_below_it(
+    server: OpenAiServer, adapter: OpenAiAdapter, measures: int
+) -> None:
+    server.author = teller()
+    straight = StraightCalls()
+    own = [
+        Held(
+            f"d{number}",
+            "ines",
+            500,
+            {each.name: measured(1.2 + number / 7, each.unit, 10, 0.4) for each in MEASURES[:measures]},
+            {each.dimension: "local" for each in MEASURES},
+        )
+        for number in range(5)
+    ]
+    facts = facts_of(insights_of("ines", [(each.conversation_id, each) for each in own], (), "digest"))
+    assert facts is not None
+    assert len(facts.facts) == measures
+    await tell(Client(adapter, straight, "t", "data-1", 1), Models(ModelTable(), CARD.name), facts)
+    spec = pb.JobSpec(learning_insights=pb.LearningInsightsSpec(participant_id="ines"))
+    wish = wish_of(spec, unsaid=True)
+    assert wish is not None
+    [call] = straight.calls
+    needed = CARD.cost_micro_usd(call.input_tokens, 0, EXPECTED_TOKENS)
+    reading = Reading(wish.tokens, 0, wish.passes)
+    assert 0.75 * needed < reading.planned_micro_usd(CARD) < 1.25 * needed
+    assert reading.least_micro_usd(CARD) <= most(call)
 
 
 def test_the_dimensions_that_are_planned_for_are_those_that_are_asked_for() -> None:

@@ -36,6 +36,8 @@ class ModelWish:
     #: What is to be read: that of a conversation, or a text of its own.
     conversation_id: str = ""
     text: str = ""
+    #: Of what is read where that is neither.
+    tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ class ModelRules:
         text = wish.text
         if wish.conversation_id and not text:
             text = await self._texts(tenant, wish.conversation_id) or ""
-        reading = await self._read(text, wish.passes)
+        reading = Reading(wish.tokens, 0, wish.passes) if wish.tokens else await self._read(text, wish.passes)
         least, cheapest = min((reading.least_micro_usd(card), card.name) for card in priced)
         return Plan(reading.planned_micro_usd(priced[0]), least, cheapest)
 

@@ -28,6 +28,16 @@ def make(
     max_analyses: Annotated[
         int, typer.Option(min=0, max=5000, help="Look through so many kept analyses. [default: 500]")
     ] = 0,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The model to tell them; repeat for those to ask in its place. [default: the workers']"
+        ),
+    ] = None,
+    max_cost: Annotated[
+        float | None,
+        typer.Option(metavar="USD", min=0.000001, max=1000, help="The most that its paid calls may cost."),
+    ] = None,
     watch: Annotated[bool, typer.Option("--watch/--no-watch", help="Follow the job to its end.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -38,7 +48,11 @@ def make(
 
     session = session_of(context, as_json)
     spec = pb.LearningInsightsSpec(
-        participant_id=participant_id, conversation_ids=conversation_ids or (), max_analyses=max_analyses
+        participant_id=participant_id,
+        conversation_ids=conversation_ids or (),
+        max_analyses=max_analyses,
+        models=model or (),
+        max_cost_micro_usd=0 if max_cost is None else round(max_cost * 1_000_000),
     )
     with session.client() as client:
         created = client.create_job(pb.Job(spec=pb.JobSpec(learning_insights=spec)))

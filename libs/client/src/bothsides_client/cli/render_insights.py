@@ -14,6 +14,11 @@ def show_insights(insights: pb.Insights, console: Console) -> None:
     """Print a participant's insights. Measures that no conversation holds are left out."""
     found = insights.result
     console.print(Text(printable(found.narrative)), soft_wrap=True)
+    made = found.narrative_provenance
+    if made.model:
+        console.print(Text(f"Told by {printable(made.model)}, from the figures below.", style="dim"))
+    elif made.degraded:
+        console.print(Text(f"No model told it: {printable(made.degraded_reason)}.", style="dim"))
     rows = new_table("Measure", "Verdict", "First", "Last", "Usual", "Per debate", "p", "Percentile", "n")
     for trend in found.trends:
         if trend.first.HasField("value"):

@@ -24,6 +24,8 @@ _SENT_PER_TOKEN: Final = 2.3
 _PROMPT_TOKENS: Final = 1_100
 #: Of a window, for each token of text.
 _CUT_PER_TOKEN: Final = 2.1
+#: What figures of all measures come to, in tokens of text that makes as long a request.
+INSIGHTS_TOKENS: Final = 500
 #: No request has a shorter prompt, and none about a longer text has less of it in its first window (words).
 _LEAST_PROMPT_TOKENS: Final = 500
 _LEAST_WINDOW_WORDS: Final = 1_500

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from analysis_worker.domain.metric import Metric
 from analysis_worker.domain.provenance import Provenance
+from analysis_worker.domain.safety import Safety
 
 
 class Verdict(StrEnum):
@@ -92,6 +93,24 @@ class Step:
     passages: tuple[Passage, ...]
 
 
+class RemarkKind(StrEnum):
+    """What a remark is for, in the order in which remarks are told."""
+
+    SUMMARY = "summary"
+    STRENGTH = "strength"
+    GROWTH = "growth"
+    ADVICE = "advice"
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A sentence or two of a narrative, with the measures that it rests on."""
+
+    kind: RemarkKind
+    text: str = field(repr=False)
+    metrics: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class LearningInsights:
     """All there is to say, the most pressing steps first."""
@@ -104,3 +123,7 @@ class LearningInsights:
     narrative_provenance: Provenance
     provenance: Provenance
     cohort_size: int
+    #: What the narrative consists of; empty where a template wrote it.
+    remarks: tuple[Remark, ...] = ()
+    #: Of a model's words; None where none was asked.
+    safety: Safety | None = None

@@ -37,7 +37,7 @@ class Call:
     max_cost_micro_usd: int = 0
     #: An answer that another job has paid for will not do.
     force_refresh: bool = False
-    #: Conversations whose text is in it: the answer is kept no longer than any of them.
+    #: Conversations that it is about: the answer is kept no longer than any of them.
     conversation_ids: tuple[str, ...] = ()
 
 

@@ -6,7 +6,7 @@ A handler gets no broker, no store and no settings. What it does reaches the out
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -127,6 +127,13 @@ class JobContext:
     def conversations(self) -> ConversationSource:
         """Where conversations are read. What the attempt asks of models from then on is about them too."""
         return _Noting(self._ports.conversations, self._read)
+
+    def rests_on(self, conversation_ids: Iterable[str]) -> None:
+        """Say that what the attempt asks of models from now on rests on these conversations too.
+
+        Its answers go when one of them is erased. Of those that are read through `conversations` it is known.
+        """
+        self._read.update(dict.fromkeys(conversation_ids))
 
     @property
     def analyses(self) -> AnalysisSink:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
+
+#: The reason of an attempt that asked for a conversation that is not there.
+CONVERSATION_NOT_FOUND: Final = "CONVERSATION_NOT_FOUND"
 
 
 class ConversationSource(Protocol):
@@ -48,7 +51,7 @@ def not_found(conversation_id: str) -> AttemptFailed:
     """Say that there is no such conversation; trying again would not help."""
     return AttemptFailed(
         ErrorClass.INVALID_INPUT,
-        "CONVERSATION_NOT_FOUND",
+        CONVERSATION_NOT_FOUND,
         f"there is no conversation {conversation_id!r}",
         suggestion="put it with ConversationService.PutConversation, then retry the job",
     )

@@ -58,7 +58,9 @@ class Wish:
     expressly: bool = False
 
     @classmethod
-    def of(cls, spec: pb.TranscriptAnalysisSpec | pb.ReflectionProcessingSpec) -> Wish | None:
+    def of(
+        cls, spec: pb.TranscriptAnalysisSpec | pb.ReflectionProcessingSpec | pb.LearningInsightsSpec
+    ) -> Wish | None:
         """Return what a spec says; None where the local engine is wanted."""
         if spec.engine == _Spec.LOCAL:
             return None

@@ -6,10 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
-from analysis_worker.domain.insights import Held, LearningInsights, Looked, Passage, Step, Trend, Verdict
+from analysis_worker.domain.insights import (
+    Held,
+    LearningInsights,
+    Looked,
+    Passage,
+    RemarkKind,
+    Step,
+    Trend,
+    Verdict,
+)
 from analysis_worker.domain.metric import Basis, Metric
 from analysis_worker.engines.local.insights.measures import BARE_CLAIMS, BY_NAME, LEFT_CLAIMS, OPEN_QUESTIONS
 from analysis_worker.wire.metric import basis_from_pb, dimension_from_pb, metric_to_pb, provenance_to_pb
+from analysis_worker.wire.safety import safety_to_pb
 from bothsides.jobs import v1 as pb
 
 #: Passages of a kind that are kept of one conversation.
@@ -20,6 +30,12 @@ _VERDICTS: Final = {
     Verdict.IMPROVING: pb.LearningInsights.IMPROVING,
     Verdict.DECLINING: pb.LearningInsights.DECLINING,
     Verdict.CHANGING: pb.LearningInsights.CHANGING,
+}
+_REMARKS: Final = {
+    RemarkKind.SUMMARY: pb.LearningInsights.Remark.SUMMARY,
+    RemarkKind.STRENGTH: pb.LearningInsights.Remark.STRENGTH,
+    RemarkKind.GROWTH: pb.LearningInsights.Remark.GROWTH,
+    RemarkKind.ADVICE: pb.LearningInsights.Remark.ADVICE,
 }
 
 
@@ -145,6 +161,11 @@ def insights_to_pb(insights: LearningInsights) -> pb.LearningInsights:
         narrative_provenance=provenance_to_pb(insights.narrative_provenance),
         provenance=provenance_to_pb(insights.provenance),
         cohort_size=insights.cohort_size,
+        remarks=(
+            pb.LearningInsights.Remark(kind=_REMARKS[each.kind], text=each.text, metrics=each.metrics)
+            for each in insights.remarks
+        ),
+        safety=None if insights.safety is None else safety_to_pb(insights.safety),
     )
 
 

@@ -35,12 +35,18 @@ def problem_with(
 
     They may name the speakers, and what their sentences hold.
     """
+    problem = not_plain(words, longest=longest)
+    if not problem and not set(PLACEHOLDER.findall(words)) <= shown(debate, lines):
+        return "has a placeholder that does not stand in its sentences"
+    return problem
+
+
+def not_plain(words: str, *, longest: int = MAX_WHY) -> str:
+    """Say what is wrong with words of a model whatever they are about, or ""."""
     if not words.strip() or len(words) > longest:
         return f"has no words, or more than {longest} characters of them"
     if not words.isprintable() or "://" in words or "<" in words:
         return "has words that are not plain"
-    if not set(PLACEHOLDER.findall(words)) <= shown(debate, lines):
-        return "has a placeholder that does not stand in its sentences"
     if speaks_to_a_model(words):
         return "has words that speak to a model"
     if not _runs(words).isdisjoint(_prompts()):

@@ -28,6 +28,8 @@ class Prompt:
     #: What changed, by version.
     changelog: tuple[tuple[int, str], ...]
     text: str
+    #: The prompt that stands before it.
+    rules: str = "rules"
 
 
 @cache
@@ -57,7 +59,7 @@ def read_prompt(source: str) -> Prompt:
         raise PromptInvalid("a prompt begins with front matter: name, version, changelog")
     if int(version) not in {number for number, _ in changes}:
         raise PromptInvalid(f"{fields['name']}: the changelog has no entry for version {version}")
-    return Prompt(fields["name"], int(version), tuple(changes), text.strip())
+    return Prompt(fields["name"], int(version), tuple(changes), text.strip(), fields.get("rules", "rules"))
 
 
 def all_texts() -> tuple[str, ...]:
@@ -68,12 +70,14 @@ def all_texts() -> tuple[str, ...]:
 
 def system_text(name: str) -> str:
     """Return what the model is told about a dimension; the same for every debate."""
-    return f"{prompt('rules').text}\n\n{prompt(name).text}"
+    asked = prompt(name)
+    return f"{prompt(asked.rules).text}\n\n{asked.text}"
 
 
 def cache_key(name: str) -> str:
     """Return the key under which the provider may cache the beginning of all requests for a dimension."""
-    return f"bothsides-{name}-{prompt('rules').version}.{prompt(name).version}"
+    asked = prompt(name)
+    return f"bothsides-{name}-{prompt(asked.rules).version}.{asked.version}"
 
 
 def prompt_sha256(name: str) -> str:
