@@ -9,10 +9,15 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))  # so that tests share `support`
 
 from bothsides_stack.embedded import EmbeddedServer
+
+# How long an example takes says how busy the machine is, and nothing else.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # Started in the background by a shell, this process ignores interrupts, and so would all that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
