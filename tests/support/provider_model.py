@@ -179,7 +179,8 @@ class ModelProvider:
         if wait_ms > longest_ms:
             self._leave(asked.token)
             if reason == "PROVIDER_PAUSED":
-                return Held(reason, int(self._spread(self.now_ms + wait_ms, amounts, buckets)))
+                look_ms = self.now_ms + min(wait_ms, LOOK_MS)
+                return Held(reason, int(self._spread(look_ms, amounts, buckets)))
             return Held(reason, self.now_ms + self._book(amounts, wait_ms, buckets))
         if mine is None:
             self.shares[asked.tenant] = begins + share

@@ -161,6 +161,14 @@ def test_those_who_are_held_are_told_times_one_after_the_other(model: Model) -> 
     assert max(by_second) <= 2 * REQUESTS / 60 + 1
 
 
+def test_nobody_sleeps_for_long_as_an_operator_may_end_a_pause(model: Model) -> None:
+    model.release(model.granted(), Ended("RATE_LIMITED", retry_after_ms=3_600_000))
+    told = model.held()
+    assert (told.reason, told.until_ms - EPOCH_MS) == ("PROVIDER_PAUSED", MINUTE_MS)
+    model.reset()
+    model.granted()
+
+
 def test_nobody_sleeps_for_long_as_an_operator_may_close_the_circuit(model: Model) -> None:
     model.release(model.granted(), NO_QUOTA)
     assert model.report().circuit.until_ms == EPOCH_MS + 300_000

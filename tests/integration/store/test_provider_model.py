@@ -54,7 +54,7 @@ ENDED = st.builds(
             "INVALID_INPUT",
         ]
     ),
-    retry_after_ms=st.sampled_from([None, None, 700, 20_000]),
+    retry_after_ms=st.sampled_from([None, None, 700, 20_000, 90_000]),
     reset_ms=st.sampled_from([None, None, 45_000]),
 )
 LIMITS = st.builds(

@@ -25,7 +25,7 @@ from common.job.failure import AttemptFailed
 from common.job.ids import JobId
 from common.job.model import ErrorClass
 from common.provider.budget import Budget, BudgetScope, SpentPolicy
-from common.provider.errors import ProviderFailure, ServerFailed, Timeout
+from common.provider.errors import ProviderFailure, QuotaExhausted, ServerFailed, Timeout
 from common.provider.models import ModelCard, ModelTable
 from common.store.keys import provider_keys
 from common.store.operation import AsyncRunner
@@ -349,6 +349,12 @@ def test_give_up_spends_an_attempt_where_others_are_answered(failure: ProviderFa
         give_up(context_of(RecordedAttempt()), failure)
     assert failed.value.error_class is failure.error_class
     assert way_out in failed.value.suggestion
+
+
+def test_give_up_sleeps_for_no_quota_longer_than_an_operator_may_take_to_renew_it() -> None:
+    with pytest.raises(AttemptFailed) as failed:
+        give_up(context_of(RecordedAttempt()), QuotaExhausted(retry_after_ms=3_600_000))
+    assert failed.value.retry_after_ms is None
 
 
 async def test_wait_for_the_model_that_may_be_asked_first(desk: Desk) -> None:

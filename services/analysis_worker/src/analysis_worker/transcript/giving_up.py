@@ -13,7 +13,7 @@ from analysis_worker.runtime.context import JobContext
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
 from common.provider.budget import BudgetScope
-from common.provider.errors import ModelNotFound, ProviderFailure
+from common.provider.errors import ModelNotFound, ProviderFailure, QuotaExhausted
 from common.provider.models import ModelUnknown, PriceUnknown
 
 _OR_LOCAL: Final = ", or let the job go on without a model: on_unavailable=DEGRADE"
@@ -47,7 +47,8 @@ def give_up(context: JobContext, error: Exception) -> NoReturn:
                 error.reason,
                 "the model could not be asked",
                 suggestion=way_out + _OR_LOCAL,
-                retry_after_ms=error.retry_after_ms,
+                # How long a quota is used up the circuit knows, which an operator may close before.
+                retry_after_ms=None if isinstance(error, QuotaExhausted) else error.retry_after_ms,
             ) from None
         case BudgetSpent(scope=BudgetScope.JOB):
             raise _refused(

@@ -6,7 +6,8 @@ local FAILURES_MAX, RAMP_CALLS = 5, 10
 local OPEN_MS, OPEN_MAX_MS = 5000, 60000
 -- Nobody knows when a quota is renewed whose reset was not told: one call looks after so long.
 local QUOTA_MS = 300000
--- Nobody knows when a key changes, or when an operator closes a circuit: who is held looks again after this, at most.
+-- Nobody knows when a key changes, or when an operator closes a circuit or ends a pause: who is held looks again
+-- after this at most.
 local LOOK_MS = 60000
 -- What a person must see to; calls that are held are told so.
 local FOR_PEOPLE = {QUOTA_EXHAUSTED = true, AUTHENTICATION = true}

@@ -88,9 +88,9 @@ local function take_turn(now, token, tenant, share, amounts, longest)
   local wait, reason = wait_for(now, amounts, count, sums)
   if wait > longest then
     leave(token, true)
-    -- A pause is the same for all; what comes after it is told then.
-    local away = reason == 'PROVIDER_PAUSED' and spread(now + wait, amounts) - now or book(now, amounts, wait)
-    return 'HELD', reason, away
+    if reason ~= 'PROVIDER_PAUSED' then return 'HELD', reason, book(now, amounts, wait) end
+    -- A pause is the same for all; what comes after it is told then. An operator may end it before.
+    return 'HELD', reason, spread(now + math.min(wait, LOOK_MS), amounts) - now
   end
   if not score then redis.call('HSET', SHARES, tenant, exact(begins + share)) end
   if wait > 0 then
