@@ -240,6 +240,8 @@ class QueueMachine(RuleBasedStateMachine):
         assert all(unpacked(lease.payload) == self.payloads[lease.job_id] for lease in leases)
         if lost_reply and expected:
             again = self.queue.fetch(want, consumer=worker, number=number, worker=worker)
+            # It leases nothing more, and does what time has brought about, as each fetch does.
+            self.model.fetch(0, self.queue.now_ms)
             assert [lease.member for lease in again] == expected
         self.members += expected
 
