@@ -1,4 +1,7 @@
-"""Urgent jobs behind thousands of patient ones, on a busy worker. The event stream is the witness."""
+"""Urgent jobs behind thousands of patient ones, and a tenant's few behind another's flood, on busy workers.
+
+The event stream is the witness: what started before what does not hang on how busy the machine is.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import redis
 
 from common.broker import JobBroker
 from common.job.ids import JobId, new_job_id
-from common.job.model import JobRequest
+from common.job.model import DEFAULT_TENANT, JobRequest
 from common.job.priority import Priority
 from common.job.states import JobState
 from common.store import jobs
@@ -21,10 +24,18 @@ from support.workers import working
 QUEUE = "default"
 
 
-def submit(broker: JobBroker, actor: dramatiq.Actor[[], None], priority: Priority, count: int) -> set[JobId]:
+def submit(
+    broker: JobBroker,
+    actor: dramatiq.Actor[[], None],
+    priority: Priority,
+    count: int,
+    tenant: str = DEFAULT_TENANT,
+) -> set[JobId]:
     """Submit jobs in one script, hence at one moment."""
     requests = [
-        JobRequest(new_job_id(QUEUE), QUEUE, "work", actor.message().encode(), priority=priority)
+        JobRequest(
+            new_job_id(QUEUE), QUEUE, "work", actor.message().encode(), priority=priority, tenant=tenant
+        )
         for _ in range(count)
     ]
     broker.runner.run(jobs.submit(broker.queues[QUEUE], requests))
@@ -49,6 +60,35 @@ def test_twenty_critical_jobs_start_before_any_of_five_thousand_low_ones(client:
     starts = [event.job_id for event in seen[accepted:] if event.state is JobState.RUNNING]
     # Every start after they were accepted is one of theirs, until the last of them has started.
     assert set(starts[:20]) == critical
+
+
+def test_no_job_of_a_flood_starts_between_another_tenants_submit_and_start(client: redis.Redis) -> None:
+    """So a single job waits for a free thread, however long the line is: for less than one job's length."""
+    brokers = [JobBroker(client, namespace="flood") for _ in range(2)]
+
+    def work() -> None:
+        time.sleep(0.01)
+
+    actor, _ = (dramatiq.actor(broker=broker)(work) for broker in brokers)
+    for _ in range(6):
+        submit(brokers[0], actor, Priority.NORMAL, 500, "flood")
+    singles: list[JobId] = []
+
+    def all_started() -> bool:
+        return set(singles) <= set(started(brokers[0]))
+
+    with working(brokers[0], threads=2), working(brokers[1], threads=2):
+        wait_until(lambda: len(started(brokers[0])) >= 50)
+        for _ in range(20):
+            singles += submit(brokers[0], actor, Priority.NORMAL, 1, "single")
+            wait_until(all_started)
+        seen = history(brokers[0])
+    # The flood lasted until the end.
+    assert sum(event.state is JobState.RUNNING for event in seen) < 3_000
+    for single in singles:
+        sent, start, *_ = (place for place, event in enumerate(seen) if event.job_id == single)
+        between = [event for event in seen[sent:start] if event.state is JobState.RUNNING]
+        assert between == []
 
 
 def is_new(event: StateChanged) -> bool:

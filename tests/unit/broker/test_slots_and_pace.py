@@ -34,6 +34,13 @@ def test_about_fifty_milliseconds_of_work_are_leased_ahead(run_s: float, ahead: 
     assert pace.ahead(threads=4) == pytest.approx(ahead, abs=1)
 
 
+def test_a_few_jobs_of_six_milliseconds_are_not_taken_for_short_ones() -> None:
+    pace = Pace()
+    for _ in range(20):
+        pace.note(0.006)
+        assert pace.ahead(threads=4) == 0
+
+
 def test_one_long_job_ends_leasing_ahead_at_once() -> None:
     pace = Pace()
     for _ in range(50):

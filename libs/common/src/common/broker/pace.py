@@ -16,7 +16,7 @@ SHORT_S: Final = 0.005
 AHEAD_MAX: Final = 256
 #: The processor time of jobs that take less than this on average (s) is not measured.
 MEASURED_S: Final = 0.001
-#: Weight of the newest job in the moving average.
+#: Weight of the newest job in the moving average, once there were enough to average.
 _NEWEST: Final = 0.1
 #: Until this many jobs were seen, nothing is leased ahead.
 _KNOWN_AFTER: Final = 8
@@ -35,7 +35,8 @@ class Pace:
         if elapsed_s > self._mean_s and elapsed_s > AHEAD_S:
             self._mean_s = elapsed_s
         else:
-            self._mean_s += _NEWEST * (elapsed_s - self._mean_s)
+            # The first ones count alike: from nothing on, the average would take long jobs for short ones.
+            self._mean_s += max(_NEWEST, 1 / self._seen) * (elapsed_s - self._mean_s)
 
     @property
     def is_measured(self) -> bool:
