@@ -12,6 +12,8 @@ from typing import Any
 
 #: Takes a request's body; returns the text of the answer.
 Author = Callable[[Mapping[str, Any]], str]
+#: Takes a request's body; returns the usage that is told with the answer.
+Counter = Callable[[Mapping[str, Any]], Mapping[str, int]]
 #: Takes a text; returns the categories that it is flagged with.
 Moderator = Callable[[str], Collection[str]]
 
@@ -89,8 +91,8 @@ class OpenAiServer:
     moderator: Moderator = lambda _: ()
     #: What a moderation brings while it is set.
     moderation_fault: Fault | None = None
-    #: The tokens that it counts; None: 100 in, 64 of them cached, and 20 out.
-    usage: Mapping[str, int] | None = None
+    #: The tokens that it counts, or how it counts; None: 100 in, 64 of them cached, and 20 out.
+    usage: Mapping[str, int] | Counter | None = None
     #: Set once a client has gone from a silent call.
     gone: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -101,7 +103,8 @@ class OpenAiServer:
 
     def answer(self, body: Mapping[str, Any]) -> bytes:
         """Return what the author answers, as a completion."""
-        counted = {} if self.usage is None else {"usage": self.usage}
+        usage = self.usage(body) if callable(self.usage) else self.usage
+        counted = {} if usage is None else {"usage": usage}
         return completion(self.author(body), **counted)
 
     def next_fault(self, body: bytes, headers: dict[str, str]) -> Fault | None:

@@ -151,6 +151,22 @@ async def test_a_reflection_is_judged_by_its_own_text(scheduler: Served) -> None
     assert told.fields == ["job.spec.reflection_processing.max_cost_micro_usd"]
 
 
+async def test_a_plan_for_a_reflection_grows_with_its_debate_as_far_as_that_is_sent(
+    scheduler: Served,
+) -> None:
+    spec = pb.ReflectionProcessingSpec(text="I learned a lot.")
+    request = pb.CreateJobRequest(job=pb.Job(spec=pb.JobSpec(reflection_processing=spec)))
+    told = [await estimated(scheduler, request)]
+    request.job.spec.reflection_processing.conversation_id = "debate-1"
+    for turns in (20, 4_000, 4_500):
+        await put(scheduler, turns=turns)
+        told.append(await estimated(scheduler, request))
+    alone, short, long, longer = (each.planned_cost_micro_usd for each in told)
+    assert 0 < alone < short < long == longer
+    # What must be affordable is its own words: where a model takes less, the debate stays away
+    assert len({each.least_max_cost_micro_usd for each in told}) == 1
+
+
 @pytest.mark.parametrize("bound", [-1, 1_000_000_001])
 async def test_a_bound_is_bounded(scheduler: Served, bound: int) -> None:
     assert (await refused(scheduler, wanting(max_cost_micro_usd=bound))).reason == "FIELD_INVALID"

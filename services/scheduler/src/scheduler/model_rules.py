@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from common.errors import InvalidField
@@ -33,7 +34,7 @@ class ModelWish:
     one_only: bool = False
     #: Millionths of a dollar; 0: no bound.
     max_cost: int = 0
-    #: What is to be read: that of a conversation, or a text of its own.
+    #: What is to be read: that of a conversation, or a text of its own, on a conversation if one is named.
     conversation_id: str = ""
     text: str = ""
     #: Of what is read where that is neither.
@@ -110,18 +111,18 @@ class ModelRules:
         priced = [card for card in self._cards(wish) if card.priced]
         if not priced or not wish.passes:
             return None
-        text = wish.text
-        if wish.conversation_id and not text:
-            text = await self._texts(tenant, wish.conversation_id) or ""
-        reading = Reading(wish.tokens, 0, wish.passes) if wish.tokens else await self._read(text, wish.passes)
+        reading = await self._reading(wish, tenant)
         least, cheapest = min((reading.least_micro_usd(card), card.name) for card in priced)
         return Plan(reading.planned_micro_usd(priced[0]), least, cheapest)
 
-    @staticmethod
-    async def _read(text: str, passes: int) -> Reading:
-        if len(text) <= _SHORT:
-            return Reading.of(text, passes)
-        return await asyncio.to_thread(Reading.of, text, passes)
+    async def _reading(self, wish: ModelWish, tenant: str) -> Reading:
+        if wish.tokens:
+            return Reading(wish.tokens, 0, wish.passes)
+        said = (await self._texts(tenant, wish.conversation_id) or "") if wish.conversation_id else ""
+        measure = partial(Reading.of_reflection, wish.text) if wish.text else Reading.of
+        if len(wish.text) + len(said) <= _SHORT:
+            return measure(said, wish.passes)
+        return await asyncio.to_thread(measure, said, wish.passes)
 
     def _cards(self, wish: ModelWish) -> Iterator[ModelCard]:
         """Yield the cards of the models that may be asked, as far as the table has them."""

@@ -14,6 +14,8 @@ from common.provider.tokens import estimate_tokens
 
 #: A window (tokens of its text and ids).
 WINDOW_TOKENS: Final = 6_000
+#: What is sent of a debate beside a reflection on it (tokens, likewise). A debate of half an hour fits whole.
+DEBATE_TOKENS: Final = 8_000
 #: The most that one answer may be (tokens).
 OUTPUT_TOKENS: Final = 6_000
 #: What an answer takes as a rule.
@@ -41,11 +43,22 @@ class Reading:
     words: int
     #: How often the whole text is asked about.
     passes: int
+    #: It is sent in one window, however long it is.
+    whole: bool = False
 
     @classmethod
     def of(cls, text: str, passes: int) -> Reading:
         """Measure a text."""
         return cls(estimate_tokens(text), len(text.split()), passes)
+
+    @classmethod
+    def of_reflection(cls, text: str, debate: str, passes: int) -> Reading:
+        """Measure a reflection, with what is sent of its debate.
+
+        That is no part of its words: where a model takes less, the debate stays away.
+        """
+        beside = min(estimate_tokens(debate), round(DEBATE_TOKENS / _CUT_PER_TOKEN))
+        return cls(estimate_tokens(text) + beside, len(text.split()), passes, whole=True)
 
     def planned_micro_usd(self, card: ModelCard) -> int:
         """Return what it should cost if all is asked anew and nothing has to be repaired.
@@ -53,7 +66,7 @@ class Reading:
         Raises:
             PriceUnknown: The card does not say.
         """
-        windows = max(1, math.ceil(self.tokens * _CUT_PER_TOKEN / WINDOW_TOKENS))
+        windows = 1 if self.whole else max(1, math.ceil(self.tokens * _CUT_PER_TOKEN / WINDOW_TOKENS))
         sent = _PROMPT_TOKENS + round(self.tokens * _SENT_PER_TOKEN / windows)
         return self.passes * windows * card.cost_micro_usd(sent, 0, EXPECTED_TOKENS)
 

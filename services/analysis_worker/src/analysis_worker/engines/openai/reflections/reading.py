@@ -22,13 +22,13 @@ from analysis_worker.engines.openai.outbound import Window
 from analysis_worker.engines.openai.prompts import prompt_sha256
 from analysis_worker.engines.openai.reflections.answers import DepthAnswer, Reading, ReflectionAnswer
 from analysis_worker.engines.openai.reflections.written import (
-    DEBATE_TOKENS,
     Written,
     long_enough,
     window_of,
 )
 from common.provider.errors import ContextTooLong
 from common.provider.models import ModelCard
+from common.provider.planning import DEBATE_TOKENS
 
 WHOLE: Final = "reflection"
 DEPTH: Final = "reflection_depth"

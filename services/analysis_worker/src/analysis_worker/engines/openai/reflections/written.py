@@ -17,8 +17,6 @@ from common.provider.tokens import estimate_tokens
 
 #: The turn id of evidence that stands in the reflection, as the local engine has it.
 REFLECTION_TURN_ID: Final = "reflection"
-#: Sentences of the debate that are sent beside the reflection (tokens). A debate of half an hour fits whole.
-DEBATE_TOKENS: Final = 8_000
 #: Fewer words are not judged, by the local engine neither: nothing is asked for them.
 FEWEST_WORDS: Final = 20
 #: An author whose id is not known. Nobody is called so.
