@@ -89,7 +89,14 @@ class Nothing:
         raise AssertionError("not called")
 
     async def keep_insights(
-        self, tenant: str, participant_id: str, insights: bytes, *, job_id: JobId, attempt: int
+        self,
+        tenant: str,
+        participant_id: str,
+        insights: bytes,
+        *,
+        rests_on: Sequence[str],
+        job_id: JobId,
+        attempt: int,
     ) -> bool:
         raise AssertionError("not called")
 

@@ -16,16 +16,18 @@ import redis.asyncio
 from analysis_worker.paid.gate import GateSettings, PaidGate
 from analysis_worker.paid.keeping import Keeping
 from analysis_worker.paid.port import Answer, Call, Reply, Usage
+from analysis_worker.sinks.store import StoredAnalyses
 from analysis_worker.vault.port import KeptMap
 from analysis_worker.vault.store import StoredVault
 from bothsides.jobs import v1 as pb
 from common.auth.caller import Role
 from common.job.failure import AttemptFailed
+from common.job.ids import JobId
 from common.provider.budget import Spending
 from common.provider.models import ModelCard, ModelTable
 from common.sealing import Sealer
 from common.store import erasure, keys
-from common.store.documents import ANALYSES, get_document, put_document
+from common.store.documents import ANALYSES, INSIGHTS, get_document, put_document
 from common.store.erasure import KeptUnder, Step, note_answer
 from common.store.keys import provider_keys
 from common.store.operation import AsyncRunner, Operation, SyncRunner
@@ -150,6 +152,38 @@ async def test_with_a_conversation_goes_all_that_was_made_of_it(scheduler: Serve
     assert (await desk.ask("c", "other")).reused
     assert not (await desk.ask("b", "other")).reused
     assert desk.calls == calls + 1
+
+
+async def test_insights_go_with_each_conversation_that_they_rest_on(scheduler: Served, desk: Desk) -> None:
+    for name in ("first", "second", "other"):
+        await put(scheduler, name)
+    sink = StoredAnalyses(SyncRunner(desk.client), NAMESPACE)
+    job = JobId("data-1")
+
+    async def keep(who: str, *rests_on: str) -> None:
+        assert await sink.keep_insights("default", who, b"x", rests_on=rests_on, job_id=job, attempt=1)
+
+    async def kept() -> list[str]:
+        names = ("ines", "marek", "rosa")
+        found = [await desk.run(get_document(NAMESPACE, INSIGHTS, "default", name)) for name in names]
+        return [name for name, document in zip(names, found, strict=True) if document is not None]
+
+    await keep("ines", "first", "second")
+    await keep("marek", "second")
+    await keep("rosa", "other")
+
+    assert (await delete(scheduler, "second")).insights_count == 2
+    assert await kept() == ["rosa"]
+
+    # What rests on one that is gone is not kept; what is made anew without it is
+    with pytest.raises(AttemptFailed, match="erased"):
+        await keep("ines", "first", "second")
+    assert await kept() == ["rosa"]
+    await keep("ines", "first")
+    assert (await delete(scheduler, "first")).insights_count == 1
+    assert await kept() == ["rosa"]
+    noted = keys.asked_about(NAMESPACE, "default", "other").insights
+    assert [key.decode() for key in desk.client.scan_iter("*conversations*:insights:*")] == [noted]
 
 
 async def test_what_is_not_there_is_not_found_unless_that_is_allowed(

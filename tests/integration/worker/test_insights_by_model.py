@@ -10,9 +10,10 @@ import redis
 
 from bothsides.jobs import v1 as pb
 from common.job.ids import JobId
+from common.job.model import ErrorClass
 from common.job.states import JobState
 from common.store.documents import ANALYSES, INSIGHTS, get_document, put_document
-from common.store.erasure import erase, remains
+from common.store.erasure import erase, forget_document, noted_insights, remains
 from support.debates import debate
 from support.insights_author import facts_in, teller
 from support.openai_server import Fault, OpenAiServer, completion, error, openai_server
@@ -165,10 +166,40 @@ def test_an_answer_goes_with_each_conversation_that_it_rests_on(
         left = desk.run(remains(NAMESPACE, desk.tenant, gone, skip=0, want=10))
         assert [each.model for each in left.answers] == ["gpt-6-luna"]
 
-        # While its analysis is still there, nothing is asked about it
+        # While its analysis is still there, nothing is asked about it, and nothing kept
         asked = len(server.heard)
-        made = result_of(desk, order(desk, force_refresh=True)).narrative_provenance
-        assert (made.engine, made.degraded_reason, len(server.heard)) == ("local", "privacy", asked)
+        waits = order(desk, force_refresh=True)
+        wait_until(lambda: desk.job(waits, QUEUE).state is JobState.RETRYING, timeout_s=60)
+        failed = desk.job(waits, QUEUE).error
+        assert failed is not None
+        assert (failed.error_class, failed.reason) == (ErrorClass.TRANSIENT, "CONVERSATION_ERASED")
+        assert len(server.heard) == asked
+
+        # Then the insights rest on what is left
+        desk.run(forget_document(NAMESPACE, ANALYSES, desk.tenant, gone))
+        found = result_of(desk, waits)
+    assert gone not in [each.conversation_id for each in found.conversations]
+    assert len(found.conversations) == 5
+
+
+def test_kept_insights_are_noted_with_what_they_rest_on(
+    valkey: str, client: redis.Redis, tmp_path: Path
+) -> None:
+    desk = Desk(client)
+    keep(desk)
+    rated(desk, 6, 1.0, 1.0)
+    with worker_program(valkey, tmp_path):
+        result_of(desk, order(desk, conversation_ids=[f"canary-talk-{number}" for number in range(6)]))
+        for number in range(7):
+            noted = desk.run(noted_insights(NAMESPACE, desk.tenant, f"canary-talk-{number}"))
+            assert noted == ([WHO] if number < 6 else []), number
+
+        # One that is erased while they are made is in no kept insights, whichever engine tells them
+        desk.run(forget_document(NAMESPACE, INSIGHTS, desk.tenant, WHO))
+        desk.run(erase(NAMESPACE, desk.tenant, "canary-talk-0"))
+        waits = order(desk)
+        wait_until(lambda: desk.job(waits, QUEUE).state is JobState.RETRYING, timeout_s=60)
+        assert desk.run(get_document(NAMESPACE, INSIGHTS, desk.tenant, WHO)) is None
 
 
 def test_without_a_key_only_who_asked_for_a_model_is_told(

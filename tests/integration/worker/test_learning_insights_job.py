@@ -21,7 +21,8 @@ Insights = pb.LearningInsights
 
 
 def keep(desk: Desk, conversation_id: str, analysis: pb.DebateAnalysis) -> None:
-    """Keep an analysis as a job of its own would."""
+    """Keep a conversation, and an analysis of it as a job of its own would."""
+    desk.put(debate(2, conversation_id=conversation_id))
     body = analysis.SerializeToString(deterministic=True)
     desk.run(
         put_document(NAMESPACE, ANALYSES, desk.tenant, conversation_id, body=body, job_id="ai-1", attempt=1)

@@ -50,7 +50,7 @@ def test_a_conversation_and_what_stands_beside_it(namespace: str, tenant: str, n
 
     assert kept.conversation == prefix + name
     assert len(slots(index, *astuple(kept))) == 1
-    assert len({*astuple(kept)}) == 4
+    assert len({*astuple(kept)}) == 5
 
 
 def test_two_queues_are_apart() -> None:

@@ -88,7 +88,9 @@ class AnalysisWorker:
         conversations: ConversationSource = self._remote or StoredConversations(
             self._broker.runner, shared.store.namespace
         )
-        analyses = StoredAnalyses(self._broker.runner, shared.store.namespace)
+        analyses = StoredAnalyses(
+            self._broker.runner, shared.store.namespace, kept_elsewhere=self._remote is not None
+        )
         self._paid: PaidStore | None = None
         self._models: ModelAccess | None = None
         if shared.openai_api_key is not None:

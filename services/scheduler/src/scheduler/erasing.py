@@ -1,4 +1,4 @@
-"""Erases conversations with all that was made of them: the placeholder map, models' answers, the analysis.
+"""Erases conversations with all that was made of them: placeholder map, models' answers, analysis, insights.
 
 An erasure is written down before it begins, so that another replica ends what one has begun. What was under
 way meanwhile may come in late: an answer, an analysis. So it looks again, the last time after the longest
@@ -15,7 +15,7 @@ from typing import Final
 
 from common.errors import JobsError
 from common.store import erasure
-from common.store.documents import ANALYSES
+from common.store.documents import ANALYSES, INSIGHTS
 from common.store.erasure import Step
 from common.store.keys import provider_keys
 from common.store.operation import AsyncRunner
@@ -37,10 +37,12 @@ class Erased:
     conversation: bool
     analysis: bool
     answers: int
+    #: Participants whose insights rested on it.
+    insights: int
 
     @property
     def anything(self) -> bool:
-        return self.conversation or self.analysis or self.answers > 0
+        return self.conversation or self.analysis or self.answers > 0 or self.insights > 0
 
 
 class Eraser:
@@ -106,11 +108,13 @@ class Eraser:
         return len(steps)
 
     async def _begin(self, step: Step) -> Erased:
+        # While it is noted whose they are: with the conversation that goes.
+        insights = await self._forget_insights(step)
         conversation, answers = await self._store.run(
             erasure.erase(self._namespace, step.tenant, step.conversation_id)
         )
         forgotten, _ = await self._forget(step) if answers else (0, False)
-        return Erased(conversation, await self._forget_analysis(step), forgotten)
+        return Erased(conversation, await self._forget_analysis(step), forgotten, insights)
 
     async def _look_again(self, step: Step) -> None:
         if self._kept_elsewhere:
@@ -138,6 +142,17 @@ class Eraser:
             skip += page.looked_at
             if page.looked_at < PAGE:
                 return forgotten, page.again
+
+    async def _forget_insights(self, step: Step) -> int:
+        noted = await self._store.run(
+            erasure.noted_insights(self._namespace, step.tenant, step.conversation_id)
+        )
+        gone = 0
+        for participant_id in noted:
+            gone += await self._store.run(
+                erasure.forget_document(self._namespace, INSIGHTS, step.tenant, participant_id)
+            )
+        return gone
 
     async def _forget_analysis(self, step: Step) -> bool:
         return await self._store.run(

@@ -98,6 +98,7 @@ def delete(
                     "answer_count": done.answer_count,
                     "analysis_deleted": done.analysis_deleted,
                     "job_count": done.job_count,
+                    "insights_count": done.insights_count,
                 },
                 f"{conversation_id} is deleted, with {done.answer_count} answers of models"
                 f"{f', {done.job_count} jobs' if with_jobs else ''}"

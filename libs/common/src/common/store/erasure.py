@@ -1,4 +1,4 @@
-"""What was asked of models about a conversation, and its going with it.
+"""What was asked of models about a conversation, what insights rest on it, and their going with it.
 
 An answer is kept in the slot of its model, far from the conversation. So each is noted with the conversation
 before it is asked for; an erasure removes the conversation, then the answers that were noted. What an erasure
@@ -106,6 +106,29 @@ def note_answer(
     return Operation(script("answers_note"), (kept.conversation, kept.answers), arguments, read)
 
 
+def note_insights(
+    namespace: str, tenant: str, conversation_id: str, participant_id: str, *, kept_elsewhere: bool = False
+) -> Operation[bool]:
+    """Note with a conversation that kept insights of a participant rest on it; False if it is gone.
+
+    Args:
+        kept_elsewhere: The conversation need not be there.
+    """
+    kept = keys.asked_about(namespace, tenant, conversation_id)
+    arguments = (participant_id, "" if kept_elsewhere else "1")
+    return Operation(script("insights_note"), (kept.conversation, kept.insights), arguments, bool)
+
+
+def noted_insights(namespace: str, tenant: str, conversation_id: str) -> Operation[list[str]]:
+    """Read whose kept insights rest on a conversation."""
+    kept = keys.asked_about(namespace, tenant, conversation_id)
+
+    def read(reply: list[bytes]) -> list[str]:
+        return sorted(member.decode() for member in reply)
+
+    return Operation(script("insights_noted"), (kept.insights,), (), read)
+
+
 def erase(
     namespace: str, tenant: str, conversation_id: str, *, late: bool = False
 ) -> Operation[tuple[bool, int]]:
@@ -118,7 +141,7 @@ def erase(
     index, _ = keys.documents(namespace, CONVERSATIONS, tenant)
     return Operation(
         script("erase"),
-        (index, kept.conversation, kept.placeholders, kept.answers, kept.erased),
+        (index, kept.conversation, kept.placeholders, kept.answers, kept.erased, kept.insights),
         (conversation_id, ERASED_MS, int(late)),
         lambda reply: (bool(reply[0]), int(reply[1])),
     )

@@ -243,18 +243,19 @@ def documents_synced(namespace: str, kind: str, tenant: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AskedAbout:
-    """The keys of a conversation, and of what stands beside it because models are asked about it."""
+    """The keys of a conversation, and of what stands beside it because something is made of it."""
 
     conversation: str
     placeholders: str
     answers: str
     erased: str
+    insights: str
 
 
 def asked_about(namespace: str, tenant: str, conversation_id: str) -> AskedAbout:
     _, prefix = documents(namespace, "conversations", tenant)
     tag = prefix.removesuffix("item:")
-    beside = (f"{tag}{name}:{conversation_id}" for name in ("placeholders", "answers", "erased"))
+    beside = (f"{tag}{name}:{conversation_id}" for name in ("placeholders", "answers", "erased", "insights"))
     return AskedAbout(prefix + conversation_id, *beside)
 
 

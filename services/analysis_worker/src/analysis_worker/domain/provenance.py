@@ -36,7 +36,7 @@ class DegradedReason(StrEnum):
     BUDGET = "budget"
     #: Too much of the answer did not stand up to verification.
     INVALID_OUTPUT = "invalid_output"
-    #: Something that must not leave the process was still in the payload, or what it is about was erased.
+    #: Something that must not leave the process was still in the payload.
     PRIVACY = "privacy"
     #: The provider failed, could not be reached, or has no such model.
     UNAVAILABLE = "unavailable"

@@ -12,7 +12,7 @@ from analysis_worker.insights import in_child
 from analysis_worker.insights.reading import read
 from analysis_worker.runtime.context import JobContext
 from analysis_worker.runtime.registry import handles
-from analysis_worker.sources.port import CONVERSATION_NOT_FOUND
+from analysis_worker.sources.port import CONVERSATION_NOT_FOUND, erased_meanwhile
 from analysis_worker.transcript.by_model import Wish, asked
 from analysis_worker.transcript.screening import Screen
 from analysis_worker.wire.insights import insights_to_pb
@@ -40,6 +40,8 @@ async def follow_learning(spec: pb.LearningInsightsSpec, context: JobContext) ->
     insights = await context.run_in_child(
         in_child.insights, spec.participant_id, found.own, found.others, found.sha256
     )
+    rests_on = [conversation_id for conversation_id, held in found.own if held is not None]
+    context.rests_on(rests_on)
     wish = Wish.of(spec)
     if wish is not None:
         insights = await _in_words(insights, context, wish, Screen(context.screening, spec.content_filter))
@@ -49,6 +51,7 @@ async def follow_learning(spec: pb.LearningInsightsSpec, context: JobContext) ->
         context.tenant,
         spec.participant_id,
         message.SerializeToString(deterministic=True),
+        rests_on=rests_on,
         job_id=context.job_id,
         attempt=context.attempt,
     )
@@ -71,7 +74,6 @@ async def _in_words(
     if facts is None:
         return local
     context.progress(0.7, "Waiting for the model")
-    context.rests_on(looked.conversation_id for looked in local.conversations if looked.counted)
     passed_over: list[PassedOver] = []
 
     async def ask(client: Client, models: Models) -> Told:
@@ -82,8 +84,7 @@ async def _in_words(
     except AttemptFailed as failure:
         if failure.reason != CONVERSATION_NOT_FOUND:
             raise
-        # One was erased after its analysis was read.
-        outcome = DegradedReason.PRIVACY
+        raise erased_meanwhile() from None
     match outcome:
         case None:
             return local

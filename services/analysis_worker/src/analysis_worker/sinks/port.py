@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from common.job.ids import JobId
@@ -28,7 +29,21 @@ class InsightsSink(Protocol):
     """Keeps the latest insights of each participant."""
 
     async def keep_insights(
-        self, tenant: str, participant_id: str, insights: bytes, *, job_id: JobId, attempt: int
+        self,
+        tenant: str,
+        participant_id: str,
+        insights: bytes,
+        *,
+        rests_on: Sequence[str],
+        job_id: JobId,
+        attempt: int,
     ) -> bool:
-        """Keep a serialized `bothsides.jobs.v1.LearningInsights`; else as AnalysisSink.keep."""
+        """Keep a serialized `bothsides.jobs.v1.LearningInsights`; else as AnalysisSink.keep.
+
+        Args:
+            rests_on: Ids of the conversations that they are made of, and go with.
+
+        Raises:
+            AttemptFailed: TRANSIENT also if one of these was erased meanwhile.
+        """
         ...

@@ -55,3 +55,13 @@ def not_found(conversation_id: str) -> AttemptFailed:
         f"there is no conversation {conversation_id!r}",
         suggestion="put it with ConversationService.PutConversation, then retry the job",
     )
+
+
+def erased_meanwhile() -> AttemptFailed:
+    """Say that a conversation went after its analysis was read; what is made anew does without it."""
+    return AttemptFailed(
+        ErrorClass.TRANSIENT,
+        "CONVERSATION_ERASED",
+        "a conversation was erased after its analysis was read",
+        suggestion="nothing; if it lasts, erase it once more (`bothsides conversations delete`)",
+    )

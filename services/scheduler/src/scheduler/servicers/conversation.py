@@ -82,5 +82,8 @@ class ConversationServicer(pb.ConversationServiceServicer):
         if not erased.anything and not deleted and not request.allow_missing:
             raise ConversationNotFound(name)
         return pb.DeleteConversationResponse(
-            answer_count=erased.answers, analysis_deleted=erased.analysis, job_count=deleted
+            answer_count=erased.answers,
+            analysis_deleted=erased.analysis,
+            job_count=deleted,
+            insights_count=erased.insights,
         )
