@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from bothsides.jobs import v1 as pb
 from common.job.model import Part
 from common.store.events import PartMade, Progressed, StateChanged
@@ -9,6 +11,7 @@ from common.store.jobs import Snapshot
 from scheduler.watch.packet import Kind, Packet, Removed, Told
 from scheduler.watch.watch import Beat, Update, WasReset
 from scheduler.wire.jobs import STATES, error_to_pb, progress_to_pb, snapshot_to_pb
+from scheduler.wire.moulds import Mould
 from scheduler.wire.results import part_to_pb
 from scheduler.wire.times import instant_to_pb, set_instant
 
@@ -34,8 +37,8 @@ def update_to_pb(update: Update, *, full: bool) -> pb.WatchJobResponse:
 def packet_to_pb(packet: Packet, *, full: bool) -> pb.WatchJobsResponse:
     message = pb.WatchJobsResponse(resume_token=packet.resume_token)
     set_instant(message.event_time, packet.at_ms)
-    for told in packet.told:
-        _fill_event(message.events.add(), told, full)
+    if packet.told:
+        message.MergeFromString(b"".join(_events(packet.told, full)))
     match packet.kind:
         case Kind.RESET:
             message.reset.SetInParent()
@@ -46,8 +49,32 @@ def packet_to_pb(packet: Packet, *, full: bool) -> pb.WatchJobsResponse:
     return message
 
 
+def _events(told: Iterable[Told], full: bool) -> Iterator[bytes]:
+    """Yield a message with each event, as bytes: most differ from the one before by the job's id alone."""
+    last: StateChanged | None = None
+    mould: Mould | None = None
+    for one in told:
+        if isinstance(one, StateChanged) and one.error is None:
+            is_like = last is not None and (one.state, one.attempt, one.at_ms) == (
+                last.state,
+                last.attempt,
+                last.at_ms,
+            )
+            if mould is None or not is_like or not mould.fits(one.job_id):
+                last, mould = one, Mould(_event(one, full), one.job_id)
+            yield mould.cast(one.job_id)
+        else:
+            yield _event(one, full).SerializeToString()
+
+
+def _event(told: Told, full: bool) -> pb.WatchJobsResponse:
+    message = pb.WatchJobsResponse()
+    _fill_event(message.events.add(), told, full)
+    return message
+
+
 def _fill_event(event: pb.WatchJobsResponse.Event, told: Told, full: bool) -> None:
-    """Fill in an empty event. Filling in place spares copying each: there are tens of thousands a second."""
+    """Fill in an empty event."""
     if isinstance(told, StateChanged):
         event.job_id = told.job_id
         _fill_state_change(event.state_change, told)
