@@ -284,12 +284,14 @@ async def test_a_failure_says_whether_the_provider_answers_anybody(fleet: Fleet)
     await gate.ask(call_of("well"), Provider())
     assert (await failure("a")).away_until_ms is None
     now_ms = (await fleet.report()).read_ms
-    assert 4_000 < ((await failure("a")).away_until_ms or 0) - now_ms < 7_000
+    assert now_ms + 5_000 <= ((await failure("a")).away_until_ms or 0) < now_ms + 60_000
     for request in "bc":
         await failure(request)
-    # The circuit is open, for 5 s: who has opened it comes after those who were held
+    # The circuit is open: who has opened it comes after those who were held
     opened = await failure("d")
-    assert 8_000 < (opened.away_until_ms or 0) - (await fleet.report()).read_ms <= 10_000
+    circuit = (await fleet.report()).circuit
+    assert circuit.state is CircuitState.OPEN
+    assert (opened.away_until_ms or 0) > (circuit.until_ms or 0)
     # A key that is refused costs no attempt in any case, and is told as it is
     failing.failure = AuthenticationFailed()
     with pytest.raises(AuthenticationFailed) as refused:
