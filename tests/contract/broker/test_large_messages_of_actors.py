@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import dramatiq
 import pytest
+import redis
 from dramatiq import pipeline
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.encoder import PickleEncoder
@@ -13,6 +15,7 @@ from dramatiq.encoder import PickleEncoder
 from common.broker import JobBroker
 from common.errors import InvalidField
 from common.job.states import JobState
+from common.store import jobs
 from common.store.packing import MESSAGE_BYTES
 from support.broker_jobs import job_of
 from support.waiting import wait_until
@@ -119,6 +122,32 @@ def test_a_pipeline_hands_large_results_on(broker: JobBroker) -> None:
         pipeline([double.message(TEXT), measure.message()], broker=broker).run()
         broker.join("default", timeout=JOIN_MS)
     assert seen == [2 * len(TEXT)]
+
+
+def test_a_large_result_is_kept_compressed_where_that_is_set(client: redis.Redis) -> None:
+    kept: dict[bool, int] = {}
+    for compresses in (False, True):
+        broker = JobBroker(client, namespace=f"results-{compresses}", compress_results=compresses)
+
+        @dramatiq.actor(broker=broker)
+        def repeat(text: str) -> str:
+            return text
+
+        with working(broker):
+            sent = [repeat.send(text) for text in (TEXT, "short")]
+            broker.join("default", timeout=JOIN_MS)
+        keys = broker.queues["default"]
+        results = [
+            snapshot.result
+            for message in sent
+            if (snapshot := broker.run(jobs.get(keys, message.options["job_id"], full=True))) is not None
+        ]
+        assert [json.loads(result.data) for result in results] == [TEXT, "short"]
+        assert {result.media_type for result in results} == {"application/json"}
+        kept[compresses] = client.hstrlen(f"{keys.prefix}result:{sent[0].options['job_id']}", "data")
+        broker.close()
+    assert kept[False] == len(TEXT) + 2
+    assert kept[True] < kept[False] / 10
 
 
 def test_another_encoders_messages_come_back_as_well(broker: JobBroker) -> None:

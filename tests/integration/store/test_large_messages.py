@@ -13,11 +13,11 @@ import redis
 
 from common.errors import InvalidField
 from common.job.ids import JobId
-from common.job.model import ErrorClass, JobError
+from common.job.model import Content, ErrorClass, JobError
 from common.job.outcome import Fail, Retry, Succeed
 from common.job.states import JobState
 from common.store import jobs, queues
-from common.store.packing import LARGE_BYTES, MESSAGE_BYTES, packed, unpacked
+from common.store.packing import LARGE_BYTES, MESSAGE_BYTES, compressed, expanded, packed, unpacked
 from common.store.record import VERSION
 from support.store import Queue
 
@@ -245,6 +245,21 @@ def test_any_bytes_come_back_as_they_were(client: redis.Redis, payload: bytes) -
 )
 def test_what_cannot_be_unpacked_is_left_as_it_is(damaged: bytes) -> None:
     assert unpacked(damaged) == damaged
+
+
+@pytest.mark.parametrize("data", [b"", b"short", TEXT.encode(), random.Random(3).randbytes(100_000)])
+def test_a_result_comes_back_as_it_was(client: redis.Redis, data: bytes) -> None:
+    queue = Queue(client)
+    job_id = queue.submit()
+    [lease] = queue.fetch()
+    queue.finish(lease, Succeed(compressed(Content("text/plain", data))))
+    assert queue.snapshot(job_id).result == Content("text/plain", data)
+
+
+@pytest.mark.parametrize("data", [b"", b"nonsense", compressed(Content("", TEXT.encode())).data[:-3]])
+def test_a_result_that_cannot_be_expanded_is_left_as_it_is(data: bytes) -> None:
+    damaged = Content("text/plain; coding=zlib", data)
+    assert expanded(damaged) == damaged
 
 
 def test_a_job_that_ends_is_final_with_what_it_shares(client: redis.Redis) -> None:

@@ -63,6 +63,7 @@ def test_the_documented_variables_all_have_an_effect() -> None:
             "WORKER_THREADS": "9",
             "WORKER_QUEUES": "exports, mail,exports",
             "WORKER_CHILDREN": "3",
+            "JOB_COMPRESS_RESULTS": "true",
             "WORKER_SHUTDOWN_MS": "0",
             "CONVERSATION_SERVICE_ADDR": "conversations:50051",
             "OPENAI_API_KEY": "sk-test",
@@ -81,6 +82,7 @@ def test_the_documented_variables_all_have_an_effect() -> None:
     assert settings.queue_concurrency == 7
     assert (settings.jobs.retry_attempts, settings.jobs.timeout_ms, settings.jobs.lease_ms) == (4, 1000, 2000)
     assert (settings.threads, settings.children, settings.shutdown_ms) == (9, 3, 0)
+    assert settings.compress_results
     assert settings.queues == ("exports", "mail")
     assert settings.conversation_service == Address("conversations", 50051)
     assert (settings.openai_api_key, settings.openai_model) == ("sk-test", "gpt-4o")

@@ -74,6 +74,7 @@ class AnalysisWorker:
             concurrency=CONCURRENCY,
             default_concurrency=shared.queue_concurrency,
             durability=shared.store.durability,
+            compress_results=shared.compress_results,
         )
         self._broker.add_middleware(Tracing())
         self._children = ChildPool(

@@ -76,6 +76,8 @@ class JobBroker(Broker):
         concurrency: The most jobs of one queue that a worker runs at once, by queue.
         default_concurrency: The same for other queues; None: as many as the worker has threads.
         durability: What a message must have outlived before sending it returns.
+        compress_results: Keep results over 64 KiB compressed. A scheduler of a version before this option
+            shows them as bytes of an unknown kind.
 
     Raises:
         ValueError: The client decodes responses, or the lease is too short.
@@ -93,6 +95,7 @@ class JobBroker(Broker):
         concurrency: Mapping[str, int] | None = None,
         default_concurrency: int | None = None,
         durability: Durability = EVERYSEC,
+        compress_results: bool = False,
     ) -> None:
         settings = _settings_of(client)
         if settings.get("decode_responses"):
@@ -109,7 +112,7 @@ class JobBroker(Broker):
                 JobRetries(),
             ]
         self._hooks = Hooks()
-        super().__init__(middleware=[WorkThreads(), Lifecycle(), *middleware, WorkerLife()])
+        super().__init__(middleware=[WorkThreads(), Lifecycle(compress_results), *middleware, WorkerLife()])
         self._hooks = Hooks(self.middleware)
         self.queues: dict[str, QueueKeys] = {}
         self.client: Any = client

@@ -23,6 +23,7 @@ from common.job.model import Content, ErrorClass, JobError, RetryPolicy
 from common.job.outcome import Cancelled, Fail, Outcome, Release, Retry, Succeed
 from common.job.redaction import shown
 from common.job.retry import after_failure, backoff_ms
+from common.store.packing import compressed
 
 _log = logging.getLogger(__name__)
 JSON: Final = "application/json"
@@ -34,7 +35,14 @@ TEXT_LENGTH: Final = 1_000
 
 
 class Lifecycle(Middleware):
-    """Makes the job current while it runs, and its return value the result. Always the first of all."""
+    """Makes the job current while it runs, and its return value the result. Always the first of all.
+
+    Args:
+        compresses: Large results are kept compressed.
+    """
+
+    def __init__(self, compresses: bool = False) -> None:
+        self._compresses = compresses
 
     #: What `send_with_options` and `@actor` may say about a job.
     @property
@@ -79,7 +87,10 @@ class Lifecycle(Middleware):
         if message.job.outcome is not None or message.failed:
             return
         if exception is None:
-            message.job.outcome = Succeed(message.job.result or _encoded(message, result))
+            content = message.job.result or _encoded(message, result)
+            if content is not None and self._compresses:
+                content = compressed(content)
+            message.job.outcome = Succeed(content)
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
         set_current_job(None)

@@ -157,6 +157,8 @@ class WorkerSettings:
     threads: int = 8
     #: Child processes for work on the processor.
     children: int = 2
+    #: Results over 64 KiB are kept compressed, which only schedulers of this version or newer can read.
+    compress_results: bool = False
     #: How long running jobs may go on after SIGTERM before they are handed back.
     shutdown_ms: int = 30_000
     #: A ConversationService to read transcripts from; None: the platform's own store.
@@ -187,6 +189,7 @@ class WorkerSettings:
             queue_concurrency=environment.integer("JOB_QUEUE_CONCURRENCY", 5, minimum=1, maximum=10_000),
             threads=environment.integer("WORKER_THREADS", 8, minimum=1, maximum=1_000),
             children=environment.integer("WORKER_CHILDREN", 2, minimum=1, maximum=256),
+            compress_results=environment.flag("JOB_COMPRESS_RESULTS"),
             shutdown_ms=environment.integer("WORKER_SHUTDOWN_MS", 30_000, minimum=0, maximum=600_000),
             conversation_service=environment.address("CONVERSATION_SERVICE_ADDR", None),
             openai_api_key=environment.secret("OPENAI_API_KEY"),

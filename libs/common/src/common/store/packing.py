@@ -8,6 +8,8 @@ apart by spaces; SIZE is that of the arguments (bytes), HEAD and TAIL are length
 are compressed. The script keeps these under their hash and the rest in the job's record, whose version then
 is 2 (lua/record.lua); who reads the message gets it packed, as it came. The tenant is hashed with the
 arguments, so that no two tenants share any, and none can tell what another one has.
+
+Results are their job's own: large ones are compressed where they stand, if the worker is set to.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import zlib
 from typing import Final
 
 from common.errors import InvalidField
+from common.job.model import Content
 
 #: Messages of more bytes than this are packed.
 LARGE_BYTES: Final = 65_536
@@ -29,6 +32,10 @@ _BEFORE: Final = b',"args":'
 _AFTER: Final = b',"options":{'
 #: zlib's fastest: it takes 13 ms a megabyte of text, level 6 more than twice as long for a tenth less.
 _LEVEL: Final = 1
+#: Behind the media type of content that is compressed.
+_CODING: Final = "; coding=zlib"
+#: No content that is expanded is larger (bytes): more could not be sent on either.
+_EXPANDED_BYTES: Final = 64 * 1024 * 1024
 #: Nothing that is unpacked is larger (bytes): retries may have added to what was taken.
 _UNPACKED_BYTES: Final = 2 * MESSAGE_BYTES
 
@@ -89,6 +96,26 @@ def unpacked_bytes(payload: bytes) -> int:
         return len(payload)
     fields = payload[:200].split(b" ", 3)
     return int(fields[2]) if len(fields) > 3 and fields[2].isdigit() else len(payload)
+
+
+def compressed(content: Content) -> Content:
+    """Return content as it is kept: if it is large and gets smaller, compressed, as its media type says."""
+    if not is_large(content.data):
+        return content
+    small = zlib.compress(content.data, _LEVEL)
+    return Content(content.media_type + _CODING, small) if len(small) < len(content.data) else content
+
+
+def expanded(content: Content) -> Content:
+    """Return content as it was before it was compressed; unchanged if it is not compressed, or damaged."""
+    if not content.media_type.endswith(_CODING):
+        return content
+    coder = zlib.decompressobj()
+    try:
+        data = coder.decompress(content.data, _EXPANDED_BYTES)
+    except zlib.error:
+        return content
+    return Content(content.media_type.removesuffix(_CODING), data) if coder.eof else content
 
 
 def _arguments(payload: bytes) -> tuple[int, int]:

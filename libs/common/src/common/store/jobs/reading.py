@@ -10,7 +10,7 @@ from common.job.model import DEFAULT_TENANT, Content, Job, JobError, Part, Usage
 from common.job.states import JobState
 from common.store.keys import QueueKeys
 from common.store.operation import Argument, Operation, script
-from common.store.packing import unpacked
+from common.store.packing import expanded, unpacked
 from common.store.record import INDEX_SEPARATOR, error_of, job_of, text_map, usage_of
 
 
@@ -37,7 +37,7 @@ def get(keys: QueueKeys, job_id: str, *, full: bool = False) -> Operation[Snapsh
         if not line:
             return None
         named = {result[i]: result[i + 1] for i in range(0, len(result), 2)}
-        content = Content(named[b"media"].decode(), named[b"data"]) if named else None
+        content = expanded(Content(named[b"media"].decode(), named[b"data"])) if named else None
         kept = tuple(_part(parts[i], parts[i + 1]) for i in range(0, len(parts), 2))
         job = job_of(job_id, keys.queue, line.decode(), text_map(run))
         return Snapshot(
