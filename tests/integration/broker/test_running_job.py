@@ -15,6 +15,7 @@ import redis
 
 from bothsides_stack.embedded import EmbeddedServer
 from common.broker import JobBroker, RunningJob, StopReason, current_job
+from common.broker.overdue import overdue, tell_overdue
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass, Job
 from common.job.states import JobState
@@ -85,6 +86,30 @@ class TestLog:
             message = twice.send()
             broker.join("default", timeout=JOIN_MS)
         assert [(logged.attempt, logged.sequence) for logged in log_of(broker, message)] == [(1, 1), (2, 2)]
+
+    def test_it_says_once_that_the_attempt_runs_past_its_time_limit(
+        self, broker: JobBroker, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        gate = threading.Event()
+
+        @dramatiq.actor(broker=broker, timeout_ms=50)
+        def dawdle() -> None:
+            gate.wait(20)
+
+        with working(broker):
+            message = dawdle.send()
+            wait_until(lambda: overdue(broker.running_jobs(), after_ms=100))
+            for _ in range(2):
+                tell_overdue(broker.running_jobs(), after_ms=100)
+            gate.set()
+            broker.join("default", timeout=JOIN_MS)
+        [logged] = log_of(broker, message)
+        assert (logged.line.level, logged.line.fields) == ("WARNING", {"actor": "dawdle"})
+        assert [record.name for record in caplog.records if "cannot be stopped" in record.message] == [
+            "common.broker.overdue"
+        ]
+        # It could not be stopped, and what it did counts.
+        assert job_of(broker, message).state is JobState.SUCCEEDED
 
     def test_personal_data_does_not_leave_the_process(self, broker: JobBroker, client: redis.Redis) -> None:
         @dramatiq.actor(broker=broker)

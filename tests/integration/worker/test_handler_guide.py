@@ -16,6 +16,7 @@ import redis
 from analysis_worker.runtime.actors import declare_actors, load_actor_modules
 from analysis_worker.runtime.children import ChildPool
 from analysis_worker.runtime.context import Ports
+from analysis_worker.runtime.isolation import IsolatedActors
 from analysis_worker.runtime.registry import discover
 from analysis_worker.sinks.store import StoredAnalyses
 from analysis_worker.sources.analyses import KeptAnalyses
@@ -35,12 +36,13 @@ WORD_COUNT = JobType("WORD_COUNT", DATA_PROCESSING)
 
 @pytest.fixture
 def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Make the guide's two blocks importable, as a package of handlers and as a module of actors."""
-    handler, actors = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    """Make the guide's blocks importable: a package of handlers, and modules of actors."""
+    handler, actors, isolated = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     (tmp_path / "guide_handlers").mkdir()
     (tmp_path / "guide_handlers" / "__init__.py").write_text("")
     (tmp_path / "guide_handlers" / "word_count.py").write_text(handler)
     (tmp_path / "guide_actors.py").write_text(actors)
+    (tmp_path / "guide_isolated.py").write_text(isolated)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield
     for name in [name for name in sys.modules if name.startswith("guide_")]:
@@ -105,16 +107,19 @@ def test_the_guides_handler_counts_goes_on_where_it_stood_and_waits_for_a_transc
 
 @pytest.mark.usefixtures("examples")
 def test_the_guides_actors_run_as_they_stand(client: redis.Redis, broker: JobBroker) -> None:
-    desk, before = Desk(client), dramatiq.broker.global_broker
+    desk, before, pool = Desk(client), dramatiq.broker.global_broker, ChildPool(1)
+    broker.add_middleware(IsolatedActors(pool))
     try:
-        load_actor_modules(broker, ["guide_actors"])
+        load_actor_modules(broker, ["guide_actors", "guide_isolated"])
     finally:
         dramatiq.broker.global_broker = before
     with working(broker):
         resized = desk.call("resize_all", ["a.png", "b.png"])
         fetched = desk.call("fetch_all", ["https://host/?token=abc"])
-        results = [desk.final(job_id, DATA_PROCESSING).result for job_id in (resized, fetched)]
+        found = desk.call("occurs", "[bc]+d", "abcd")
+        results = [desk.final(job_id, DATA_PROCESSING).result for job_id in (resized, fetched, found)]
+    pool.close()
 
-    assert [json.loads(result.data) for result in results if result is not None] == [2, 1]
+    assert [json.loads(result.data) for result in results if result is not None] == [2, 1, True]
     assert log_of(desk, broker, resized) == [("Resized", {"files": 2})]
     assert log_of(desk, broker, fetched) == [("Fetching", {"place": 0, "url": "https://host/?token=[TOKEN]"})]

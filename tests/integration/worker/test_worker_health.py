@@ -37,7 +37,15 @@ from support.workers import working
 NAMESPACE = "bothsides"
 QUEUE = "exports"
 #: Anything that does not answer for longer than a moment counts, in these tests.
-LIMITS = Limits(silence_ms=500, lag_ms=300, stuck_ms=1_000, children_ms=500, children_lost_ms=2_000)
+LIMITS = Limits(
+    silence_ms=500,
+    lag_ms=300,
+    stuck_ms=1_000,
+    children_ms=500,
+    children_lost_ms=2_000,
+    overdue_ms=200,
+    overdue_stuck_ms=1_500,
+)
 #: By then a child has started, however busy the machine is; later it is replaced (s).
 ANSWER_S = 8.0
 
@@ -127,6 +135,43 @@ def well(client: redis.Redis) -> Iterator[Watched]:
         made.run_a_job()
         wait_until(made.is_well)
         yield made
+
+
+class TestOverdueActors:
+    """A plain actor past its time limit cannot be stopped; it is seen, and told."""
+
+    def test_one_is_told_and_two_that_hold_all_threads_end_readiness_and_then_need_a_restart(
+        self, well: Watched
+    ) -> None:
+        gates = [threading.Event(), well.released]
+
+        @dramatiq.actor(broker=well.broker, queue_name=QUEUE, timeout_ms=100)
+        def dawdle(gate: int) -> None:
+            gates[gate].wait(60)
+
+        # Given one of two threads, and a coroutine that was stopped in time: told, and no more
+        @dramatiq.actor(broker=well.broker, queue_name=QUEUE, timeout_ms=100, max_retries=0)
+        async def obey() -> None:
+            await asyncio.sleep(60)
+
+        obey.send()
+        dawdle.send(0)
+        first = "1 of 2 threads run actors past their time limit: dawdle"
+        wait_until(lambda: well.found() == [first])
+        assert not well.needs_restart()
+        with probed(well.parts) as (_, status):
+            wait_until(lambda: status(READINESS) == "SERVING")
+
+            # When the other thread is held, too, then no job is taken any more
+            dawdle.send(1)
+            wait_until(lambda: status(READINESS) == "NOT_SERVING")
+            assert well.found() == ["2 of 2 threads run actors past their time limit: dawdle"]
+            # And since nothing else would end that, a restart is the remedy.
+            wait_until(lambda: status(LIVENESS) == "NOT_SERVING")
+
+            gates[0].set()
+            wait_until(lambda: (status(READINESS), status(LIVENESS)) == ("SERVING", "SERVING"))
+        assert well.found() == ["1 of 2 threads run actors past their time limit: dawdle"]
 
 
 class TestThreads:

@@ -17,6 +17,7 @@ from analysis_worker.runtime.ailments import Parts
 from analysis_worker.runtime.children import ChildPool
 from analysis_worker.runtime.context import Ports
 from analysis_worker.runtime.health import HealthServer
+from analysis_worker.runtime.isolation import IsolatedActors
 from analysis_worker.runtime.pulse import Pulse
 from analysis_worker.runtime.registry import discover
 from analysis_worker.runtime.reporter import Reporter
@@ -82,6 +83,7 @@ class AnalysisWorker:
             memory_bytes=settings.child_memory_bytes,
             warm=warm if shared.openai_api_key is None else warm_for_models,
         )
+        self._broker.add_middleware(IsolatedActors(self._children))
         self._simulated = self._simulate(settings)
         self._remote: RemoteConversations | None = None
         if shared.conversation_service is not None:

@@ -26,11 +26,13 @@ from common.broker.committer import Committer
 from common.broker.consumer import STUCK_AFTER_S, FetchCursor, JobConsumer
 from common.broker.follow_ups import FollowUps, JobPipelines
 from common.broker.hooks import Hooks
+from common.broker.isolation import refuse_unisolated
 from common.broker.joining import join
 from common.broker.leases import LeaseKeeper
 from common.broker.message import JobMessage
 from common.broker.middleware import AsyncActors, JobRetries, Lifecycle, error_of
 from common.broker.outbox import OutboxRelay
+from common.broker.overdue import tell_overdue
 from common.broker.request import request_of
 from common.broker.running import RunningJob, StopReason
 from common.broker.skew import stamped
@@ -137,7 +139,7 @@ class JobBroker(Broker):
         self._start_parts()
 
     def _start_parts(self) -> None:
-        self.keeper = LeaseKeeper(self.runner, self.namespace, self.lease_ms, self.give_back_stuck)
+        self.keeper = LeaseKeeper(self.runner, self.namespace, self.lease_ms, self._look_at_jobs)
         self.committer = Committer(self.runner, self.namespace, self._committed)
         self.cancels = CancelListener(self.client, self.keeper)
         self.outbox = OutboxRelay(self.runner, self.namespace)
@@ -190,6 +192,10 @@ class JobBroker(Broker):
     def work_queue(self) -> WorkQueue | None:
         """Where the threads of this process's worker take jobs from; None while there is no worker."""
         return self._work_queue
+
+    def _look_at_jobs(self) -> None:
+        self.give_back_stuck()
+        tell_overdue(self.keeper.jobs())
 
     def give_back_stuck(self) -> None:
         """Release what was leased ahead and waits behind jobs that turned out long, or behind a pause."""
@@ -405,6 +411,7 @@ class WorkerLife(Middleware):
 
     def before_worker_boot(self, broker: Broker, worker: dramatiq.Worker) -> None:
         if isinstance(broker, JobBroker):
+            refuse_unisolated(broker, worker.consumer_whitelist or broker.queues)
             broker.use_slots(worker.worker_threads)
             worker.work_queue = work_queue = WorkQueue()  # type: ignore[assignment]
             broker.use_work_queue(work_queue)

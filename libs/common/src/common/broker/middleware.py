@@ -14,6 +14,7 @@ from dramatiq.asyncio import get_event_loop_thread, set_event_loop_thread
 from dramatiq.broker import Broker, MessageProxy
 from dramatiq.middleware import Middleware, SkipMessage
 
+from common.broker.isolation import ISOLATED
 from common.broker.loop import JobLoop, JobStopped
 from common.broker.message import JobMessage
 from common.broker.running import StopReason, set_current_job
@@ -58,6 +59,7 @@ class Lifecycle(Middleware):
             "spec_version",
             "time_limit",
             "notify_shutdown",
+            ISOLATED,
         }
 
     def after_declare_actor(self, broker: Broker, actor: dramatiq.Actor[Any, Any]) -> None:

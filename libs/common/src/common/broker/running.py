@@ -94,6 +94,8 @@ class RunningJob:
         #: When a thread took it up (monotonic s); 0 while it waits for one.
         self.started_s = 0.0
         self.result: Content | None = None
+        #: Whether its own log says that it is overdue.
+        self.told_overdue = False
         #: Set by job code or middleware; the broker decides otherwise.
         self.outcome: Outcome | None = None
         #: Jobs that its end causes: they are submitted once the end is committed, and only then.
@@ -137,9 +139,20 @@ class RunningJob:
     @property
     def remaining_ms(self) -> int:
         """What is left of the attempt's time limit; not below 0. A coroutine is stopped then."""
+        return max(0, int(self._left_ms))
+
+    @property
+    def overdue_ms(self) -> int:
+        """How long its code has run past the attempt's time limit; 0 within it, and once the code has ended.
+
+        A coroutine, or what runs in a child process, is stopped then. A plain actor goes on at will.
+        """
+        return 0 if self.outcome is not None else max(0, int(-self._left_ms))
+
+    @property
+    def _left_ms(self) -> float:
         limit_ms = self.timeout_ms or self._default_timeout_ms
-        spent_ms = (time.monotonic() - self.started_s) * 1000 if self.started_s else 0.0
-        return max(0, int(limit_ms - spent_ms))
+        return limit_ms - ((time.monotonic() - self.started_s) * 1000 if self.started_s else 0.0)
 
     @property
     def deadline_ms(self) -> int:

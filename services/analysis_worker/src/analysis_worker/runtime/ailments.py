@@ -14,6 +14,7 @@ import dramatiq
 from analysis_worker.runtime.pulse import Pulse
 from analysis_worker.runtime.reporter import Reporter
 from common.broker import JobBroker
+from common.broker.overdue import OVERDUE_AFTER_MS, overdue
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,9 @@ class Limits:
     #: No child process answers; and for so long that replacing them does not help.
     children_ms: float = 15_000
     children_lost_ms: float = 300_000
+    #: A plain actor runs past its time limit; and so do all that there is room for, so that none is taken.
+    overdue_ms: int = OVERDUE_AFTER_MS
+    overdue_stuck_ms: int = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,13 @@ class Parts:
 def ailments(parts: Parts, limits: Limits) -> list[Ailment]:
     """Return why this worker cannot be relied on to run jobs, then what is only to be told; empty if well."""
     told = (Ailment(text, only_told=True) for text in parts.retiring())
-    return [*_threads(parts), *_pulse(parts.pulse, limits), *_store(parts, limits), *told]
+    return [
+        *_threads(parts),
+        *_pulse(parts.pulse, limits),
+        *_store(parts, limits),
+        *_overdue(parts, limits),
+        *told,
+    ]
 
 
 def _threads(parts: Parts) -> Iterator[Ailment]:
@@ -92,6 +102,19 @@ def _pulse(pulse: Pulse, limits: Limits) -> Iterator[Ailment]:
     if pulse.children_silent_ms >= limits.children_ms:
         lost = pulse.children_silent_ms >= limits.children_lost_ms
         yield Ailment("no child process answers", needs_restart=lost)
+
+
+def _overdue(parts: Parts, limits: Limits) -> Iterator[Ailment]:
+    held = overdue(parts.broker.running_jobs(), limits.overdue_ms)
+    if not held:
+        return
+    threads = len(parts.worker.workers)
+    names = ", ".join(sorted({job.actor for job in held}))
+    text = f"{len(held)} of {threads} threads run actors past their time limit: {names}"
+    if len(held) < threads:
+        yield Ailment(text, only_told=True)
+    else:
+        yield Ailment(text, needs_restart=len(overdue(held, limits.overdue_stuck_ms)) == len(held))
 
 
 def _store(parts: Parts, limits: Limits) -> Iterator[Ailment]:
