@@ -19,7 +19,7 @@ from common.job.model import ErrorClass, JobError, JobRequest, RetryPolicy
 from common.job.priority import Priority
 from common.job.states import JobState
 from common.job.types import JOB_TYPES, JOB_TYPES_BY_SPEC
-from common.store.record import accepted
+from common.store.record import AcceptedJobs, accepted
 from scheduler import rules
 from scheduler.wire.jobs import AlikeJobs, error_to_pb, job_to_pb
 from scheduler.wire.requests import INPUT_FIELDS, Origin, digest_of, request_from_pb
@@ -216,7 +216,7 @@ def test_a_life_is_judged_from_now() -> None:
         st.tuples(
             st.sampled_from(["GENERIC", "TRANSCRIPT_ANALYSIS"]),
             st.sampled_from([None, 5_000]),
-            st.sampled_from([{}, {"team": "blue"}]),
+            st.sampled_from([{}, {"team": "blue"}, {"of": "ai-3"}]),
             st.integers(1_000, 1_001),
         ),
         max_size=12,
@@ -225,24 +225,24 @@ def test_a_life_is_judged_from_now() -> None:
 def test_jobs_of_one_response_are_what_each_would_be_by_itself(
     drawn: list[tuple[str, int | None, dict[str, str], int]],
 ) -> None:
-    jobs = [
-        accepted(
-            JobRequest(
-                JobId(f"ai-{number}"),
-                "ai_analysis",
-                "work",
-                b"{}",
-                job_type=job_type,
-                run_at_ms=run_at_ms,
-                conversation_id="" if job_type == "GENERIC" else "debate-1",
-                labels=labels,
-            ),
-            now_ms,
+    requests = [
+        JobRequest(
+            JobId(f"ai-{number}"),
+            "ai_analysis",
+            "work",
+            b"{}",
+            job_type=job_type,
+            run_at_ms=run_at_ms,
+            conversation_id="" if job_type == "GENERIC" else "debate-1",
+            labels=labels,
         )
-        for number, (job_type, run_at_ms, labels, now_ms) in enumerate(drawn)
+        for number, (job_type, run_at_ms, labels, _) in enumerate(drawn)
     ]
-    response, alike = pb.ListJobsResponse(), AlikeJobs()
-    for job in jobs:
-        alike.fill(response.jobs.add(), job)
+    times, alike_jobs = [now_ms for *_, now_ms in drawn], AcceptedJobs()
+    jobs = list(map(alike_jobs.of, requests, times))
+    assert jobs == list(map(accepted, requests, times))
 
-    assert list(response.jobs) == [job_to_pb(job) for job in jobs]
+    alike = AlikeJobs()
+    response = pb.CreateJobsResponse.FromString(b"".join(map(alike.item, jobs)))
+
+    assert [item.job for item in response.items] == [job_to_pb(job) for job in jobs]

@@ -62,6 +62,8 @@ def test_a_mould_fits_ids_of_its_length_alone() -> None:
 
 
 @pytest.mark.parametrize("message", [pb.Job(actor="work"), pb.Job(job_id="exp-1", actor="exp-1")])
-def test_a_message_without_its_id_or_with_two_is_no_mould(message: pb.Job) -> None:
-    with pytest.raises(ValueError, match="once"):
-        Mould(message, "exp-1")
+@pytest.mark.parametrize("own_id", ["exp-1", ""])
+def test_of_a_message_without_its_id_or_with_two_no_other_is_made(message: pb.Job, own_id: str) -> None:
+    mould = Mould(message, own_id)
+    assert pb.Job.FromString(mould.whole) == message
+    assert not mould.fits("exp-2")

@@ -17,7 +17,7 @@ from common.store.jobs import Accepted, Draining, Existing, Full, Rejected, Repe
 from common.store.keys import queue_keys
 from common.store.operation import AsyncRunner, Operation
 from common.store.packing import is_large
-from common.store.record import accepted
+from common.store.record import AcceptedJobs, accepted
 from scheduler import rules
 from scheduler.batches import Batches
 from scheduler.jobs import Jobs
@@ -159,8 +159,9 @@ class Submission:
 
     async def _outcomes(self, requests: Sequence[JobRequest], replies: Sequence[Submitted]) -> list[Outcome]:
         """Nearly all were accepted, for which there is nothing to wait; the others are looked up at once."""
+        alike = AcceptedJobs()
         outcomes: list[Outcome | None] = [
-            accepted(request, reply.now_ms) if isinstance(reply, Accepted) else None
+            alike.of(request, reply.now_ms) if isinstance(reply, Accepted) else None
             for request, reply in zip(requests, replies, strict=True)
         ]
         others = [i for i, outcome in enumerate(outcomes) if outcome is None]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, fields
 from enum import StrEnum
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
 
@@ -158,6 +159,12 @@ class JobRequest:
     unique_key: str = ""
     duplicate_policy: DuplicatePolicy = DuplicatePolicy.USE_EXISTING
     batch_id: str = ""
+
+
+#: What no two requests have in common.
+_OWN: Final = frozenset({"job_id", "payload", "request_id", "request_digest"})
+#: Returns all else of a request.
+common_terms: Final = attrgetter(*(part.name for part in fields(JobRequest) if part.name not in _OWN))
 
 
 @made_quickly

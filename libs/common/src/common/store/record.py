@@ -16,9 +16,10 @@ A job without a run is as it was submitted. A field whose value is the default i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import astuple, fields, replace
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 import orjson
@@ -35,6 +36,7 @@ from common.job.model import (
     Progress,
     RetryPolicy,
     Usage,
+    common_terms,
 )
 from common.job.priority import Priority
 from common.job.states import JobState
@@ -78,6 +80,9 @@ HEADER_MAX: Final = 8_192
 _REST_MAX: Final = 2_000
 _LABELS_MAX: Final = 3_000
 _REST_TABS: Final = 12
+#: All of a job but its id, which is the first.
+_REST: Final = attrgetter(*(part.name for part in fields(Job) if part.name != "job_id"))
+_made: Final[Callable[..., Job]] = Job
 _DEFAULT_RETRY: Final = RetryPolicy()
 _PRIORITIES: Final = {priority.value: priority for priority in Priority}
 _BREAKS: Final = frozenset("\t\n\x1f")
@@ -242,6 +247,20 @@ def accepted(request: JobRequest, now_ms: int) -> Job:
         labels=request.labels,
         trace_id=request.trace_id,
     )
+
+
+class AcceptedJobs:
+    """Returns jobs as `accepted` does, of many requests of which most are like the one before."""
+
+    def __init__(self) -> None:
+        self._like: tuple[Any, ...] = ()
+        self._rest: tuple[Any, ...] = ()
+
+    def of(self, request: JobRequest, now_ms: int) -> Job:
+        like = (now_ms, *common_terms(request))
+        if like != self._like:
+            self._like, self._rest = like, _REST(accepted(request, now_ms))
+        return _made(request.job_id, *self._rest)
 
 
 @lru_cache(maxsize=256)

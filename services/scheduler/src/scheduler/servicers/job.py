@@ -84,10 +84,12 @@ class JobServicer(ManyJobsServicer):
             outcomes.append(alike.read(item) or await self._judged(item, origin))
         requests = [outcome for outcome in outcomes if isinstance(outcome, JobRequest)]
         created = iter(await self._submission.create_many(requests))
-        response, alike_jobs = pb.CreateJobsResponse(), AlikeJobs()
-        for outcome in outcomes:
-            _add_item(response, next(created) if isinstance(outcome, JobRequest) else outcome, alike_jobs)
-        return response
+        alike_jobs = AlikeJobs()
+        items = [
+            _item(next(created) if isinstance(outcome, JobRequest) else outcome, alike_jobs)
+            for outcome in outcomes
+        ]
+        return pb.CreateJobsResponse.FromString(b"".join(items))
 
     async def _judged(self, item: pb.CreateJobRequest, origin: Origin) -> JobRequest | Job | JobsError:
         """Look at an item and read it by itself."""
@@ -188,9 +190,10 @@ def _listed(shown: Iterable[pb.Job], extent: Extent) -> pb.ListJobsResponse:
     )
 
 
-def _add_item(response: pb.CreateJobsResponse, outcome: Job | JobsError, alike: AlikeJobs) -> None:
-    item = response.items.add()
-    if isinstance(outcome, JobsError):
-        item.error.CopyFrom(status_of(outcome))
-    else:
-        alike.fill(item.job, outcome)
+def _item(outcome: Job | JobsError, alike: AlikeJobs) -> bytes:
+    """Return a response of one item, as bytes."""
+    if not isinstance(outcome, JobsError):
+        return alike.item(outcome)
+    response = pb.CreateJobsResponse()
+    response.items.add().error.CopyFrom(status_of(outcome))
+    return response.SerializeToString()

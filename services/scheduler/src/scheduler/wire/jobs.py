@@ -14,6 +14,7 @@ from common.job.states import JobState
 from common.store.jobs import Snapshot
 from scheduler.jobs import etag_of
 from scheduler.wire.explanations import wait_reason_to_pb
+from scheduler.wire.moulds import Mould
 from scheduler.wire.results import part_to_pb, result_to_pb
 from scheduler.wire.specs import fill_spec
 from scheduler.wire.times import duration_to_pb, instant_to_pb, set_instant
@@ -49,25 +50,25 @@ def job_to_pb(job: Job, payload: bytes = b"") -> pb.Job:
 
 
 class AlikeJobs:
-    """Fills in jobs of one response, of which most differ from the one before by their ids alone."""
+    """Spells jobs of one response, of which most differ from the one before by their ids alone."""
 
     def __init__(self) -> None:
         self._rest: tuple[Any, ...] = ()
-        self._last = pb.Job()
+        self._mould: Mould | None = None
 
-    def fill(self, message: pb.Job, job: Job) -> None:
-        """Fill in an empty message as `fill_job` does; one that is like the last is copied from it."""
+    def item(self, job: Job) -> bytes:
+        """Return a CreateJobsResponse of this one job, as bytes."""
         rest = _REST(job)
-        if rest == self._rest:
-            message.CopyFrom(self._last)
-            message.job_id = job.job_id
-        else:
-            fill_job(message, job)
-            self._rest, self._last = rest, message
+        if self._mould is not None and rest == self._rest and self._mould.fits(job.job_id):
+            return self._mould.cast(job.job_id)
+        response = pb.CreateJobsResponse()
+        fill_job(response.items.add().job, job)
+        self._rest, self._mould = rest, Mould(response, job.job_id)
+        return self._mould.whole
 
 
 def fill_job(message: pb.Job, job: Job, payload: bytes = b"") -> None:
-    """Fill in an empty message as job_to_pb would: in a list of them this spares copying each."""
+    """Fill in an empty message as job_to_pb would."""
     message.job_id = job.job_id
     fill_spec(message.spec, job, payload)
     message.priority = _PRIORITIES[job.priority]

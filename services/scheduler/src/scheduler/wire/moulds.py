@@ -14,19 +14,21 @@ class Mould:
     """Makes the bytes of messages like one that is there.
 
     Args:
-        message: Holds `own_id`, once.
+        message: Where it holds `own_id` once, others can be made of it.
     """
 
-    __slots__ = ("_after", "_before", "_length")
+    __slots__ = ("_after", "_before", "_length", "whole")
 
     def __init__(self, message: Message, own_id: str) -> None:
-        self._before, found, self._after = message.SerializeToString().partition(own_id.encode())
-        if not found or own_id.encode() in self._after:
-            raise ValueError("the message must hold the id once")
-        self._length = len(found)
+        #: The message itself.
+        self.whole = message.SerializeToString()
+        spelled = own_id.encode()
+        is_one = spelled != b"" and self.whole.count(spelled) == 1
+        self._length = len(spelled) if is_one else 0
+        self._before, _, self._after = self.whole.partition(spelled) if is_one else (b"", b"", b"")
 
     def fits(self, other_id: str) -> bool:
-        """Whether a message with this id can be made."""
+        """Whether the message can be made with this id, which is not empty."""
         return len(other_id) == self._length and other_id.isascii()
 
     def cast(self, other_id: str) -> bytes:

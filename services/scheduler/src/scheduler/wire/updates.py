@@ -60,9 +60,11 @@ def _events(told: Iterable[Told], full: bool) -> Iterator[bytes]:
                 last.attempt,
                 last.at_ms,
             )
-            if mould is None or not is_like or not mould.fits(one.job_id):
+            if mould is not None and is_like and mould.fits(one.job_id):
+                yield mould.cast(one.job_id)
+            else:
                 last, mould = one, Mould(_event(one, full), one.job_id)
-            yield mould.cast(one.job_id)
+                yield mould.whole
         else:
             yield _event(one, full).SerializeToString()
 

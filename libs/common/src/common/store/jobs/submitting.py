@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from operator import attrgetter
+from dataclasses import dataclass
 from typing import Any, Final
 
 from common.job.ids import JobId
-from common.job.model import JobRequest
+from common.job.model import JobRequest, common_terms
 from common.job.values import made_quickly
 from common.store.jobs.arguments import blank_or, now_argument
 from common.store.keys import QueueKeys
@@ -20,10 +19,6 @@ from common.store.record import INDEX_SEPARATOR, header_rest, index_names, label
 REQUEST_TTL_MS: Final = 86_400_000
 #: The time to leave for a job's run before its deadline, until its type's history says better (ms).
 EXPECTED_RUN_MS: Final = 30_000
-#: What differs between any two jobs.
-_OWN: Final = frozenset({"job_id", "payload", "request_id", "request_digest"})
-#: All else of a request.
-_COMMON: Final = attrgetter(*(part.name for part in fields(JobRequest) if part.name not in _OWN))
 
 
 @made_quickly
@@ -94,7 +89,7 @@ def submit(
     last: tuple[Any, ...] = ()
     place = 0
     for request in requests:
-        common = _COMMON(request)
+        common = common_terms(request)
         if common != last:  # of one call most are alike
             last = common
             place += 1
