@@ -31,7 +31,10 @@ def message(text: str, number: int = 0) -> bytes:
 
 
 def named(queue: Queue, pattern: str) -> list[bytes]:
-    found: Any = queue.client.keys(f"{queue.keys.prefix}{pattern}")
+    where: dict[str, Any] = (
+        {"target_nodes": "primaries"} if isinstance(queue.client, redis.RedisCluster) else {}
+    )
+    found: Any = queue.client.keys(f"{queue.keys.prefix}{pattern}", **where)
     return sorted(found)
 
 

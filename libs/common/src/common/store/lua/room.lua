@@ -20,24 +20,20 @@ end
 
 -- Measures up to `most` final jobs of a state. Returns whether some may be left.
 local function measure(state, most)
-  local from = redis.call('HGET', PREFIX .. 'measured', state) or '-inf'
-  local page = redis.call('ZRANGE', PREFIX .. 'done:' .. state, from, '+inf', 'BYSCORE', 'LIMIT', 0, most, 'WITHSCORES')
-  local fresh = 0
+  local key, from = PREFIX .. 'done:' .. state, redis.call('HGET', PREFIX .. 'measured', state) or '-inf'
+  -- Of those that ended when the last one did that was measured, some may have come since.
+  local size = redis.call('ZCOUNT', key, from, from) + most
+  local page = redis.call('ZRANGE', key, from, '+inf', 'BYSCORE', 'LIMIT', 0, size, 'WITHSCORES')
   for at = 1, #page, 2 do
     local run = redis.call('HMGET', run_key(page[at]), 'state', 'bytes')
     if run[1] and not run[2] then
       local bytes = bytes_of(page[at])
       redis.call('HSET', run_key(page[at]), 'bytes', bytes)
       gauge('kept_bytes', bytes)
-      fresh = fresh + 1
     end
   end
-  local last = page[#page]
-  if not last then return false end
-  -- A page that holds nothing new is of one moment: what ended then is behind.
-  if fresh == 0 and #page == 2 * most then last = '(' .. last end
-  redis.call('HSET', PREFIX .. 'measured', state, last)
-  return #page == 2 * most
+  if #page > 0 then redis.call('HSET', PREFIX .. 'measured', state, page[#page]) end
+  return #page == 2 * size
 end
 
 -- Measures what is new, and removes the oldest final jobs while all take more than `budget` (bytes), but of no state
