@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import dramatiq
@@ -11,13 +12,16 @@ import redis
 from dramatiq import pipeline
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.encoder import PickleEncoder
+from dramatiq.errors import ConnectionClosed
 
 from common.broker import JobBroker
 from common.errors import InvalidField
 from common.job.states import JobState
 from common.store import jobs
+from common.store.operation import script
 from common.store.packing import MESSAGE_BYTES
-from support.broker_jobs import job_of
+from support.broker_jobs import all_jobs, job_of
+from support.proxy import LossyProxy
 from support.waiting import wait_until
 from support.workers import working
 
@@ -204,3 +208,39 @@ def test_a_message_over_8_mib_is_refused_by_its_field(broker: JobBroker) -> None
         work.send("x" * MESSAGE_BYTES)
     assert refused.value.field == "args"
     assert "x" * 100 not in str(refused.value)
+
+
+def test_a_job_whose_arguments_were_lost_fails_and_its_neighbours_run(broker: JobBroker) -> None:
+    seen: list[str] = []
+
+    @dramatiq.actor(broker=broker)
+    def work(text: str) -> None:
+        seen.append(text)
+
+    lost, small = work.send(TEXT), work.send("small")
+    broker.client.delete(*shared(broker))
+    with working(broker):
+        wait_until(lambda: job_of(broker, lost).state is JobState.FAILED)
+        broker.join("default", timeout=JOIN_MS)
+    error = job_of(broker, lost).error
+    assert error is not None
+    assert error.reason == "UNDECODABLE_MESSAGE"
+    assert "What was said" not in error.message
+    assert job_of(broker, small).state is JobState.SUCCEEDED
+    assert seen == ["small"]
+
+
+def test_a_large_message_whose_reply_was_lost_is_one_job(
+    proxied_broker: JobBroker, proxy: LossyProxy
+) -> None:
+    @dramatiq.actor(broker=proxied_broker)
+    def work(text: str) -> None: ...
+
+    work.send("first")
+    proxy.lose_reply_of(script("submit").sha)
+    with suppress(ConnectionClosed):  # unless the connection has repeated it by itself
+        work.send_with_options(args=(TEXT,), request_id="once")
+    work.send_with_options(args=(TEXT,), request_id="once")
+    assert len(all_jobs(proxied_broker, "default")) == 2
+    [blob] = shared(proxied_broker)
+    assert proxied_broker.client.scard(blob.replace(b":blob:", b":holders:")) == 1
