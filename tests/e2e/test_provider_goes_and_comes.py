@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -33,13 +34,14 @@ class Platform:
     queues: pb.QueueServiceStub
     server: OpenAiServer
 
-    def order(self, policy: Spec.OnUnavailable.ValueType, *models: str) -> str:
+    def order(self, policy: Spec.OnUnavailable.ValueType, *models: str, **changes: Any) -> str:
         """Order an analysis that takes no kept answer, with one attempt."""
         spec = Spec(
             conversation_id="bridge",
             on_unavailable=policy,
             models=models or [DEFAULT_MODEL],
             force_refresh=True,
+            **changes,
         )
         job = pb.Job(spec=pb.JobSpec(transcript_analysis=spec), retry_policy=pb.RetryPolicy(max_attempts=1))
         return self.jobs.CreateJob(pb.CreateJobRequest(job=job)).job_id
@@ -88,15 +90,19 @@ def engines(analysis: pb.DebateAnalysis) -> dict[int, tuple[str, str]]:
 
 
 def test_the_circuit_of_a_provider_from_its_first_failure_to_its_reset(platform: Platform) -> None:
-    # Given a provider that is asked by one call at a time, and fails
+    # Given a provider that is asked by one call at a time, and goes away
     limits = pb.ProviderLimits(provider=PROVIDER, model=DEFAULT_MODEL, max_in_flight=1)
     platform.queues.UpdateProviderLimits(pb.UpdateProviderLimitsRequest(provider_limits=limits))
+    assert (
+        platform.analysis(platform.order(Spec.WAIT, dimensions=[pb.DIMENSION_ARGUMENTS])).provenance[0].model
+    )
+    before = platform.heard(DEFAULT_MODEL)
     platform.server.away = {DEFAULT_MODEL: error(503)}
 
     # When one job waits for it, then five failing calls open the circuit
     first = platform.order(Spec.WAIT)
     wait_until(lambda: platform.circuit().state == pb.Circuit.OPEN, timeout_s=60)
-    assert platform.heard(DEFAULT_MODEL) == 5
+    assert platform.heard(DEFAULT_MODEL) == before + 5
     assert platform.circuit().reason == "TRANSIENT"
 
     # And when it answers again, one call tries, a few follow, and the job has lost nothing
