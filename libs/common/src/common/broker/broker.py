@@ -140,9 +140,12 @@ class JobBroker(Broker):
 
     def _start_parts(self) -> None:
         self.keeper = LeaseKeeper(self.runner, self.namespace, self.lease_ms, self._look_at_jobs)
-        self.committer = Committer(self.runner, self.namespace, self._committed)
+        self.committer = Committer(self.runner, self.namespace, self._committed, self._more_to_come)
         self.cancels = CancelListener(self.client, self.keeper)
         self.outbox = OutboxRelay(self.runner, self.namespace)
+
+    def _more_to_come(self) -> bool:
+        return self._work_queue is not None and not self._work_queue.empty()
 
     def _committed(self, ended: list[RunningJob]) -> None:
         self.keeper.drop(ended)

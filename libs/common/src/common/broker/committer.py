@@ -1,7 +1,8 @@
 """Writes what jobs report and how they ended, in order, on one thread, until the server has answered.
 
 A batch is whatever came while the last one was written, so that a job that ends alone waits for no
-one and short jobs that end together share one call (group commit, DeWitt et al. 1984).
+one and short jobs that end together share one call (group commit, DeWitt et al. 1984). While more jobs
+are before the worker's threads, a batch waits a moment for theirs.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from common.store.outbox import spelled
 BATCH: Final = 256
 #: The most bytes of parts in one script call, unless a single one is larger.
 PIECE_BYTES: Final = 1_048_576
+#: While other jobs are about to end, a batch gathers for so long (s): a call costs the server as much as ten jobs.
+GATHER_S: Final = 0.003
 #: The most that may wait to be written; who reports more waits.
 WAITING_MAX: Final = 4_096
 #: Between two tries while the server does not answer (s).
@@ -96,17 +99,27 @@ def _in_pieces(reports: Sequence[_Report]) -> Iterator[list[_Report]]:
 
 
 class Committer:
-    """Owns one thread, started with the first item. `on_committed` hears of each end that was written."""
+    """Owns one thread, started with the first item. `on_committed` hears of each end that was written.
+
+    Args:
+        more_to_come: Whether other jobs will end within the next milliseconds.
+    """
 
     def __init__(
-        self, runner: SyncRunner, namespace: str, on_committed: Callable[[list[RunningJob]], None]
+        self,
+        runner: SyncRunner,
+        namespace: str,
+        on_committed: Callable[[list[RunningJob]], None],
+        more_to_come: Callable[[], bool] = lambda: False,
     ) -> None:
         self._runner = runner
         self._namespace = namespace
         self._on_committed = on_committed
+        self._more_to_come = more_to_come
+        # Put without a lock, which CPython's deque allows: every job passes here.
         self._items: deque[_Item] = deque()
-        #: Items that were put and are not written yet.
-        self._open = 0
+        #: Items of the batch that is being written.
+        self._writing = 0
         self._idle = False
         self._closed = False
         self._writing_since_s: float | None = None
@@ -149,6 +162,11 @@ class Committer:
         with self._changed:
             return self._changed.wait_for(lambda: self._open == 0, timeout_s)
 
+    @property
+    def _open(self) -> int:
+        """Items that were put and are not written yet; some are counted twice while a batch is taken."""
+        return len(self._items) + self._writing
+
     def close(self) -> None:
         """End the thread once everything is written. What comes later is not written."""
         with self._changed:
@@ -170,16 +188,20 @@ class Committer:
         return queue_keys(self._namespace, job.queue)
 
     def _put(self, item: _Item, *, waits: bool = True) -> None:
-        with self._changed:
-            if waits and self._open >= WAITING_MAX:
+        if waits and self._open >= WAITING_MAX:
+            with self._changed:
                 self._changed.wait_for(lambda: self._open < WAITING_MAX)
-            self._items.append(item)
-            self._open += 1
+        self._items.append(item)
+        # Looked at after the item stands there: the thread says that it is idle before it looks for items.
+        if self._idle or self._thread is None:
+            self._wake()
+
+    def _wake(self) -> None:
+        with self._changed:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="Committer", daemon=True)
                 self._thread.start()
-            elif self._idle:
-                self._changed.notify_all()
+            self._changed.notify_all()
 
     def _take(self) -> list[_Item]:
         """Wait for the next batch: all that is there, up to BATCH. Empty when closed and all is written."""
@@ -187,7 +209,10 @@ class Committer:
             self._idle = True
             self._changed.wait_for(lambda: self._items or self._closed)
             self._idle = False
-            return [self._items.popleft() for _ in range(min(BATCH, len(self._items)))]
+        if len(self._items) < BATCH and self._more_to_come():
+            time.sleep(GATHER_S)
+        self._writing = min(BATCH, len(self._items))
+        return [self._items.popleft() for _ in range(self._writing)]
 
     def _run(self) -> None:
         while batch := self._take():
@@ -200,10 +225,8 @@ class Committer:
                 _log.exception("a batch of %d outcomes could not be written", len(batch))
             self._writing_since_s = None
             with self._changed:
-                full = self._open >= WAITING_MAX
-                self._open -= len(batch)
-                if full or self._open == 0:
-                    self._changed.notify_all()
+                self._writing = 0
+                self._changed.notify_all()
 
     def _write(self, batch: list[_Item]) -> None:
         """Write checkpoints, then by queue reports, log lines and ends. A job's own stand before its end."""

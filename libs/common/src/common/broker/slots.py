@@ -33,7 +33,11 @@ class Slots:
         #: Consumers that wait, by queue and in all.
         self._waiting: Counter[str] = Counter()
         self._waiters = 0
-        self._changed = threading.Condition()
+        #: No one who waits has a use for what was given while so many slots are used, or more.
+        self._of_use_below = 0.0
+        # A lock by itself, which every job takes, and costs a third of a condition's.
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
 
     @property
     def used(self) -> int:
@@ -54,8 +58,9 @@ class Slots:
             if not self._worth_taking(queue):
                 self._waiting[queue] += 1
                 self._waiters += 1
+                self._of_use_below = max(self._of_use_below, self._worth_below(queue))
                 came = self._changed.wait_for(lambda: self._worth_taking(queue), timeout_s)
-                self._waiters -= 1
+                self._stop_waiting()
                 self._waiting[queue] -= 1
             else:
                 came = True
@@ -70,10 +75,10 @@ class Slots:
         """Give slots back. A negative count takes them, for jobs that came with a repeated fetch."""
         if count == 0:
             return
-        with self._changed:
+        with self._lock:
             self._used[queue] -= count
             self._all_used -= count
-            if not self._waiters:
+            if self._all_used >= self._of_use_below:
                 return
             if self._alone is not None or any(
                 waiting and self._worth_taking(name) for name, waiting in self._waiting.items()
@@ -106,8 +111,9 @@ class Slots:
         """Take every slot, as soon as none is used; False if that did not come in time."""
         with self._changed:
             self._waiters += 1
+            self._of_use_below = float("inf")
             free = self._changed.wait_for(lambda: self._all_used == 0 or self._closed, timeout_s)
-            self._waiters -= 1
+            self._stop_waiting()
             if not free or self._closed:
                 return False
             self._alone = None
@@ -135,6 +141,17 @@ class Slots:
         if limit is not None:
             return min(self.total - self._all_used, limit - self._used[queue])
         return self.total + self._ahead(queue) - self._all_used
+
+    def _stop_waiting(self) -> None:
+        self._waiters -= 1
+        if not self._waiters:
+            self._of_use_below = 0.0
+
+    def _worth_below(self, queue: str) -> float:
+        """Return how few slots must be used before it can be worth taking some, as fast as jobs run now."""
+        if self._limit_of(queue) is not None:
+            return float("inf")
+        return max(self.total, (self.total + self._ahead(queue)) / 2 + 1)
 
     def _worth_taking(self, queue: str) -> bool:
         free = self._free(queue)
