@@ -227,7 +227,7 @@ class JobBroker(Broker):
 
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
         """Call the hooks that some middleware has of its own; most of Dramatiq's do nothing."""
-        for hook in self._hooks.named(f"before_{signal}"):
+        for hook in self._hooks.before(signal):
             try:
                 hook(self, *args, **kwargs)
             except MiddlewareError:
@@ -237,14 +237,14 @@ class JobBroker(Broker):
 
     def emit_after(self, signal: str, *args: Any, **kwargs: Any) -> None:
         """As emit_before, in reverse order; nothing raised there goes further."""
-        hooks = self._hooks.named(f"after_{signal}")
+        hooks = self._hooks.after(signal)
         if not hooks:
             return
         ending = signal in _ENDINGS and isinstance(args[0], JobMessage)
         if ending:
             self.follow_ups.begin(args[0].job)
         try:
-            for hook in reversed(hooks):
+            for hook in hooks:
                 try:
                     hook(self, *args, **kwargs)
                 except Exception:
@@ -252,6 +252,10 @@ class JobBroker(Broker):
         finally:
             if ending:
                 self.follow_ups.end()
+
+    def hears_of(self, signal: str) -> bool:
+        """Say whether some middleware has a hook of its own before or after a step such as "ack"."""
+        return bool(self._hooks.before(signal) or self._hooks.after(signal))
 
     # -- declaring -------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from common.store.outbox import spelled
 BATCH: Final = 256
 #: The most bytes of parts in one script call, unless a single one is larger.
 PIECE_BYTES: Final = 1_048_576
-#: While other jobs are about to end, a batch gathers for so long (s): a call costs the server as much as ten jobs.
+#: While others are about to end, a batch gathers for so long (s): a call costs the store as much as ten jobs.
 GATHER_S: Final = 0.003
 #: The most that may wait to be written; who reports more waits.
 WAITING_MAX: Final = 4_096

@@ -168,8 +168,9 @@ class JobConsumer(Consumer):
         self._cursor.number += 1
         if fetched.leases:
             room = self._room_for(fetched.leases)
-            read = [self._read(lease) for lease in fetched.leases[:room]]
-            read += [(None, self._running(lease, "?")) for lease in fetched.leases[room:]]
+            measures = self._broker.slots.pace(self._keys.queue).is_measured
+            read = [self._read(lease, measures=measures) for lease in fetched.leases[:room]]
+            read += [(None, self._running(lease, "?", measures)) for lease in fetched.leases[room:]]
             self._broker.keeper.hold((job for _, job in read), asked_s)
             for place, (message, job) in enumerate(read):
                 if place >= room:
@@ -214,7 +215,7 @@ class JobConsumer(Consumer):
                 return place
         return len(leases)
 
-    def _read(self, lease: Lease) -> tuple[Message[Any] | None, RunningJob]:
+    def _read(self, lease: Lease, *, measures: bool) -> tuple[Message[Any] | None, RunningJob]:
         """Return a lease's message and job; None for a message that cannot be decoded."""
         try:
             message = decoded(unpacked(lease.payload))
@@ -222,16 +223,20 @@ class JobConsumer(Consumer):
                 raise TypeError("this is no message")
             _add_what_the_store_knows(message.options, lease)
         except (DecodeError, TypeError):
-            return None, self._running(lease, "?")
+            return None, self._running(lease, "?", measures)
         if message.queue_name != self._keys.queue:
             message = message.copy(queue_name=self._keys.queue)
-        return message, self._running(lease, message.actor_name)
+        return message, self._running(lease, message.actor_name, measures)
 
-    def _running(self, lease: Lease, actor: str) -> RunningJob:
-        broker, queue = self._broker, self._keys.queue
-        measures = broker.slots.pace(queue).is_measured
+    def _running(self, lease: Lease, actor: str, measures: bool) -> RunningJob:
+        broker = self._broker
         return RunningJob(
-            lease, queue, actor, broker.committer, default_timeout_ms=broker.timeout_ms, measures=measures
+            lease,
+            self._keys.queue,
+            actor,
+            broker.committer,
+            default_timeout_ms=broker.timeout_ms,
+            measures=measures,
         )
 
     def _sleep(self, wait_ms: int | None) -> None:

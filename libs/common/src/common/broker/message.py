@@ -44,12 +44,8 @@ class JobMessage(MessageProxy):
 
     def __init__(self, message: Message[Any], job: RunningJob) -> None:
         super().__init__(message)
-        # Looked up for each job many times, by a detour if they were not here.
-        self.queue_name = message.queue_name
-        self.actor_name = message.actor_name
-        self.args = message.args
-        self.kwargs = message.kwargs
-        self.options = message.options
+        # The message's own fields: looked up for each job many times, by a detour if they were not here.
+        self.__dict__.update(message.__dict__)
         self.job = job
         #: It was acknowledged or rejected: sent again, it is another job.
         self.ended = False

@@ -77,6 +77,20 @@ class RunningJob:
         measures: Whether the processor time of its thread and coroutines is measured.
     """
 
+    # What most jobs never set stands here, once for all of them.
+    #: When a thread took it up (monotonic s); 0 while it waits for one.
+    started_s = 0.0
+    result: Content | None = None
+    #: Whether its own log says that it is overdue.
+    told_overdue = False
+    #: Set by job code or middleware; the broker decides otherwise.
+    outcome: Outcome | None = None
+    _notes: Notes | None = None
+    _stop_reason: StopReason | None = None
+    _interrupt: Callable[[], None] | None = None
+    _stage = ""
+    _reported_s = float("-inf")
+
     def __init__(
         self,
         lease: Lease,
@@ -91,23 +105,11 @@ class RunningJob:
         self.queue = queue
         self.actor = actor
         self.meter = Meter(measures=measures)
-        #: When a thread took it up (monotonic s); 0 while it waits for one.
-        self.started_s = 0.0
-        self.result: Content | None = None
-        #: Whether its own log says that it is overdue.
-        self.told_overdue = False
-        #: Set by job code or middleware; the broker decides otherwise.
-        self.outcome: Outcome | None = None
         #: Jobs that its end causes: they are submitted once the end is committed, and only then.
         self.followups: list[JobRequest] = []
         self._reporter = reporter
         self._default_timeout_ms = default_timeout_ms
         self._lock = threading.Lock()
-        self._notes: Notes | None = None
-        self._stop_reason: StopReason | None = None
-        self._interrupt: Callable[[], None] | None = None
-        self._stage = ""
-        self._reported_s = float("-inf")
 
     @property
     def job_id(self) -> JobId:

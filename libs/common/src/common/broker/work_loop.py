@@ -17,7 +17,10 @@ from dramatiq.errors import RateLimitExceeded
 from dramatiq.middleware import Middleware, SkipMessage
 from dramatiq.worker import WorkerThread
 
+from common.broker.consumer import JobConsumer
+
 if TYPE_CHECKING:
+    from common.broker.broker import JobBroker
     from common.broker.work_queue import WorkQueue
 
 
@@ -25,14 +28,15 @@ class WorkThreads(Middleware):
     """Has the threads of a worker run this loop. The first of all middleware, so that its hook comes last."""
 
     def after_worker_thread_boot(self, broker: Broker, thread: WorkerThread) -> None:
+        jobs: Any = broker
         work_queue: Any = thread.work_queue
-        WorkLoop(broker, thread, work_queue).run()
+        WorkLoop(jobs, thread, work_queue).run()
 
 
 class WorkLoop:
     """The loop of one worker thread. It ends when the thread is told to stop, after the job that it runs."""
 
-    def __init__(self, broker: Broker, thread: WorkerThread, work_queue: WorkQueue) -> None:
+    def __init__(self, broker: JobBroker, thread: WorkerThread, work_queue: WorkQueue) -> None:
         self._broker = broker
         self._thread = thread
         self._work_queue = work_queue
@@ -68,10 +72,18 @@ class WorkLoop:
             self._log(message, error)
             broker.emit_after("process_message", message, exception=error)
         finally:
-            self._thread.consumers[message.queue_name].post_process_message(message)
+            self._end(message)
             self._work_queue.task_done()
             # A message that is kept somewhere must not keep the frames of its attempt.
             message.clear_exception()
+
+    def _end(self, message: MessageProxy) -> None:
+        consumer = self._thread.consumers[message.queue_name]
+        if message.failed or not isinstance(consumer.consumer, JobConsumer) or self._broker.hears_of("ack"):
+            consumer.post_process_message(message)
+        else:
+            # What that comes to if no one hears of it: an outcome is handed over, which needs no connection.
+            consumer.consumer.ack(message)
 
     def _log(self, message: MessageProxy, error: BaseException) -> None:
         """Log what an actor raised, as Dramatiq's threads do: what nobody foresaw with its traceback."""

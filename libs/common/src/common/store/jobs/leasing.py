@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final
@@ -111,26 +112,35 @@ def _lease(now_ms: int, told: bytes, whole: bytes) -> Lease:
     job_id, _, attempt = member.rpartition("/")
     spent, _, lost = before.partition(" ")
     line, _, payload = whole.partition(b"\n")
-    head = line.decode().split("\t") + _NO_FIELDS
+    version, _, _, terms = line.split(b"\t", 3)
+    tenant, retry, timeout_ms, batch_id = _terms(terms)
     return Lease(
         JobId(job_id),
         int(attempt),
-        head[6] or DEFAULT_TENANT,
+        tenant,
         int(spent or 0),
         abs(int(lost or 0)),
-        retry_of(head[9], head[10], head[11]),
-        int(head[12]) if head[12] else None,
+        retry,
+        timeout_ms,
         payload,
         lost.startswith("-"),
-        int(head[0]),
+        int(version),
         now_ms,
         attempt != "1",
-        head[16],
+        batch_id,
     )
 
 
+@lru_cache(maxsize=256)
+def _terms(spelled: bytes) -> tuple[str, RetryPolicy, int | None, str]:
+    """Read tenant, retries, timeout (ms) and batch of a header behind its times; many jobs share them."""
+    head = spelled.decode().split("\t") + _NO_FIELDS
+    timeout_ms = int(head[9]) if head[9] else None
+    return head[3] or DEFAULT_TENANT, retry_of(head[6], head[7], head[8]), timeout_ms, head[13]
+
+
 #: What a header leaves out at its end.
-_NO_FIELDS: Final = [""] * 8
+_NO_FIELDS: Final = [""] * 11
 
 
 #: Replies of renew and progress.
