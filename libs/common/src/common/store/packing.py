@@ -64,13 +64,30 @@ def is_large(payload: bytes) -> bool:
 
 def packed(payload: bytes, tenant: str) -> bytes:
     """Return a message as a script takes it: packed if it is large, else as it is."""
-    if len(payload) <= LARGE_BYTES and not payload.startswith(_MARK):
-        return payload
-    start, end = _arguments(payload)
-    shared = payload[start:end]
-    digest = hashlib.sha256(b"%b\0%b" % (tenant.encode(), shared)).hexdigest()
-    line = b"%b%b %d %d %d\n" % (_MARK, digest.encode(), len(shared), start, len(payload) - end)
-    return b"".join((line, payload[:start], payload[end:], zlib.compress(shared, _LEVEL)))
+    return Packer().pack(payload, tenant)
+
+
+class Packer:
+    """Packs the messages of one call, in which the same arguments are hashed and compressed once in a row."""
+
+    __slots__ = ("_hashed", "_last")
+
+    def __init__(self) -> None:
+        self._last: tuple[str, bytes] | None = None
+        self._hashed: tuple[bytes, bytes] = (b"", b"")
+
+    def pack(self, payload: bytes, tenant: str) -> bytes:
+        """Return a message as `packed` does."""
+        if len(payload) <= LARGE_BYTES and not payload.startswith(_MARK):
+            return payload
+        start, end = _arguments(payload)
+        shared = payload[start:end]
+        if self._last != (tenant, shared):
+            hashed = hashlib.sha256(b"%b\0%b" % (tenant.encode(), shared)).hexdigest().encode()
+            self._last, self._hashed = (tenant, shared), (hashed, zlib.compress(shared, _LEVEL))
+        digest, small = self._hashed
+        line = b"%b%b %d %d %d\n" % (_MARK, digest, len(shared), start, len(payload) - end)
+        return b"".join((line, payload[:start], payload[end:], small))
 
 
 def unpacked(payload: bytes) -> bytes:

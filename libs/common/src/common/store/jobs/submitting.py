@@ -12,7 +12,7 @@ from common.job.values import made_quickly
 from common.store.jobs.arguments import blank_or, now_argument
 from common.store.keys import QueueKeys
 from common.store.operation import Argument, Operation, script
-from common.store.packing import check_size, packed
+from common.store.packing import Packer, check_size
 from common.store.record import INDEX_SEPARATOR, header_rest, index_names, labels_json
 
 #: How long a request id is remembered at least (ms); at most twice as long.
@@ -88,6 +88,7 @@ def submit(
     jobs: list[Argument] = []
     last: tuple[Any, ...] = ()
     place = 0
+    pack = Packer().pack
     for request in requests:
         common = common_terms(request)
         if common != last:  # of one call most are alike
@@ -95,7 +96,7 @@ def submit(
             place += 1
             terms += _terms(request)
         check_size(request.payload, "spec")
-        payload = packed(request.payload, request.tenant)
+        payload = pack(request.payload, request.tenant)
         jobs += (place, request.job_id, request.request_id, request.request_digest, payload)
     arguments = [now_argument(now_ms), REQUEST_TTL_MS, keys.cancel_channel, place, *terms, *jobs]
 
