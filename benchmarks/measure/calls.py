@@ -18,19 +18,31 @@ CREATE_JOBS = "/bothsides.jobs.v1.JobService/CreateJobs"
 OPTIONS = (("grpc.max_receive_message_length", 16 * 1024 * 1024),)
 
 
-def generic_job(text: str = "", *, queue: str = "", actor: str = "nothing") -> pb.CreateJobRequest:
-    """Return a request as the client library makes it: with a request id, for an actor of one argument."""
-    job = pb.Job()
-    spec = job.spec.generic
+def generic_job(
+    text: str = "", *, queue: str = "", actor: str = "nothing", request: pb.CreateJobRequest | None = None
+) -> pb.CreateJobRequest:
+    """Return a request as the client library makes it: with a request id, for an actor of one argument.
+
+    Args:
+        request: An empty one to fill in, which spares copying it.
+    """
+    if request is None:
+        request = pb.CreateJobRequest()
+    request.request_id = str(uuid4())
+    spec = request.job.spec.generic
     spec.actor = actor
     if queue:
         spec.queue = queue
     spec.args.add().string_value = text
-    return pb.CreateJobRequest(job=job, request_id=str(uuid4()))
+    return request
 
 
-def bulk(make: Callable[[], pb.CreateJobRequest], count: int) -> pb.CreateJobsRequest:
-    return pb.CreateJobsRequest(requests=[make() for _ in range(count)])
+def bulk(make: Callable[..., pb.CreateJobRequest], count: int) -> pb.CreateJobsRequest:
+    """Return a request of `count` jobs; `make` fills in each."""
+    whole = pb.CreateJobsRequest()
+    for _ in range(count):
+        make(request=whole.requests.add())
+    return whole
 
 
 def call(address: str, method: str, make: Callable[[], Message], *, calls: int, at_once: int) -> list[bytes]:
