@@ -22,8 +22,8 @@ from scheduler import rules
 from scheduler.batches import Batches
 from scheduler.jobs import Jobs
 
-#: Jobs of one script: more would hold the server up, fewer would pay for more round trips.
-CHUNK_JOBS: Final = 50
+#: Jobs of one script (3 ms of the server): more would hold it up, fewer would pay for more round trips.
+CHUNK_JOBS: Final = 100
 #: Conversations that one script looks up for calls that came together.
 NAMED_AT_ONCE: Final = 200
 #: Scripts that are under way at once for one call.
