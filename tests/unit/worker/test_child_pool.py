@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from typing import TypeVar
 import psutil
 import pytest
 
-from analysis_worker.runtime.child_process import PoolClosed
+from analysis_worker.runtime.child_process import ChildProcess, PoolClosed
 from analysis_worker.runtime.children import ChildPool
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
@@ -111,6 +112,22 @@ async def test_a_child_that_died_while_idle_costs_nobody_a_call(pool: ChildPool)
     wait_until(lambda: not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE)
 
     assert await in_child(pool, child_work.add, 1, 1) == 2
+
+
+def test_a_child_whose_end_another_thread_has_heard_of_first_is_replaced_all_the_same() -> None:
+    """As multiprocessing may, in the middle of starting another process."""
+    child = ChildProcess("child", 0, None)
+    child.start()
+    former = child.pid
+    assert former is not None
+    try:
+        os.kill(former, signal.SIGKILL)
+        os.waitpid(former, 0)
+        child.empty()
+        child.start()
+        assert child.pid not in (None, former)
+    finally:
+        child.empty()
 
 
 async def test_cancelling_a_call_kills_its_child_and_the_next_call_gets_a_new_one(

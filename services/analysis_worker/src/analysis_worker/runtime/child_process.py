@@ -8,7 +8,9 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Final
@@ -26,6 +28,9 @@ _STARTING: Final = threading.Lock()
 KEPT_MAX: Final = 0.25
 #: How long a killed process may take to be reaped (s).
 _REAP_S: Final = 10.0
+#: How long another thread may take to note that end when it has heard of it first (s), and how often to look.
+_NOTED_S: Final = 0.2
+_NOTED_LOOKS: Final = 40
 
 
 class PoolClosed(Exception):
@@ -104,11 +109,11 @@ class ChildProcess:
                 answer: Answer = pipe.recv()
             except (EOFError, OSError) as error:
                 _measure(call, process)
-                process.join(_REAP_S)
+                code = _exit_code(process)
                 if self._retired:
                     raise PoolClosed from None
                 if call.begun is not None or last_try:
-                    raise _ended(process.exitcode) from error
+                    raise _ended(code) from error
             else:
                 call.used = answer.used
                 self._kept_bytes = answer.kept_bytes
@@ -153,8 +158,10 @@ class ChildProcess:
     def _empty(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.join(_REAP_S)
-            self._process.close()
+            _exit_code(self._process)
+            # One that seems to run still is given back once multiprocessing has noted its end.
+            with suppress(ValueError):
+                self._process.close()
         if self._pipe is not None:
             self._pipe.close()
         self._process = self._pipe = None
@@ -168,6 +175,20 @@ def _measure(call: Call, process: BaseProcess) -> None:
     if spent_s is not None:
         peak = peak_bytes(process.pid) if call.begun.measures_peak else None
         call.used = Used(max(0.0, spent_s - call.begun.cpu_s), peak)
+
+
+def _exit_code(process: BaseProcess) -> int | None:
+    """Wait for the end of a process that ends; return its exit code, None if that stays unknown.
+
+    multiprocessing looks at all its children whenever one is started. Between another thread's hearing of the
+    end and its noting it, the process has ended, cannot be waited for, and passes for one that runs.
+    """
+    process.join(_REAP_S)
+    for _ in range(_NOTED_LOOKS):
+        if process.exitcode is not None:
+            break
+        time.sleep(_NOTED_S / _NOTED_LOOKS)
+    return process.exitcode
 
 
 def _ended(code: int | None) -> AttemptFailed:
