@@ -11,7 +11,7 @@ from analysis_worker.paid.retiring import Retiring
 from analysis_worker.paid.settings import PaidSettings, fingerprint_of
 from analysis_worker.paid.weights import TenantWeights
 from common.settings import WorkerSettings
-from common.store.clients import async_redis_client
+from common.store.clients import async_redis_client, shared_connection
 from common.store.operation import AsyncRunner
 
 #: The queue whose tenants' weights count.
@@ -24,7 +24,8 @@ class PaidStore:
 
     def __init__(self, shared: WorkerSettings, paid: PaidSettings) -> None:
         self._client: Any = async_redis_client(shared.store, name="analysis_worker-paid")
-        store = AsyncRunner(self._client)
+        self._shared = shared_connection(self._client)
+        store = AsyncRunner(self._client, shared=self._shared)
         namespace = shared.store.namespace
         #: What is to be told of the model that jobs get.
         self.retiring = Retiring(paid.models, shared.openai_model)
@@ -48,4 +49,6 @@ class PaidStore:
 
     async def close(self) -> None:
         """Let go of the store."""
+        if self._shared is not None:
+            await self._shared.aclose()
         await self._client.aclose()
