@@ -52,6 +52,8 @@ async def _serve(settings: SchedulerSettings, telemetry: Telemetry) -> None:
         port = await scheduler.start()
         # What is there now stays to the end: collections of a busy server need not go through it.
         gc.freeze()
+        # What a call of 1,000 jobs makes is let go with it, and need not be gone through before that.
+        gc.set_threshold(10_000)
         _log.info("listening on %s:%d", settings.server.address.host, port)
         await stop.wait()
         _log.info("stopping")

@@ -85,8 +85,8 @@ class JobServicer(ManyJobsServicer):
         origin = _origin()
         alike = AlikeRequests(origin, self._default_retry)
         outcomes: list[Job | JobRequest | JobsError] = []
-        for place, item in enumerate(request.requests, 1):
-            if place % _READ_AT_ONCE == 0:
+        for place, item in enumerate(request.requests):
+            if place and place % _READ_AT_ONCE == 0:
                 await asyncio.sleep(0)  # other calls, and what the store has answered, need not wait for all
             outcomes.append(alike.read(item) or await self._judged(item, origin))
         requests = [outcome for outcome in outcomes if isinstance(outcome, JobRequest)]
