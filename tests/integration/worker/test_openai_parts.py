@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import redis
 
 from bothsides.jobs import v1 as pb
@@ -19,8 +20,9 @@ from support.scheduler import serving
 from support.worker_program import Desk, worker_program
 
 
+@pytest.mark.parametrize("children", ["1", "2"])
 async def test_each_answer_is_seen_while_the_others_are_awaited(
-    valkey: str, client: redis.Redis, tmp_path: Path
+    valkey: str, client: redis.Redis, tmp_path: Path, children: str
 ) -> None:
     order = ("quality", "arguments", "tone", "topics")
     answers = {name: threading.Event() for name in order}
@@ -33,7 +35,13 @@ async def test_each_answer_is_seen_while_the_others_are_awaited(
     name = Desk(client).put(debate(12))
     with (
         openai_server(author) as server,
-        worker_program(valkey, tmp_path, OPENAI_API_KEY="sk-test", OPENAI_BASE_URL=server.url),
+        worker_program(
+            valkey,
+            tmp_path,
+            OPENAI_API_KEY="sk-test",
+            OPENAI_BASE_URL=server.url,
+            WORKER_CHILDREN=children,
+        ),
     ):
         async with serving(valkey) as scheduler, asyncio.timeout(90):
             spec = pb.TranscriptAnalysisSpec(conversation_id=name, include_detailed=True)

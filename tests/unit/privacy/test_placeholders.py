@@ -82,6 +82,16 @@ def test_a_payload_with_a_known_original_is_stopped_without_naming_it(leak: str)
         assert raised.value.placeholder in str(raised.value)
 
 
+def test_a_payload_that_was_clean_is_stopped_once_it_holds_what_was_found_since() -> None:
+    placeholders = redact(Conversation("c", turns=(Turn("t", "a", "We should wait."),))).map
+    payload = "Ask Larkspur about it."
+    placeholders.assert_clean(payload)
+    placeholders.assert_clean(payload)
+    placeholders.put("Larkspur", "PERSON")
+    with pytest.raises(OriginalInPayload):
+        placeholders.assert_clean(payload)
+
+
 def test_spans_of_the_redacted_text_lead_to_the_original() -> None:
     said = "Well, Ada Oyelaran is right about the harbour."
     turn = redact(conversation(said)).turns[0]

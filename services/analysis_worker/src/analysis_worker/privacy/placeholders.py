@@ -7,6 +7,7 @@ that what is said of it can still be followed. Participants are S1 to Sn. Nothin
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -32,6 +33,8 @@ _FORM: Final = 1
 #: What a map may have given out in its life and still be extended: PLACEHOLDER ends at 9,999 and 999,999.
 _MOST_SPEAKERS: Final = 5_000
 _MOST_OTHERS: Final = 500_000
+#: Texts that are remembered to be clean.
+_MOST_CLEAN: Final = 1_000
 #: A letter as JSON may spell it.
 _ESCAPED: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 
@@ -75,6 +78,8 @@ class PlaceholderMap:
     _exact: dict[str, str] = field(default_factory=dict, repr=False)
     #: What `assert_clean` looks for; None: it is to be made, since something is new.
     _checks: list[_Check] | None = field(default=None, repr=False, compare=False)
+    #: Digests of texts in which `_checks` found nothing.
+    _clean: set[bytes] = field(default_factory=set, repr=False, compare=False)
 
     @classmethod
     def of(cls, participants: Sequence[Participant]) -> PlaceholderMap:
@@ -237,6 +242,12 @@ class PlaceholderMap:
         if "\\u" in text:
             text = _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
         text = PLACEHOLDER.sub(" ", text)
+        if self._checks is None:
+            self._clean.clear()
+        # The same sentences go out several times, under other names for the speakers.
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        if digest in self._clean:
+            return
         flat = f" {folded(text)} "
         joined = flat.replace(" ", "")
         if self._checks is None:
@@ -255,6 +266,8 @@ class PlaceholderMap:
                 found = check.flat in flat or (check.digits != "" and check.digits in joined)
             if found:
                 raise OriginalInPayload(check.placeholder)
+        if len(self._clean) < _MOST_CLEAN:
+            self._clean.add(digest)
 
 
 class _Check(NamedTuple):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -98,6 +98,8 @@ class _Run:
         self._screen = screen
         self._wish = wish
         self._outbound: Outbound | None = None
+        #: Makes the text ready to leave, and asks.
+        self._asking: asyncio.Task[None]
         #: What models are asked for, and their answers.
         self.asked: dict[Dimension, asyncio.Task[Outcome]] = {}
         #: Answers that have no place yet.
@@ -109,12 +111,20 @@ class _Run:
         """Run all steps on the children held, models being asked meanwhile."""
         self._tell("Reading the transcript")
         self._lanes = lanes
-        # On all lanes at once: each child has to have the conversation prepared.
-        overview, *_ = await _all([self._read(lane, asks=lane is lanes[0]) for lane in lanes])
-        self._course.prepared(overview.word_count)
-        self._screen.receive(await lanes[0].run(in_child.safety, self._conversation))
-        await self._screen.judged(self._open.values())
-        await self._run_steps(lanes, overview)
+        # Nothing takes as long as an answer: one child makes the text ready to leave, the other one reads.
+        self._asking = asyncio.create_task(self._ask(lanes[0]))
+        try:
+            if len(lanes) == 1:
+                await self._asking
+            overview = await lanes[-1].run(in_child.overview, self._conversation)
+            self._course.prepared(overview.word_count)
+            self._screen.receive(await lanes[-1].run(in_child.safety, self._conversation))
+            if self._screen.waits_for_moderation:
+                await self._asking
+                await self._screen.judged(self._open.values())
+            await self._run_steps(lanes, overview)
+        finally:
+            await _stop([self._asking])
         self._course.learn(_now_ms())
         return overview
 
@@ -133,11 +143,6 @@ class _Run:
         async with self._context.hold_children(like=self._lanes) as lanes:
             return await lanes[0].run(function, *args)
 
-    async def _read(self, lane: Lane, *, asks: bool) -> Overview:
-        if asks:  # before anything else: nothing takes as long as an answer
-            await self._ask(lane)
-        return await lane.run(in_child.overview, self._conversation)
-
     async def _ask(self, lane: Lane) -> None:
         if self._wish is None:
             return
@@ -151,11 +156,17 @@ class _Run:
         self._open = dict(self.asked)
 
     async def _run_steps(self, lanes: Sequence[Lane], overview: Overview) -> None:
-        free = list(lanes)
+        free = [lane for lane in lanes if self._asking.done() or lane is not lanes[0]]
+        asking = {self._asking}
         steps: dict[asyncio.Task[None], Step] = {}
         running: dict[asyncio.Task[None], Lane] = {}
         try:
-            while self._waiting or running:
+            while self._waiting or running or asking:
+                if asking and self._asking.done():
+                    asking.clear()
+                    self._settle_unasked(overview)
+                    free += [lane for lane in lanes[:1] if lane not in free]
+                    continue
                 for dimension in self._answered(failed=False)[: len(free)]:
                     lane = free.pop()
                     put = self._put(dimension, self._open.pop(dimension), lane.run, overview)
@@ -167,7 +178,9 @@ class _Run:
                     task = asyncio.create_task(self._run_step(lane, step, overview))
                     steps[task], running[task] = step, lane
                 unanswered = (task for task in self._open.values() if not task.done())
-                done, _ = await asyncio.wait([*running, *unanswered], return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(
+                    [*running, *asking, *unanswered], return_when=asyncio.FIRST_COMPLETED
+                )
                 for ended in [task for task in running if task in done]:
                     free.append(running.pop(ended))
                     steps.pop(ended, None)
@@ -183,8 +196,16 @@ class _Run:
         made = await lane.run(in_child.dimension, self._conversation, step.dimension, earlier)
         self._finished[step.dimension] = made
         self._course.finish(step)
-        if step.dimension not in self._open:
+        # While the text is made ready to leave it is not known who will be asked for what.
+        if step.dimension not in self._open and (self._asking.done() or step.dimension not in ASKED):
             self._settle(made, overview)
+
+    def _settle_unasked(self, overview: Overview) -> None:
+        """Settle what was made before it was known that no model is asked for it."""
+        self._asking.result()
+        for made in [*self._finished.values()]:
+            if made.dimension not in self._open and made.dimension not in self._settled:
+                self._settle(made, overview)
 
     def _answered(self, *, failed: bool) -> list[Dimension]:
         """Return the dimensions whose answer is there, and what it is put into as well.
@@ -265,15 +286,6 @@ class _Run:
         written = analysis_to_pb(analysis, include_detailed=self._include_detailed)
         self._screen.mask(written)
         return written
-
-
-async def _all(calls: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """Return what all calls return. One that fails ends the others."""
-    tasks = [asyncio.create_task(call) for call in calls]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        await _stop(tasks)
 
 
 async def _stop(tasks: Iterable[asyncio.Task[Any]]) -> None:

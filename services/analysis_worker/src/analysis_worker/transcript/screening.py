@@ -137,6 +137,11 @@ class Screen:
                     self._judged.set()
             return self._sent
 
+    @property
+    def waits_for_moderation(self) -> bool:
+        """Moderation has a say in what may be quoted."""
+        return bool(self._model) and self._rules.input is not ContentAction.FLAG
+
     async def judged(self, asked: Iterable[asyncio.Task[Any]]) -> None:
         """Wait until it is known what may be quoted, where moderation has a say in that.
 
@@ -144,7 +149,7 @@ class Screen:
             asked: Those that call `sent`. One that ends without it has no use for the moderation.
         """
         tasks = list(asked)
-        if not tasks or not self._model or self._rules.input is ContentAction.FLAG:
+        if not tasks or not self.waits_for_moderation:
             return
         judged = asyncio.create_task(self._judged.wait())
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,6 +19,8 @@ from common.provider.tokens import estimate_tokens
 
 #: What a chat message costs beside its text, and what the answer's frame costs (tokens), rounded up.
 _FRAME_TOKENS: Final = 8
+#: Parts of requests whose estimates are remembered, of all jobs under way: some 100 bytes each.
+_REMEMBERED: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -48,7 +51,7 @@ class ModelRequest(Unshown):
     @property
     def text(self) -> str:
         """The body as canonical JSON: equal requests have equal text."""
-        return json.dumps(self.body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return _canonical(self.body)
 
     @property
     def sha256(self) -> str:
@@ -56,8 +59,33 @@ class ModelRequest(Unshown):
 
     @property
     def input_tokens(self) -> int:
-        """An estimate that is not below the provider's count; the schema counts as input."""
-        return estimate_tokens(self.text) + _FRAME_TOKENS * len(self.body["messages"])
+        """An estimate that is not below the provider's count; the schema counts as input.
+
+        Made of parts, as several requests about one window have parts in common: cut at quotes, they are no
+        fewer tokens than the whole.
+        """
+        messages = self.body["messages"]
+        frame = {**self.body, "messages": [{**message, "content": ""} for message in messages]}
+        parts = _canonical(frame), *(_canonical(message["content"]) for message in messages)
+        return sum(map(_estimated, parts)) + _FRAME_TOKENS * len(messages)
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+#: By digest: what people said is not held on to.
+_estimates: Final[OrderedDict[bytes, int]] = OrderedDict()
+
+
+def _estimated(part: str) -> int:
+    """Return the estimate of a part, of which the latest are remembered."""
+    digest = hashlib.sha256(part.encode()).digest()
+    known = _estimates.pop(digest, None)
+    made = _estimates[digest] = estimate_tokens(part) if known is None else known
+    if len(_estimates) > _REMEMBERED:
+        _estimates.popitem(last=False)
+    return made
 
 
 @cache
