@@ -66,6 +66,11 @@ class Facts:
                 self._changed.clear()
         return found
 
+    @property
+    def are_any(self) -> bool:
+        """Whether anything is kept or being read, which an event may change."""
+        return bool(self._kept) or self._reads > 0
+
     def note(self, event: Event) -> None:
         """Take in what an event tells, as it comes from the feed. What was known of a deleted job stays."""
         failed = event.error if isinstance(event, StateChanged) else None

@@ -174,8 +174,10 @@ class EventFeed:
     def _offer(self, batch: Batch) -> None:
         try:
             if self._lanes:
-                for event in batch.read():
-                    self._facts.note(event)
+                events = batch.read()
+                if self._facts.are_any:
+                    for event in events:
+                        self._facts.note(event)
                 for lane in self._lanes:
                     lane.offer(batch)
             if self._watched and not self._watched.keys().isdisjoint(batch.job_ids()):

@@ -167,9 +167,12 @@ class JobsWatch:
 
     async def _tell(self, batches: Sequence[tuple[Course, Batch]]) -> AsyncIterator[Packet]:
         """Tell of some batches, and stand behind them."""
-        lines = await self._teller.lines(batches)
-        plain = self._teller.plainly(lines) if 0 < len(lines) <= 2 * PACK_EVENTS else None
-        if plain is not None:
+        lines: list[Line] = []
+        plain = self._teller.changes(batches, 2 * PACK_EVENTS)  # nearly always, in a watch of a queue
+        if plain is None:
+            lines = await self._teller.lines(batches)
+            plain = self._teller.plainly(lines) if len(lines) <= 2 * PACK_EVENTS else None
+        if plain:
             _stand(batches)
             yield self._packet(plain)
             return

@@ -85,6 +85,24 @@ class Teller:
             await self._decide(lines, unread)
         return [line for line in _newest(lines) if line.verdict is not Verdict.PASS]
 
+    def changes(self, batches: Iterable[tuple[Course, Batch]], most: int) -> list[Told] | None:
+        """Return what some batches tell, if that is only changes, told as they are, and at most so many.
+
+        Raises:
+            UnreadableEntry: A batch does not follow the format.
+        """
+        if self._full:
+            return None
+        changes: list[Told] = []
+        for course, batch in batches:
+            if not course.judge.is_open:
+                return None
+            for _, event in course.fresh(batch):
+                if type(event) is not StateChanged or event.tenant != self._tenant:
+                    return None
+                changes.append(event)
+        return changes if len(changes) <= most else None
+
     def plainly(self, lines: Sequence[Line]) -> list[Told] | None:
         """Return what the lines tell; None if a job has to be read for that, or they may be large."""
         if self._full or any(isinstance(line.event, Updated) for line in lines):
