@@ -9,6 +9,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import dramatiq
@@ -201,6 +202,25 @@ def test_an_idle_worker_asks_a_few_times_a_second_and_a_job_wakes_it(
     finally:
         worker.stop()
     assert asked <= 10
+
+
+def test_a_lone_job_is_three_scripts_and_a_wait(broker: JobBroker, client: redis.Redis) -> None:
+    """Submit, fetch, finish: what fetch leaves unsaid is not asked for by another one."""
+    count = 100
+
+    @dramatiq.actor(broker=broker)
+    def work() -> None: ...
+
+    with working(broker, threads=4):
+        wait_until(lambda: _calls(client, "blpop") > 0)
+        before = _calls(client, "evalsha")
+        ended = f"{broker.queues['default'].prefix}done:SUCCEEDED"
+        for number in range(count):
+            work.send()
+            wait_until(partial(lambda before: client.zcard(ended) > before, number))
+        asked = _calls(client, "evalsha") - before
+    # Besides, an idle worker asks once a second, and a machine that is very busy may spend seconds here.
+    assert asked <= 3.5 * count
 
 
 def test_no_command_looks_through_all_keys(broker: JobBroker, client: redis.Redis) -> None:

@@ -112,7 +112,8 @@ class JobConsumer(Consumer):
         slots.limit_queue(queue, fetched.worker_concurrency)
         if fetched.suspect_waits and not alone:
             slots.ask_alone(queue)
-        elif kept == 0:
+        elif kept == 0 or not (fetched.more or self._fetched or slots.used > slots.total):
+            # Another fetch would find nothing, unless it was rung for since.
             self._sleep(fetched.wait_ms)
         if self._broker.draining.is_set():
             # Asked to stop while it fetched: nothing of this may start any more.

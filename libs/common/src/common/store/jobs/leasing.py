@@ -65,6 +65,8 @@ class Fetched:
     worker_concurrency: int | None = None
     #: A job that lost its workers waits for this worker to be free.
     suspect_waits: bool = False
+    #: As many jobs were leased as there was room for: more may be ready. Else all that may start has started.
+    more: bool = False
 
 
 def fetch(
@@ -93,6 +95,7 @@ def fetch(
             reply[2] == 1,
             None if each < 0 else each,
             reply[4] == 1,
+            wait_ms == -2,
         )
 
     arguments: list[Argument] = [
