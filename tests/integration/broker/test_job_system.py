@@ -234,6 +234,32 @@ def test_jobs_leased_ahead_of_a_long_one_go_back_and_run_elsewhere(
     assert sorted(ran) == list(range(120))
 
 
+def test_jobs_behind_a_long_one_are_run_by_the_other_threads(broker: JobBroker) -> None:
+    """Few threads are woken for short jobs; one turns out to be long, and the others take up the rest."""
+    go_on = threading.Event()
+    ran: list[int] = []
+
+    @dramatiq.actor(broker=broker)
+    def work(number: int) -> None:
+        if number == 100:
+            go_on.wait(20)
+        ran.append(number)
+
+    with working(broker, threads=4) as worker:
+        for number in range(100):
+            work.send(number)
+        broker.join("default", timeout=JOIN_MS)
+        worker.pause()
+        for number in range(100, 160):
+            work.send(number)
+        worker.resume()
+        wait_until(lambda: set(range(101, 160)) <= set(ran))
+        assert 100 not in ran
+        go_on.set()
+        broker.join("default", timeout=JOIN_MS)
+    assert sorted(ran) == list(range(160))
+
+
 def _copied(actor: dramatiq.Actor[[int], None], broker: JobBroker) -> dramatiq.Actor[[int], None]:
     return dramatiq.Actor(
         actor.fn, broker=broker, actor_name=actor.actor_name, queue_name="default", priority=0, options={}

@@ -113,6 +113,32 @@ def test_a_batch_wakes_as_many_threads_as_it_has_items_for() -> None:
     assert work.get_nowait() == 4
 
 
+def test_few_threads_run_a_batch_of_short_jobs_and_the_others_join_in_when_woken() -> None:
+    work = WorkQueue()
+    got: list[int] = []
+    threads = [threading.Thread(target=lambda: got.append(work.get(timeout=20))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: work.waiting == 3)
+    work.put_all([1, 2, 3], threads=1)
+    wait_until(lambda: got == [1])
+    assert work.waiting == 2
+    work.wake_all()
+    for thread in threads:
+        thread.join()
+    assert sorted(got) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("run_s", "threads"), [(0.00002, 1), (0.0002, 3), (0.002, 21), (0.1, 100)])
+def test_a_thread_is_woken_for_ten_milliseconds_of_work(run_s: float, threads: int) -> None:
+    pace = Pace()
+    assert pace.threads_for(100) == 100
+    for _ in range(50):
+        pace.note(run_s)
+    assert pace.threads_for(100) == threads
+    assert pace.threads_for(1) == 1
+
+
 def test_who_joins_the_work_queue_waits_until_all_is_done() -> None:
     work = WorkQueue()
     work.put_all(["a", "b"])

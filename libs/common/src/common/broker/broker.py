@@ -23,7 +23,7 @@ from dramatiq.middleware import AgeLimit, Callbacks, CurrentMessage, Middleware,
 
 from common.broker.cancels import CancelListener
 from common.broker.committer import Committer
-from common.broker.consumer import STUCK_AFTER_S, FetchCursor, JobConsumer
+from common.broker.consumer import STUCK_AFTER_S, WAKE_AFTER_S, FetchCursor, JobConsumer
 from common.broker.follow_ups import FollowUps, JobPipelines
 from common.broker.hooks import Hooks
 from common.broker.isolation import refuse_unisolated
@@ -140,11 +140,12 @@ class JobBroker(Broker):
 
     def _start_parts(self) -> None:
         self.keeper = LeaseKeeper(self.runner, self.namespace, self.lease_ms, self._look_at_jobs)
-        self.committer = Committer(self.runner, self.namespace, self._committed, self._more_to_come)
+        self.committer = Committer(self.runner, self.namespace, self._committed, self.more_to_come)
         self.cancels = CancelListener(self.client, self.keeper)
         self.outbox = OutboxRelay(self.runner, self.namespace)
 
-    def _more_to_come(self) -> bool:
+    def more_to_come(self) -> bool:
+        """Say whether jobs are before the worker's threads."""
         return self._work_queue is not None and not self._work_queue.empty()
 
     def _committed(self, ended: list[RunningJob]) -> None:
@@ -201,8 +202,14 @@ class JobBroker(Broker):
         tell_overdue(self.keeper.jobs())
 
     def give_back_stuck(self) -> None:
-        """Release what was leased ahead and waits behind jobs that turned out long, or behind a pause."""
-        if self._work_queue is None or self._work_queue.stuck_s < STUCK_AFTER_S:
+        """Release what was leased ahead and waits behind jobs that turned out long, or behind a pause.
+
+        Before that, have all threads take part that wait.
+        """
+        if self._work_queue is None or self._work_queue.stuck_s < WAKE_AFTER_S:
+            return
+        self._work_queue.wake_all()
+        if self._work_queue.stuck_s < STUCK_AFTER_S:
             return
         for item in iter_queue(self._work_queue):
             job = item.message.job

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 WAIT_MAX_S: Final = 1.0
 #: What was leased ahead and has not started after this (s) goes back; also the longest wait for a slot.
 STUCK_AFTER_S: Final = 0.1
+#: What no thread has come to after this (s) is taken up by all that wait.
+WAKE_AFTER_S: Final = 0.01
 #: What large messages may take, together, of jobs that are leased ahead of the threads (bytes).
 AHEAD_BYTES: Final = 32 * 1024 * 1024
 #: While the store does not answer, it is asked again after this (s), for at most so long (s).
@@ -98,7 +100,7 @@ class JobConsumer(Consumer):
         self._broker.give_back_stuck()
         slots = self._broker.slots
         queue = self._keys.queue
-        wait_s = min(self._timeout_s, STUCK_AFTER_S)
+        wait_s = min(self._timeout_s, WAKE_AFTER_S if self._broker.more_to_come() else STUCK_AFTER_S)
         alone = slots.wants_alone(queue)
         taken = (slots.total if slots.take_all(queue, wait_s) else 0) if alone else slots.take(queue, wait_s)
         if taken == 0:
@@ -200,7 +202,7 @@ class JobConsumer(Consumer):
             self._fetched = deque(message for message in self._fetched if message.actor_name not in actors)
         else:
             self._fetched.clear()
-        work_queue.put_all(known)
+        work_queue.put_all(known, self._broker.slots.pace(self._keys.queue).threads_for(len(known)))
 
     def _room_for(self, leases: Sequence[Lease]) -> int:
         """Return how many messages may be unpacked: one for each thread, and what is small beside them.
@@ -242,7 +244,8 @@ class JobConsumer(Consumer):
 
     def _sleep(self, wait_ms: int | None) -> None:
         """Wait for a wake-up, or until something is due."""
-        wait_s = self._timeout_s if wait_ms is None else min(self._timeout_s, wait_ms / 1000)
+        longest_s = WAKE_AFTER_S if self._broker.more_to_come() else self._timeout_s
+        wait_s = longest_s if wait_ms is None else min(longest_s, wait_ms / 1000)
         if wait_s <= 0:
             return
         client: Any = self._broker.client

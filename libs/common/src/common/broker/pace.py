@@ -18,6 +18,8 @@ AHEAD_MAX: Final = 256
 MEASURED_S: Final = 0.001
 #: Weight of the newest job in the moving average, once there were enough to average.
 _NEWEST: Final = 0.1
+#: A thread is woken for so much work (s), and for less none beside one that runs.
+_WORTH_A_THREAD_S: Final = 0.01
 #: Until this many jobs were seen, nothing is leased ahead.
 _KNOWN_AFTER: Final = 8
 
@@ -42,6 +44,12 @@ class Pace:
     def is_measured(self) -> bool:
         """Whether these jobs are long enough to measure what they use; until it is known, they are."""
         return self._seen < _KNOWN_AFTER or self._mean_s >= MEASURED_S
+
+    def threads_for(self, count: int) -> int:
+        """Return how many threads `count` jobs need; more would take turns at the interpreter's lock."""
+        if self._seen < _KNOWN_AFTER:
+            return count
+        return min(count, 1 + int(count * self._mean_s / _WORTH_A_THREAD_S))
 
     def ahead(self, threads: int) -> int:
         """Return how many jobs may be leased ahead of `threads` busy threads."""

@@ -34,6 +34,11 @@ class WorkQueue:
         """How long nothing was taken although something waits; 0 when nothing waits."""
         return time.monotonic() - self._last_got_s if self._items else 0.0
 
+    @property
+    def waiting(self) -> int:
+        """Threads that wait for an item."""
+        return self._waiting
+
     def qsize(self) -> int:
         return len(self._items)
 
@@ -43,15 +48,24 @@ class WorkQueue:
     def put(self, item: Any) -> None:
         self.put_all((item,))
 
-    def put_all(self, items: Sequence[Any]) -> None:
-        """Put items in their order, with one look for threads that wait."""
+    def put_all(self, items: Sequence[Any], threads: int | None = None) -> None:
+        """Put items in their order, with one look for threads that wait.
+
+        Args:
+            threads: How many of these are woken at most; None: one for each item.
+        """
         with self._lock:
             if not self._items:
                 self._last_got_s = time.monotonic()
             self._items.extend(items)
             self.unfinished_tasks += len(items)
             if self._waiting:
-                self._filled.notify(len(items))
+                self._filled.notify(len(items) if threads is None else threads)
+
+    def wake_all(self) -> None:
+        """Wake the threads that wait, for what those that were woken have not come to."""
+        with self._lock:
+            self._filled.notify_all()
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """Take the first item.
