@@ -2,8 +2,9 @@
 
     python benchmarks/cancel.py [--rounds 20]
 
-A scheduler and a worker, each a process of its own. Each round cancels a coroutine that waits, and an
-analysis whose child processes compute. Prints medians and ranges; asserts nothing. The bar is 100 ms.
+A scheduler and a worker, each a process of its own. Each round cancels a coroutine that waits, a plain
+function in a process of its own, and an analysis whose child processes compute. Prints medians and ranges;
+asserts nothing. The bar is 100 ms.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import grpc
 import psutil
 import redis
+from google.protobuf.struct_pb2 import Value
 from local_engine import recombined
 from measure.programs import running, scheduler
 from measure.report import Row, Sample, Section
@@ -74,6 +78,20 @@ class Bench:
         )
         _until(lambda: (progress := self._job(job_id).progress) is not None and progress.completed_units > 0)
         computing = _until(lambda: [child for child in self._children() if child.status() == "running"])
+        return self._cancel_with(computing, job_id)
+
+    def cancel_isolated(self, folder: Path) -> tuple[float, float]:
+        """Cancel a plain function that never looks; return as cancel_computing does."""
+        begun = folder / "begun"
+        begun.unlink(missing_ok=True)
+        spec = pb.GenericSpec(actor="compute_for_ever")
+        spec.args.append(Value(string_value=str(begun)))
+        job_id = self._create(pb.JobSpec(generic=spec))
+        _until(begun.exists)
+        return self._cancel_with([psutil.Process(int(begun.read_text()))], job_id)
+
+    def _cancel_with(self, computing: list[psutil.Process], job_id: str) -> tuple[float, float]:
+        """Cancel; return how long (ms) until one of its processes was gone, and until it was CANCELLED."""
         began_s = time.perf_counter()
         gone_ms: list[float] = []
 
@@ -131,7 +149,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=20)
     options = parser.parse_args()
-    names = ("coroutine: job CANCELLED", "analysis: child process gone", "analysis: job CANCELLED")
+    names = (
+        "coroutine: job CANCELLED",
+        "isolated: its process gone",
+        "isolated: job CANCELLED",
+        "analysis: child process gone",
+        "analysis: job CANCELLED",
+    )
     rows = [Row(name) for name in names]
     with EmbeddedServer() as server, redis.Redis.from_url(server.url, protocol=2) as client:
         variables = {
@@ -145,11 +169,16 @@ def main() -> None:
             scheduler(server.url) as (address, _),
             running(command, variables) as worker,
             grpc.insecure_channel(address) as channel,
+            TemporaryDirectory() as folder,
         ):
             bench = Bench(channel, client, psutil.Process(worker.pid))
             bench.put_debate()
             for _ in range(options.rounds):
-                taken_ms = (bench.cancel_waiting(), *bench.cancel_computing())
+                taken_ms = (
+                    bench.cancel_waiting(),
+                    *bench.cancel_isolated(Path(folder)),
+                    *bench.cancel_computing(),
+                )
                 for row, value in zip(rows, taken_ms, strict=True):
                     row.samples.append(Sample(value))
     Section("From CancelJob to the end", "ms", rows, bars=dict.fromkeys(names, "bar 100")).print()

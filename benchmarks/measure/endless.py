@@ -1,8 +1,10 @@
-"""An actor that never ends by itself, for workers that are measured."""
+"""Actors that never end by themselves, for workers that are measured."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 
 import dramatiq
 
@@ -15,3 +17,13 @@ async def wait_for_ever() -> None:
     if job is not None:
         job.report(0.0, "Waiting")
     await asyncio.Event().wait()
+
+
+@dramatiq.actor(queue_name="data_processing", isolated=True)
+def compute_for_ever(begun: str) -> None:
+    """Write the process id to a file; look at nothing from then on."""
+    scratch = Path(begun).with_suffix(".part")
+    scratch.write_text(str(os.getpid()))
+    scratch.replace(begun)
+    while True:
+        pass
