@@ -75,8 +75,9 @@ def test_usual_requests_are_read_as_each_would_be_by_itself() -> None:
         if chance.random() < 0.5:
             request.job.priority = pb.Job.HIGH
             request.job.schedule_time.CopyFrom(Timestamp(seconds=4_000_000_000))
-            request.job.labels["team"] = "blue"
-            request.job.labels["of"] = "us"
+            request.job.timeout.CopyFrom(Duration(seconds=30))
+        for label in chance.sample(["team", "of", "number"], k=chance.randrange(4)):
+            request.job.labels[label] = str(number % 3)
         if chance.random() < 0.5:
             kwargs = dict(zip("abc", chance.choices(ARGUMENTS, k=2), strict=False))
             request.job.spec.generic.kwargs.CopyFrom(object_to_pb(kwargs))
@@ -110,6 +111,7 @@ def test_random_requests_are_read_as_each_would_be_by_itself_or_not_at_all() -> 
         generic(*range(65)),
         generic(timeout=Duration(seconds=-1)),
         generic(queue="read only"),
+        generic(labels={"Not a label's name": "x"}),
         generic("x", request_id="é"),
     ],
     ids=str,
@@ -128,6 +130,6 @@ def test_a_number_that_is_not_finite_is_left_to_who_can_name_it() -> None:
 
 def test_requests_of_which_no_two_are_alike_are_not_looked_at_for_long() -> None:
     alike = AlikeRequests(ORIGIN, RETRY)
-    read = [alike.read(generic("x", labels={"number": str(number)})) is not None for number in range(100)]
+    read = [alike.read(generic("x", unique_key=f"k-{number}")) is not None for number in range(100)]
     assert read[0]
     assert not any(read[50:])

@@ -254,12 +254,16 @@ class AcceptedJobs:
 
     def __init__(self) -> None:
         self._like: tuple[Any, ...] = ()
-        self._rest: tuple[Any, ...] = ()
+        self._last: Job | None = None
+        self._rest: tuple[Any, ...] | None = None
 
     def of(self, request: JobRequest, now_ms: int) -> Job:
         like = (now_ms, *common_terms(request))
-        if like != self._like:
-            self._like, self._rest = like, _REST(accepted(request, now_ms))
+        if self._last is None or like != self._like:
+            self._like, self._last, self._rest = like, accepted(request, now_ms), None
+            return self._last
+        if self._rest is None:
+            self._rest = _REST(self._last)
         return _made(request.job_id, *self._rest)
 
 

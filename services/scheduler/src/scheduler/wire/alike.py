@@ -1,4 +1,4 @@
-"""Reading the requests of one CreateJobs: most differ from each other by arguments and request ids alone.
+"""Reading the requests of one CreateJobs: most differ by arguments, labels and request ids alone.
 
 What is left of a request without these is its *form*. A form is looked at by the rules of the contract and
 read once, for all requests that have it. A request that is unusual is left to who reads it by itself.
@@ -15,8 +15,9 @@ from bothsides.jobs import v1 as pb
 from common.errors import InvalidField, JobsError
 from common.job.digest import request_digest
 from common.job.ids import new_job_ids
-from common.job.model import JobRequest, RetryPolicy
-from common.rpc.glance import field_check, follows_surely
+from common.job.model import NO_LABELS, JobRequest, RetryPolicy
+from common.rpc.glance import field_check
+from common.rpc.validation import validate
 from scheduler.wire.requests import Origin, request_from_pb, unread_fields
 from scheduler.wire.specs import MessageFrame, work_from_pb
 from scheduler.wire.values import list_from_pb, object_from_pb
@@ -28,8 +29,10 @@ _ARGS_FOLLOW: Final = field_check(pb.GenericSpec.DESCRIPTOR, "args")
 _KWARGS_FOLLOW: Final = field_check(pb.GenericSpec.DESCRIPTOR, "kwargs")
 #: Takes all fields by their places, which costs half of what their names do.
 _made: Final[Callable[..., JobRequest]] = JobRequest
+_LABELS_FOLLOW: Final = field_check(pb.Job.DESCRIPTOR, "labels")
 _FIELDS: Final = tuple(part.name for part in fields(JobRequest))
 _PAYLOAD: Final = _FIELDS.index("payload")
+_LABELS: Final = _FIELDS.index("labels")
 _REQUEST_ID: Final = _FIELDS.index("request_id")
 
 
@@ -59,6 +62,9 @@ class AlikeRequests:
             return None
         if named is not None and not _KWARGS_FOLLOW(named):
             return None
+        labels = dict(job.labels) if job.labels else NO_LABELS
+        if labels and not _LABELS_FOLLOW(labels):
+            return None
         try:
             args = list_from_pb(given, "")
             kwargs = {} if named is None else object_from_pb(named, "")
@@ -68,6 +74,7 @@ class AlikeRequests:
         request.ClearField("request_id")
         generic.ClearField("args")
         generic.ClearField("kwargs")
+        job.ClearField("labels")
         key = request.SerializeToString(deterministic=True)
         form = self._forms[key] if key in self._forms else self._learn(key, request)
         if form is None:
@@ -80,6 +87,8 @@ class AlikeRequests:
             job_id,
             *form.to_payload,
             form.frame.message(args, kwargs, job_id),
+            *form.to_labels,
+            labels,
             *form.to_request_id,
             request_id,
             digest,
@@ -89,8 +98,9 @@ class AlikeRequests:
     def _learn(self, key: bytes, bare: pb.CreateJobRequest) -> _Form | None:
         """Return the form of a request without what is its own; None for one that is unusual."""
         form = None
-        if follows_surely(bare) and not bare.validate_only and not unread_fields(bare.job):
+        if not bare.validate_only and not unread_fields(bare.job):
             with suppress(JobsError):  # whoever reads the request by itself meets the same
+                validate(bare)
                 form = _Form(bare, self._origin, self._default_retry)
         self._forms[key] = form
         return form
@@ -103,7 +113,8 @@ class _Form:
         common = request_from_pb(bare, origin, default_retry)
         values = tuple(getattr(common, name) for name in _FIELDS)
         self.to_payload = values[1:_PAYLOAD]
-        self.to_request_id = values[_PAYLOAD + 1 : _REQUEST_ID]
+        self.to_labels = values[_PAYLOAD + 1 : _LABELS]
+        self.to_request_id = values[_LABELS + 1 : _REQUEST_ID]
         self.rest = values[_REQUEST_ID + 2 :]
         self.frame = MessageFrame(work_from_pb(bare.job.spec), origin.tenant, origin.trace_context)
         self.ids = new_job_ids(common.queue)

@@ -54,17 +54,24 @@ class AlikeJobs:
 
     def __init__(self) -> None:
         self._rest: tuple[Any, ...] = ()
+        #: The last one that was not like the one before it, and its id.
+        self._last = pb.CreateJobsResponse()
+        self._last_id = ""
+        #: Made of it once there is one like it.
         self._mould: Mould | None = None
 
     def item(self, job: Job) -> bytes:
         """Return a CreateJobsResponse of this one job, as bytes."""
         rest = _REST(job)
-        if self._mould is not None and rest == self._rest and self._mould.fits(job.job_id):
-            return self._mould.cast(job.job_id)
+        if rest == self._rest:
+            if self._mould is None:
+                self._mould = Mould(self._last, self._last_id)
+            if self._mould.fits(job.job_id):
+                return self._mould.cast(job.job_id)
         response = pb.CreateJobsResponse()
         fill_job(response.items.add().job, job)
-        self._rest, self._mould = rest, Mould(response, job.job_id)
-        return self._mould.whole
+        self._rest, self._last, self._last_id, self._mould = rest, response, job.job_id, None
+        return response.SerializeToString()
 
 
 def fill_job(message: pb.Job, job: Job, payload: bytes = b"") -> None:
