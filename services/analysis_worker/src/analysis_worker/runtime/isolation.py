@@ -86,7 +86,7 @@ class Isolated:
 
     def __call__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run in the child."""
-        if not isinstance(dramatiq.get_broker(), Declared):
+        if not isinstance(dramatiq.broker.global_broker, Declared):
             dramatiq.set_broker(Declared(self.options))
         module = importlib.import_module(self.module)
         found: Any = reduce(getattr, self.qualname.split("."), module)
