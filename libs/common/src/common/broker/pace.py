@@ -12,8 +12,11 @@ from typing import Final
 AHEAD_S: Final = 0.05
 #: Only of jobs that take less than this on average (s): a fetch costs longer ones next to nothing.
 SHORT_S: Final = 0.005
-#: The most jobs leased ahead, and in one fetch: keeps the server's longest script under about 3 ms.
-AHEAD_MAX: Final = 256
+#: The most jobs in one fetch: keeps the server's longest script under about 3 ms.
+FETCH_MAX: Final = 256
+#: The most jobs leased ahead. A worker asks when half of them are used up, and has the other half to do until
+#: the answer comes, which takes as long as the scripts of the other workers before it.
+AHEAD_MAX: Final = 2 * FETCH_MAX
 #: The processor time of jobs that take less than this on average (s) is not measured.
 MEASURED_S: Final = 0.001
 #: Weight of the newest job in the moving average, once there were enough to average.

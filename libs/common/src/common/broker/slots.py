@@ -6,7 +6,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-from common.broker.pace import AHEAD_MAX, Pace
+from common.broker.pace import FETCH_MAX, Pace
 
 
 class Slots:
@@ -66,7 +66,7 @@ class Slots:
                 came = True
             if not came:
                 return 0
-            taken = min(self._free(queue), AHEAD_MAX)
+            taken = min(self._free(queue), FETCH_MAX)
             self._used[queue] += taken
             self._all_used += taken
             return taken
