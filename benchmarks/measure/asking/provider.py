@@ -24,7 +24,7 @@ from measure.programs import running
 from measure.workers import monotonic_s
 
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
-_SMALL = re.compile(r"\b[a-z]{5,}")
+_SMALL = re.compile(r"(?<!\S)[a-z]{8,}(?![^\s.,;:?!])")
 _PARTS = ("cogency", "effectiveness", "reasonableness", "deliberation")
 #: A claim or premise in so many sentences; a topic in so many turns.
 _ARGUES = 3
