@@ -271,7 +271,8 @@ def test_what_is_planted_in_a_debate_is_seen_in_its_result_alone(deployment: Dep
         server.faults = [FAULTS["5xx"]] * 200
         waits = analyse(force_refresh=True, on_unavailable=Spec.WAIT, dimensions=[pb.DIMENSION_QUALITY])
         jobs_made.append(waits)
-        wait_until(lambda: jobs.GetJob(pb.GetJobRequest(job_id=waits.job_id)).HasField("last_error"))
+        held = pb.GetJobRequest(job_id=waits.job_id)
+        wait_until(lambda: jobs.GetJob(held).wait_reason == pb.Blocker.CIRCUIT, timeout_s=60)
         jobs.CancelJob(pb.CancelJobRequest(job_id=waits.job_id))
         server.faults.clear()
 
