@@ -24,6 +24,8 @@ QUEUE = "ai_analysis"
 MODEL = "gpt-6-luna"
 #: What UpdateQueue and UpdateProviderLimits set, so that neither queue nor gate holds a job back.
 AT_ONCE = 64
+#: As the contract has it.
+MOST_IN_A_CALL = 1_000
 SETTINGS = (
     f"UpdateQueue: {QUEUE} worker_concurrency {AT_ONCE}; UpdateProviderLimits: max_in_flight {AT_ONCE}; "
     "WORKER_CHILDREN 2"
@@ -75,10 +77,13 @@ class Platform:
         return debate.conversation_id
 
     def create(self, specs: Sequence[pb.JobSpec]) -> list[str]:
-        """Create jobs in one call; return their ids."""
+        """Create jobs, in as few calls as there may be; return their ids."""
         requests = [pb.CreateJobRequest(job=pb.Job(spec=spec)) for spec in specs]
-        answer = self._jobs.CreateJobs(pb.CreateJobsRequest(requests=requests))
-        return [item.job.job_id for item in answer.items]
+        made: list[str] = []
+        for place in range(0, len(requests), MOST_IN_A_CALL):
+            part = pb.CreateJobsRequest(requests=requests[place : place + MOST_IN_A_CALL])
+            made += (item.job.job_id for item in self._jobs.CreateJobs(part).items)
+        return made
 
     def ended(self, job_id: str) -> pb.Job:
         """Wait for the end of a job.
