@@ -231,7 +231,6 @@ def test_the_scripts_do_what_the_model_does(client: redis.Redis) -> None:
         settings=settings(
             max_examples=int(os.environ.get("MODEL_CHECK_EXAMPLES", "60")),
             stateful_step_count=30,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

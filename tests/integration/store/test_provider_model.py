@@ -252,7 +252,6 @@ def test_the_scripts_do_what_the_model_does(client: redis.Redis) -> None:
         settings=settings(
             max_examples=examples,
             stateful_step_count=40,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

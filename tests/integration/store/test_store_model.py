@@ -371,7 +371,6 @@ def test_scripts_and_model_agree_after_every_step(client: redis.Redis) -> None:
         settings=settings(
             max_examples=int(os.environ.get("MODEL_CHECK_EXAMPLES", "60")),
             stateful_step_count=50,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )

@@ -12,16 +12,15 @@ from bothsides.jobs import v1 as pb
 from common.job.ids import JobId
 from common.job.model import ErrorClass
 from common.job.states import JobState
-from common.store.documents import ANALYSES, INSIGHTS, get_document, put_document
+from common.store.documents import ANALYSES, INSIGHTS, get_document
 from common.store.erasure import erase, forget_document, noted_insights, remains
-from support.debates import debate
+from support.insights import QUEUE, keep, order, rated, result_of
 from support.insights_author import facts_in, teller
 from support.openai_server import Fault, OpenAiServer, completion, error, openai_server
 from support.waiting import wait_until
 from support.worker_program import NAMESPACE, Desk, worker_program
 
 KEY = "sk-canary-of-the-key"
-QUEUE = "data_processing"
 WHO = "canary.of.a.name"
 Spec = pb.TranscriptAnalysisSpec
 Insights = pb.LearningInsights
@@ -33,49 +32,30 @@ def server() -> Iterator[OpenAiServer]:
         yield served
 
 
-def rated(desk: Desk, number: int, cogency: float, reasonableness: float) -> None:
+def keep_rated(desk: Desk, number: int, cogency: float, reasonableness: float) -> None:
     """Keep a conversation, and an analysis of it that holds two ratings."""
     name = f"canary-talk-{number}"
-    desk.put(debate(4, conversation_id=name, seed=number))
-    analysis = pb.DebateAnalysis(conversation_id=name)
-    words = pb.NamedMetric(name="words", metric=pb.Metric(value=400, unit="words", basis=pb.Metric.TEXT))
-    analysis.linguistics.participants.add(participant_id=WHO, metrics=[words])
-    ratings = {"cogency": cogency, "reasonableness": reasonableness}
-    parts = [
-        pb.Rating(name=part, score=score, confidence=0.4, sample_size=5, basis=pb.Metric.TEXT)
-        for part, score in ratings.items()
-    ]
-    analysis.quality.participants.add(participant_id=WHO, parts=parts)
-    analysis.provenance.add(dimension=pb.DIMENSION_QUALITY, engine="local")
-    body = analysis.SerializeToString(deterministic=True)
-    desk.run(put_document(NAMESPACE, ANALYSES, desk.tenant, name, body=body, job_id="ai-1", attempt=1))
+    keep(desk, name, rated(name, WHO, {"cogency": cogency, "reasonableness": reasonableness}))
 
 
-def keep(desk: Desk) -> None:
+def keep_six(desk: Desk) -> None:
+    """Keep six of which one rating falls and the other rises."""
     for number in range(6):
-        rated(desk, number, 4.5 - number / 2, 2 + number / 4)
+        keep_rated(desk, number, 4.5 - number / 2, 2 + number / 4)
 
 
-def order(desk: Desk, **spec: object) -> JobId:
-    wanted = pb.LearningInsightsSpec(participant_id=WHO, **spec)  # type: ignore[arg-type]
-    return desk.order(pb.JobSpec(learning_insights=wanted))
-
-
-def result_of(desk: Desk, job_id: JobId) -> Insights:
-    done = desk.final(job_id, QUEUE)
-    assert done.job.state is JobState.SUCCEEDED, done.job.error
-    assert done.result is not None
-    return pb.JobResult.FromString(done.result.data).insights
+def ordered(desk: Desk, **spec: object) -> JobId:
+    return order(desk, WHO, **spec)
 
 
 def test_a_worker_with_a_key_tells_pays_once_and_degrades(
     valkey: str, client: redis.Redis, tmp_path: Path, server: OpenAiServer
 ) -> None:
     desk = Desk(client)
-    keep(desk)
+    keep_six(desk)
     with worker_program(valkey, tmp_path, OPENAI_API_KEY=KEY, OPENAI_BASE_URL=server.url):
         # The model tells what the figures show, and each remark says by which measures
-        first = result_of(desk, order(desk))
+        first = result_of(desk, ordered(desk))
         made = first.narrative_provenance
         assert (made.engine, made.model, made.degraded) == ("openai", "gpt-6-luna", False)
         assert first.provenance.engine == "local"
@@ -94,9 +74,9 @@ def test_a_worker_with_a_key_tells_pays_once_and_degrades(
 
         # The same again costs nothing; anew is asked for only by who says so
         assert len(server.heard) == 1
-        assert result_of(desk, order(desk)) == first
+        assert result_of(desk, ordered(desk)) == first
         assert len(server.heard) == 1
-        again = order(desk, force_refresh=True)
+        again = ordered(desk, force_refresh=True)
         result_of(desk, again)
         assert len(server.heard) == 2
         paid = desk.snapshot(again, QUEUE).job.paid
@@ -104,19 +84,19 @@ def test_a_worker_with_a_key_tells_pays_once_and_degrades(
         assert (paid.calls, paid.cost_micro_usd > 0) == (1, True)
 
         # Who wants the template has it; another model may be named
-        local = result_of(desk, order(desk, engine=Spec.LOCAL))
+        local = result_of(desk, ordered(desk, engine=Spec.LOCAL))
         assert (local.narrative_provenance.engine, local.narrative_provenance.degraded) == ("local", False)
         assert "Declining: the rating of cogency, from 4.50 to 2.00." in local.narrative
         assert not local.remarks
         assert local.trends == first.trends
-        other = result_of(desk, order(desk, models=["gpt-4o-mini"]))
+        other = result_of(desk, ordered(desk, models=["gpt-4o-mini"]))
         assert other.narrative_provenance.model == "gpt-4o-mini"
 
         # An answer that breaks a rule is mended once, and named by its place alone
         server.heard.clear()
         facts = ["F1"]
         server.author = teller(summary=[{"facts": facts, "text": "It rose to 99."}] * 3)
-        broken = result_of(desk, order(desk, force_refresh=True)).narrative_provenance
+        broken = result_of(desk, ordered(desk, force_refresh=True)).narrative_provenance
         assert (broken.engine, broken.degraded_reason) == ("local", "invalid_output")
         asked, mended = server.requests()
         told = mended["messages"][-1]["content"]
@@ -127,17 +107,17 @@ def test_a_worker_with_a_key_tells_pays_once_and_degrades(
         # A refusal, a bound, and a provider that is down, are the template's with their reason
         server.author = teller()
         server.faults = [Fault(body=completion(None, refusal="no"))]
-        reasons = [result_of(desk, order(desk, force_refresh=True)).narrative_provenance.degraded_reason]
-        bound = order(desk, force_refresh=True, max_cost_micro_usd=1)
+        reasons = [result_of(desk, ordered(desk, force_refresh=True)).narrative_provenance.degraded_reason]
+        bound = ordered(desk, force_refresh=True, max_cost_micro_usd=1)
         reasons.append(result_of(desk, bound).narrative_provenance.degraded_reason)
         server.faults = [error(500)] * 1_000
-        down = result_of(desk, order(desk, force_refresh=True)).narrative_provenance
+        down = result_of(desk, ordered(desk, force_refresh=True)).narrative_provenance
         assert reasons == ["refusal", "budget"]
         assert down.degraded_reason in ("unavailable", "circuit_open")
         assert [each.model for each in down.passed_over][:1] == ["gpt-6-luna"]
 
         # And one that waits instead is not lost
-        waits = order(desk, on_unavailable=Spec.WAIT, force_refresh=True)
+        waits = ordered(desk, on_unavailable=Spec.WAIT, force_refresh=True)
         wait_until(
             lambda: desk.job(waits, QUEUE).state in (JobState.RETRYING, JobState.PENDING), timeout_s=60
         )
@@ -157,9 +137,9 @@ def test_an_answer_goes_with_each_conversation_that_it_rests_on(
     valkey: str, client: redis.Redis, tmp_path: Path, server: OpenAiServer
 ) -> None:
     desk = Desk(client)
-    keep(desk)
+    keep_six(desk)
     with worker_program(valkey, tmp_path, OPENAI_API_KEY=KEY, OPENAI_BASE_URL=server.url):
-        assert result_of(desk, order(desk)).narrative_provenance.engine == "openai"
+        assert result_of(desk, ordered(desk)).narrative_provenance.engine == "openai"
         # Of any of them its erasure finds the one answer
         gone = "canary-talk-3"
         assert desk.run(erase(NAMESPACE, desk.tenant, gone)) == (True, 1)
@@ -168,7 +148,7 @@ def test_an_answer_goes_with_each_conversation_that_it_rests_on(
 
         # While its analysis is still there, nothing is asked about it, and nothing kept
         asked = len(server.heard)
-        waits = order(desk, force_refresh=True)
+        waits = ordered(desk, force_refresh=True)
         wait_until(lambda: desk.job(waits, QUEUE).state is JobState.RETRYING, timeout_s=60)
         failed = desk.job(waits, QUEUE).error
         assert failed is not None
@@ -186,10 +166,10 @@ def test_kept_insights_are_noted_with_what_they_rest_on(
     valkey: str, client: redis.Redis, tmp_path: Path
 ) -> None:
     desk = Desk(client)
-    keep(desk)
-    rated(desk, 6, 1.0, 1.0)
+    keep_six(desk)
+    keep_rated(desk, 6, 1.0, 1.0)
     with worker_program(valkey, tmp_path):
-        result_of(desk, order(desk, conversation_ids=[f"canary-talk-{number}" for number in range(6)]))
+        result_of(desk, ordered(desk, conversation_ids=[f"canary-talk-{number}" for number in range(6)]))
         for number in range(7):
             noted = desk.run(noted_insights(NAMESPACE, desk.tenant, f"canary-talk-{number}"))
             assert noted == ([WHO] if number < 6 else []), number
@@ -197,7 +177,7 @@ def test_kept_insights_are_noted_with_what_they_rest_on(
         # One that is erased while they are made is in no kept insights, whichever engine tells them
         desk.run(forget_document(NAMESPACE, INSIGHTS, desk.tenant, WHO))
         desk.run(erase(NAMESPACE, desk.tenant, "canary-talk-0"))
-        waits = order(desk)
+        waits = ordered(desk)
         wait_until(lambda: desk.job(waits, QUEUE).state is JobState.RETRYING, timeout_s=60)
         assert desk.run(get_document(NAMESPACE, INSIGHTS, desk.tenant, WHO)) is None
 
@@ -206,10 +186,10 @@ def test_without_a_key_only_who_asked_for_a_model_is_told(
     valkey: str, client: redis.Redis, tmp_path: Path
 ) -> None:
     desk = Desk(client)
-    keep(desk)
+    keep_six(desk)
     with worker_program(valkey, tmp_path):
-        plain = result_of(desk, order(desk))
-        asked = result_of(desk, order(desk, engine=Spec.OPENAI))
+        plain = result_of(desk, ordered(desk))
+        asked = result_of(desk, ordered(desk, engine=Spec.OPENAI))
     assert not plain.narrative_provenance.degraded
     assert asked.narrative_provenance.degraded_reason == "no_key"
     assert plain.narrative == asked.narrative

@@ -8,49 +8,22 @@ import redis
 
 from analysis_worker.wire.conversation import conversation_from_pb
 from bothsides.jobs import v1 as pb
-from common.job.ids import JobId
 from common.job.model import ErrorClass
 from common.job.states import JobState
-from common.store.documents import ANALYSES, INSIGHTS, get_document, put_document
+from common.store.documents import INSIGHTS, get_document, put_document
 from support.debates import debate
-from support.insights import analysis_of
+from support.insights import QUEUE, analysis_of, keep, order, rated, result_of
 from support.worker_program import NAMESPACE, Desk, worker_program
 
-QUEUE = "data_processing"
 Insights = pb.LearningInsights
 
 
-def keep(desk: Desk, conversation_id: str, analysis: pb.DebateAnalysis) -> None:
-    """Keep a conversation, and an analysis of it as a job of its own would."""
-    desk.put(debate(2, conversation_id=conversation_id))
-    body = analysis.SerializeToString(deterministic=True)
-    desk.run(
-        put_document(NAMESPACE, ANALYSES, desk.tenant, conversation_id, body=body, job_id="ai-1", attempt=1)
-    )
-
-
-def rated(number: int, who: str, cogency: float) -> pb.DebateAnalysis:
-    """Return an analysis that holds how much someone said, and one rating."""
-    analysis = pb.DebateAnalysis(conversation_id=f"d{number}")
-    words = pb.NamedMetric(name="words", metric=pb.Metric(value=400, unit="words", basis=pb.Metric.TEXT))
-    analysis.linguistics.participants.add(participant_id=who, metrics=[words])
-    part = pb.Rating(name="cogency", score=cogency, confidence=0.4, sample_size=5, basis=pb.Metric.TEXT)
+def quoted(number: int, who: str, cogency: float) -> pb.DebateAnalysis:
+    """Return an analysis that holds one rating, and the place that it rests on."""
+    analysis = rated(f"d{number}", who, {"cogency": cogency})
+    [part] = analysis.quality.participants[0].parts
     part.evidence.add(turn_id=f"t{number}", start=0, end=7, quote="a quote")
-    analysis.quality.participants.add(participant_id=who, parts=[part])
-    analysis.provenance.add(dimension=pb.DIMENSION_QUALITY, engine="local")
     return analysis
-
-
-def order(desk: Desk, participant_id: str, **spec: object) -> JobId:
-    wanted = pb.LearningInsightsSpec(participant_id=participant_id, **spec)  # type: ignore[arg-type]
-    return desk.order(pb.JobSpec(learning_insights=wanted))
-
-
-def result_of(desk: Desk, job_id: JobId) -> Insights:
-    done = desk.final(job_id, QUEUE)
-    assert done.job.state is JobState.SUCCEEDED, done.job.error
-    assert done.result is not None
-    return pb.JobResult.FromString(done.result.data).insights
 
 
 def test_a_participant_is_followed_over_what_is_kept_and_nothing_said_is_kept_with_it(
@@ -96,9 +69,9 @@ def test_a_decline_among_many_others_is_a_step_with_its_place(
 ) -> None:
     desk = Desk(client)
     for number in range(6):
-        keep(desk, f"d{number}", rated(number, "ines", 4.5 - number / 2))
+        keep(desk, f"d{number}", quoted(number, "ines", 4.5 - number / 2))
     for number in range(100, 122):
-        keep(desk, f"d{number}", rated(number, f"p{number}", 4.8))
+        keep(desk, f"d{number}", quoted(number, f"p{number}", 4.8))
     with worker_program(valkey, tmp_path):
         found = result_of(desk, order(desk, "ines"))
         few = result_of(desk, order(desk, "ines", max_analyses=6, conversation_ids=["d0", "d1", "d9"]))
@@ -133,7 +106,7 @@ def test_insights_of_a_later_attempt_are_not_overwritten(
     valkey: str, client: redis.Redis, tmp_path: Path
 ) -> None:
     desk = Desk(client)
-    keep(desk, "d0", rated(0, "ines", 3))
+    keep(desk, "d0", quoted(0, "ines", 3))
     job_id = order(desk, "ines")
     desk.run(put_document(NAMESPACE, INSIGHTS, "default", "ines", body=b"later", job_id=job_id, attempt=9))
     with worker_program(valkey, tmp_path):

@@ -73,7 +73,7 @@ def _messy_conversations(draw: st.DrawFn) -> Conversation:
     return Conversation("messy", "", motion, language, tuple(roster), tuple(turns))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(_messy_conversations())
 def test_any_mess_is_analysed_without_error_and_within_range(conversation: Conversation) -> None:
     assert_sound(conversation, message_of(conversation))

@@ -384,7 +384,7 @@ def test_markdown_carries_the_tables_and_footnotes() -> None:
     assert text.endswith("\n")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=400))
 def test_a_quote_is_one_printable_line(text: str) -> None:
     line = quoted(text)

@@ -138,25 +138,25 @@ def read_or_refuse(content: bytes, format: str | None) -> pb.Conversation | None
     return None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=200), st.sampled_from([None, *FORMATS]))
 def test_any_bytes(content: bytes, format: str | None) -> None:  # noqa: A002
     check(content, format)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(_TEXT, st.sampled_from([None, "vtt", "srt", "text"]))
 def test_any_pieces_of_captions(text: str, format: str | None) -> None:  # noqa: A002
     check(text.encode("utf-8", "surrogatepass"), format)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(_JSON)
 def test_any_json(text: str) -> None:
     check(text.encode(), "json")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.tuples(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis_worker.domain.conversation import Conversation, Participant, Turn
@@ -44,7 +44,6 @@ SAID = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(SAID)
 def test_the_same_conversation_is_redacted_to_the_same_bytes(said: list[str]) -> None:
     first = redact(conversation(said))
@@ -53,7 +52,6 @@ def test_the_same_conversation_is_redacted_to_the_same_bytes(said: list[str]) ->
     assert second.map.to_bytes() == first.map.to_bytes()
 
 
-@settings(deadline=None)
 @given(SAID, SAID)
 def test_what_is_said_later_moves_no_placeholder(said: list[str], later: list[str]) -> None:
     first = redact(conversation(said))

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis_worker.domain.conversation import Conversation, Participant, Turn
@@ -102,7 +102,6 @@ def test_spans_of_the_redacted_text_lead_to_the_original() -> None:
     assert said[slice(*turn.original_span(inside, inside + 1))] == "Ada Oyelaran"
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(max_size=80), min_size=1, max_size=4))
 def test_any_conversation_is_redacted_clean_and_comes_back(said: list[str]) -> None:
     redacted = redact(conversation(*said))
@@ -123,7 +122,6 @@ _SAYABLE = """
 _SAID = st.lists(st.sampled_from([*_SAYABLE.split(), "Oye\u200blaran"]), min_size=1, max_size=14)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(_SAID, st.sampled_from(["", " "])), min_size=1, max_size=4))
 def test_what_was_found_in_one_turn_is_left_in_none(said: list[tuple[list[str], str]]) -> None:
     texts = [between.join(words) for words, between in said]
