@@ -10,6 +10,7 @@ from uuid import uuid4
 import redis
 
 from bothsides_stack.embedded import EmbeddedServer
+from common.job.digest import request_digest
 from common.job.ids import new_job_id
 from common.job.model import JobRequest
 from common.job.outcome import Succeed
@@ -62,7 +63,7 @@ def _queue(client: Any, count: int, *, with_id: bool, size: int = 50) -> None:
                 os.urandom(PAYLOAD_BYTES),
                 job_type="TRANSCRIPT_ANALYSIS",
                 request_id=str(uuid4()) if with_id else "",
-                request_digest=os.urandom(16).hex() if with_id else "",
+                request_digest=request_digest(os.urandom(16)) if with_id else "",
             )
             for _ in range(size)
         ]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, cast
 
+import pytest
 import redis
 
+from common.job.digest import request_digest
 from common.job.model import Content, DuplicatePolicy, ErrorClass, JobError, Progress
 from common.job.outcome import Cancelled, Fail, Outcome, Release, Retry, Succeed
 from common.job.priority import Priority
@@ -40,6 +42,17 @@ class TestSubmit:
         first = queue.submit(request_id="r1", request_digest="one")
         [again] = queue.submit_all([queue.request(request_id="r1", request_digest="other")])
         assert again == Reused(first)
+
+    @pytest.mark.parametrize("tenant", ["default", "t"])
+    def test_a_longer_digest_of_another_version_is_compared_as_far_as_ours(
+        self, client: redis.Redis, tenant: str
+    ) -> None:
+        queue = Queue(client)
+        ours = request_digest(b"asked")
+        first = queue.submit(tenant=tenant, request_id="r1", request_digest=ours + "more")
+        for digest, answer in ((ours, Repeated(first)), (request_digest(b"other"), Reused(first))):
+            request = queue.request(tenant=tenant, request_id="r1", request_digest=digest)
+            assert queue.submit_all([request]) == [answer]
 
     def test_request_ids_of_two_tenants_are_apart(self, client: redis.Redis) -> None:
         queue = Queue(client)

@@ -102,13 +102,14 @@ local function flush()
   records, entries, tenants, kinds = {}, {}, {}, {}
 end
 
--- Request ids are kept by period, a hash each, as a key of its own would cost twice the memory.
+-- Request ids are kept by period, a hash each, as a key of its own would cost twice the memory. Field and value
+-- stand in one allocation: of 96 bytes for a UUID of the default tenant, of 112 with six characters more.
 local period = math.floor(now / tonumber(ARGV[2]))
 local function requests_key(back) return PREFIX .. 'requests:' .. ms(period - back) end
 local asked, claim_of, claims, claimed = {}, {}, {}, {}
 for at = FIRST_JOB, #ARGV, JOB do
   if ARGV[at + 2] ~= '' then
-    claim_of[at] = terms[tonumber(ARGV[at])].tenant .. '\t' .. ARGV[at + 2]
+    claim_of[at] = shown(terms[tonumber(ARGV[at])].tenant) .. '\t' .. ARGV[at + 2]
     asked[#asked + 1] = claim_of[at]
   end
 end
@@ -122,11 +123,18 @@ for back = 0, #asked > 0 and 1 or -1 do
   end
 end
 
+-- Whether two digests are of the same request. Another version may keep more of one, never less than this.
+local DIGEST_LEAST = 12
+local function is_same(one, other)
+  local length = math.max(DIGEST_LEAST, math.min(#one, #other))
+  return string.sub(one, 1, length) == string.sub(other, 1, length)
+end
+
 -- Returns a code and an id if the request id or the unique key decides, else nil.
 local function decided(common, claim, digest)
   if claim and claims[claim] then
     local first, first_digest = string.match(claims[claim], '^(%S+) (.*)$')
-    return first_digest == digest and 2 or -1, first
+    return is_same(first_digest, digest) and 2 or -1, first
   end
   if common.unique == '' or common.policy == 'RUN' then return nil end
   flush()
