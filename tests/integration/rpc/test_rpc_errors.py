@@ -18,7 +18,7 @@ from common.auth.caller import Role
 from common.auth.door import Door
 from common.errors import JobNotFound, QueueFull, StoreUnavailable
 from common.logs import JsonFormatter
-from common.rpc.calls import CallInterceptor
+from common.rpc.calls import Calls
 from common.settings import AuthSettings
 from support.rpc import (
     JOB_SERVICE,
@@ -175,19 +175,15 @@ class Streams:
 async def test_calls_with_a_stream_of_requests_end_in_the_same_way() -> None:
     streams = Streams()
     everyone: dict[str, Role | None] = {"/tests.Streams/LastOf": None, "/tests.Streams/EachOf": None}
-    calls = CallInterceptor(Door(AuthSettings(), everyone), sends=True)
-    server = grpc.aio.server(interceptors=(calls,))
-    server.add_generic_rpc_handlers(
-        (
-            grpc.method_handlers_generic_handler(
-                "tests.Streams",
-                {
-                    "LastOf": grpc.stream_unary_rpc_method_handler(streams.last_of),
-                    "EachOf": grpc.stream_stream_rpc_method_handler(streams.each_of),
-                },
-            ),
-        )
+    calls = Calls(Door(AuthSettings(), everyone), sends=True)
+    calls.add_registered_method_handlers(
+        "tests.Streams",
+        {
+            "LastOf": grpc.stream_unary_rpc_method_handler(streams.last_of),
+            "EachOf": grpc.stream_stream_rpc_method_handler(streams.each_of),
+        },
     )
+    server = grpc.aio.server(handlers=(calls,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:

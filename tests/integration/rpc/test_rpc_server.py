@@ -58,6 +58,18 @@ async def test_port_zero_is_a_free_port_and_a_taken_port_is_an_error() -> None:
         await first.stop(0)
 
 
+async def test_however_many_methods_a_server_has_it_waits_for_calls_in_one_task() -> None:
+    async def tasks_of(server: Server) -> int:
+        before = len(asyncio.all_tasks())
+        await server.start()
+        try:
+            return len(asyncio.all_tasks()) - before
+        finally:
+            await server.stop(0)
+
+    assert await tasks_of(server_of(ScriptedJobs())) == await tasks_of(Server.build(ServerSettings(ANYWHERE)))
+
+
 async def test_health_is_told_for_the_server_and_for_each_service() -> None:
     server = server_of(ScriptedJobs())
     port = await server.start()

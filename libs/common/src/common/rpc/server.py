@@ -13,14 +13,14 @@ from typing import Any, Final
 import grpc
 import grpc.aio
 from google.protobuf import descriptor_pool
-from grpc_channelz.v1 import channelz
+from grpc_channelz.v1 import channelz, channelz_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2_grpc
 
 from common.auth.caller import Role
 from common.auth.door import Door
 from common.auth.methods import METHOD_ROLES
-from common.rpc.calls import CallInterceptor
+from common.rpc.calls import Calls
 from common.rpc.health import HealthServicer
 from common.rpc.streams import StreamInterceptor
 from common.rpc.tls import server_credentials
@@ -104,17 +104,18 @@ class Server:
         names = [service.name for service in services]
         _check_roles(names, method_roles)
         outer = (StreamInterceptor(), *interceptors) if interceptors else ()
-        server = grpc.aio.server(
-            interceptors=(*outer, CallInterceptor(Door(settings.auth, method_roles), sends=not outer)),
-            options=_OPTIONS,
-        )
+        calls: Any = Calls(Door(settings.auth, method_roles), sends=not outer)
         for service in services:
-            service.register(service.servicer, server)
+            service.register(service.servicer, calls)
         health = HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(health, server)
+        health_pb2_grpc.add_HealthServicer_to_server(health, calls)
         health_name = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-        reflection.enable_server_reflection((*names, health_name, reflection.SERVICE_NAME), server)
-        channelz.add_channelz_servicer(server)
+        reflected = (*names, health_name, reflection.SERVICE_NAME)
+        reflection_pb2_grpc.add_ServerReflectionServicer_to_server(
+            reflection.aio.ReflectionServicer(reflected), calls
+        )
+        channelz_pb2_grpc.add_ChannelzServicer_to_server(channelz.aio.ChannelzServicer(), calls)
+        server = grpc.aio.server(handlers=(calls,), interceptors=outer, options=_OPTIONS)
         return cls(server, health, settings, ("", *names))
 
     async def start(self) -> int:
