@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from common.job.ids import new_job_id
 from common.job.model import JobRequest
-from scheduler.batches import Batches
+from scheduler.batches import FEW, Batches
 
 
 def _request(queue: str = "exports") -> JobRequest:
@@ -60,6 +60,72 @@ async def test_jobs_that_come_during_a_script_share_the_next_one_and_each_gets_i
 
     assert await asyncio.gather(*calls) == [request.job_id for request in requests]
     assert [len(batch) for batch in gate.runs] == [1, 39]
+
+
+class Passing:
+    """A submit that takes two turns of the loop, and remembers the sizes of its runs."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+
+    async def submit(self, requests: Sequence[JobRequest]) -> list[str]:
+        self.sizes.append(len(requests))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return [request.job_id for request in requests]
+
+
+async def _put_while_one_is_under_way(
+    batches: Batches[JobRequest, str], count: int
+) -> list[asyncio.Task[str]]:
+    """Put one, and `count` more as soon as a run has it."""
+    calls = [asyncio.create_task(_put(batches, _request()))]
+    await asyncio.sleep(0)  # it is put
+    await asyncio.sleep(0)  # and its run begins
+    calls += [asyncio.create_task(_put(batches, _request())) for _ in range(count)]
+    await _settled()
+    return calls
+
+
+async def test_a_script_waits_for_as_many_as_were_there_at_once_lately() -> None:
+    passing = Passing()
+    batches = Batches(passing.submit, 50, linger_s=3_600)
+
+    calls = await _put_while_one_is_under_way(batches, 7)
+    assert passing.sizes == [1]
+
+    calls.append(asyncio.create_task(_put(batches, _request())))
+    await asyncio.gather(*calls)
+    assert passing.sizes == [1, 8]
+
+
+async def test_a_script_does_not_wait_for_more_than_it_may_take() -> None:
+    passing = Passing()
+    batches = Batches(passing.submit, 7, linger_s=3_600)
+
+    await asyncio.gather(*await _put_while_one_is_under_way(batches, 7))
+
+    assert passing.sizes == [1, 7]
+
+
+async def test_a_few_are_not_waited_for() -> None:
+    passing = Passing()
+    batches = Batches(passing.submit, 50, linger_s=3_600)
+
+    await asyncio.gather(*await _put_while_one_is_under_way(batches, FEW - 1))
+
+    assert passing.sizes == [1, FEW - 1]
+
+
+async def test_a_crowd_that_has_gone_is_waited_for_once() -> None:
+    passing = Passing()
+    batches = Batches(passing.submit, 50, linger_s=0)
+
+    await asyncio.gather(*await _put_while_one_is_under_way(batches, 7))
+    await _settled()
+    await _put(batches, _request())
+
+    assert passing.sizes == [1, 7, 1]
 
 
 async def test_no_script_takes_more_than_it_may() -> None:
