@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from analysis_worker.domain.conversation import Conversation, Participant, Turn
 from analysis_worker.domain.safety import Moderation, SafetyAction
@@ -14,7 +16,7 @@ from analysis_worker.engines.openai.adapter import OpenAiAdapter
 from analysis_worker.engines.openai.asking import Client
 from analysis_worker.engines.openai.outbound import Outbound, outbound_of
 from analysis_worker.paid.port import Answer, Call, Reply, Usage
-from analysis_worker.privacy.safety import safety_of
+from analysis_worker.privacy.safety import kinds_in, safety_of
 from analysis_worker.privacy.settings import Screening
 from analysis_worker.transcript.screening import Screen
 from bothsides.jobs import v1 as pb
@@ -125,3 +127,34 @@ async def test_what_several_ask_for_is_moderated_once() -> None:
     first, second = await asyncio.gather(screen.sent(client, debate()), screen.sent(client, debate()))
     assert first is second
     assert {each.action for each in screen.safety.flagged} == {SafetyAction.FLAGGED}
+
+
+UNASKED = client_of(SlowProvider())
+#: Words, parts of words and what hides them: among them some that take back what stands a few letters before.
+PIECES = (
+    "shit",
+    "a55",
+    "f.u",
+    "c.k",
+    "gook",
+    "coon",
+    "coondog",
+    "chink",
+    "s in",
+    "kill",
+    "I will",
+    " ",
+    "you",
+    "0",
+)
+
+
+@given(st.lists(st.lists(st.sampled_from(PIECES), max_size=6).map("".join), max_size=6))
+@example(["gook", "coondog"])
+async def test_words_are_counted_by_the_texts_that_hold_them(texts: list[str]) -> None:
+    screen = Screen(Screening(), pb.ContentFilter())
+    found = await screen.words(UNASKED, None, texts)
+    assert found == texts
+    told = {each.kind: each.count for each in screen.safety.words}
+    apart = [kind for text in dict.fromkeys(texts) for kind in kinds_in(text)]
+    assert told == {kind: apart.count(kind) for kind in apart}

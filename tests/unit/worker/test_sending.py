@@ -54,7 +54,7 @@ async def sent(children: ChildPool, vault: Vault | None, *texts: str) -> str:
     context = context_of(RecordedAttempt(), vault=vault)
     async with children.hold(1) as lanes:
         made = await outbound(context, lanes[0], "bridge", conversation.SerializeToString(), b"secret")
-    return " ".join(line.text for line in made.lines)
+    return " ".join(line.text for line in made.unpacked().lines)
 
 
 EARLIER = ("I met Ms. Vandersloot there.", "That was in town.")

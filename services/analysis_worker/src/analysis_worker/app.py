@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
@@ -169,6 +170,9 @@ class AnalysisWorker:
         if self._computes:
             self._children.start()
         self._broker.emit_after("process_boot")
+        # What is loaded now stays. To look through it for garbage stops all jobs for a tenth of a second.
+        gc.collect()
+        gc.freeze()
         self._worker.start()
         self._reporter.start()
         self._health.start()

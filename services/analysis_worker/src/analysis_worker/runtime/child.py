@@ -6,6 +6,7 @@ exception's type and its place in the code, never as its message, which may quot
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import resource
@@ -103,6 +104,9 @@ def serve(tasks: connection.Connection, memory_bytes: int, warm: Callable[[], No
         os.environ.setdefault(variable, "1")
     if warm is not None:
         warm()
+    # What is loaded now stays: looking through it for garbage would take a tenth of a second, now and then.
+    gc.collect()
+    gc.freeze()
     held_when_warm = held_bytes()
     while True:
         try:

@@ -11,17 +11,15 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from analysis_worker.domain.result import Arguments, DebateAnalysis, Dimension, Overview, Topics
+from analysis_worker.domain.result import Dimension
 from analysis_worker.runtime.children import Lane
 from analysis_worker.runtime.context import JobContext
 from analysis_worker.transcript import in_child
 from analysis_worker.transcript.by_model import ASKED, Outcome, Unanswered, Wish, start
-from analysis_worker.transcript.in_child import Finished
-from analysis_worker.transcript.placing import placed
+from analysis_worker.transcript.made import Made
 from analysis_worker.transcript.plan import Course, Pace, Step, steps_for
 from analysis_worker.transcript.screening import Screen
 from analysis_worker.transcript.sending import outbound
-from analysis_worker.wire.analysis import analysis_to_pb
 from bothsides.jobs import v1 as pb
 
 if TYPE_CHECKING:
@@ -30,9 +28,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: Children that one analysis uses at most.
 LANES: Final = 2
-#: Claims name the topic in which they stand.
-_TOGETHER: Final = frozenset({Dimension.TOPICS, Dimension.ARGUMENTS})
-_ORDER: Final = {dimension: place for place, dimension in enumerate(Dimension)}
 
 
 async def analyse(
@@ -59,14 +54,14 @@ async def analyse(
     """
     context.progress(0.0, "Waiting for a free processor")
     screen = Screen(context.screening, content_filter or pb.ContentFilter())
-    run = _Run(
-        conversation_id, conversation, steps_for(dimensions), include_detailed, context, pace, wish, screen
-    )
+    made = Made(conversation_id, conversation, screen, context.part, include_detailed=include_detailed)
+    run = _Run(conversation_id, conversation, steps_for(dimensions), context, pace, wish, screen, made)
     try:
         async with context.hold_children(LANES) as lanes:
-            overview = await run.on(lanes)
+            await run.on(lanes)
         # While models answer, the children work for others.
-        return await run.with_models(overview)
+        await run.with_models()
+        return made.analysis()
     finally:
         await _stop(run.asked.values())
 
@@ -79,35 +74,31 @@ class _Run:
         conversation_id: str,
         conversation: bytes,
         steps: Sequence[Step],
-        include_detailed: bool,
         context: JobContext,
         pace: Pace,
         wish: Wish | None,
         screen: Screen,
+        made: Made,
     ) -> None:
         self._conversation_id = conversation_id
         self._conversation = conversation
-        self._include_detailed = include_detailed
         self._context = context
         self._course = Course(steps, pace, _now_ms())
         self._waiting = list(steps)
         #: Have the conversation prepared, or had.
         self._lanes: Sequence[Lane] = ()
-        #: Made by the local engine; replaced by what a model made.
-        self._finished: dict[Dimension, Finished] = {}
+        self._made = made
         self._screen = screen
         self._wish = wish
-        self._outbound: Outbound | None = None
+        self._packed: in_child.Packed | None = None
         #: Makes the text ready to leave, and asks.
         self._asking: asyncio.Task[None]
         #: What models are asked for, and their answers.
         self.asked: dict[Dimension, asyncio.Task[Outcome]] = {}
         #: Answers that have no place yet.
         self._open: dict[Dimension, asyncio.Task[Outcome]] = {}
-        #: Nothing more comes of these.
-        self._settled: set[Dimension] = set()
 
-    async def on(self, lanes: Sequence[Lane]) -> Overview:
+    async def on(self, lanes: Sequence[Lane]) -> None:
         """Run all steps on the children held, models being asked meanwhile."""
         self._tell("Reading the transcript")
         self._lanes = lanes
@@ -116,27 +107,40 @@ class _Run:
         try:
             if len(lanes) == 1:
                 await self._asking
-            overview = await lanes[-1].run(in_child.overview, self._conversation)
-            self._course.prepared(overview.word_count)
+            self._made.overview = await lanes[-1].run(in_child.overview, self._conversation)
+            self._course.prepared(self._made.overview.word_count)
             self._screen.receive(await lanes[-1].run(in_child.safety, self._conversation))
             if self._screen.waits_for_moderation:
                 await self._asking
                 await self._screen.judged(self._open.values())
-            await self._run_steps(lanes, overview)
+            await self._run_steps(lanes)
+            if self._open and self._packed is not None:
+                ready = (lane.run(in_child.ready, self._conversation, self._packed) for lane in lanes)
+                await asyncio.gather(*ready)
         finally:
             await _stop([self._asking])
         self._course.learn(_now_ms())
-        return overview
 
-    async def with_models(self, overview: Overview) -> pb.DebateAnalysis:
-        """Put each answer that is left in its place as it comes, and return the whole."""
-        while self._open:
-            if not self._answered(failed=True):
-                self._tell("Waiting for the model")
-                await asyncio.wait(self._open.values(), return_when=asyncio.FIRST_COMPLETED)
-            for dimension in self._answered(failed=True):
-                await self._put(dimension, self._open.pop(dimension), self._run, overview)
-        return self._analysis(overview, list(self._finished.values()))
+    async def with_models(self) -> None:
+        """Put each answer that is left in its place as it comes."""
+        putting: set[asyncio.Task[None]] = set()
+        try:
+            while self._open or putting:
+                for dimension in self._answered():
+                    put = self._put(dimension, self._open.pop(dimension), self._run)
+                    putting.add(asyncio.create_task(put))
+                if not putting:
+                    for answer in self._open.values():
+                        if answer.done():  # it has failed, and ends the attempt: no child is killed by that
+                            answer.result()
+                    self._tell("Waiting for the model")
+                unanswered = (answer for answer in self._open.values() if not answer.done())
+                done, _ = await asyncio.wait([*putting, *unanswered], return_when=asyncio.FIRST_COMPLETED)
+                for ended in putting & done:
+                    putting.remove(ended)
+                    ended.result()
+        finally:
+            await _stop(putting)
 
     async def _run(self, function: Callable[..., T], *args: Any) -> T:
         """Compute on a child, rather on one that has the conversation prepared."""
@@ -148,14 +152,16 @@ class _Run:
             return
         wanted = {step.dimension for step in self._waiting}
         access = self._context.models
+        debate: Outbound | None = None
         if access is not None and wanted & ASKED:
-            self._outbound = await outbound(
+            self._packed = await outbound(
                 self._context, lane, self._conversation_id, self._conversation, access.secret
             )
-        self.asked = start(self._context, self._wish, self._outbound, wanted, self._screen)
+            debate = self._packed.unpacked()
+        self.asked = start(self._context, self._wish, debate, wanted, self._screen)
         self._open = dict(self.asked)
 
-    async def _run_steps(self, lanes: Sequence[Lane], overview: Overview) -> None:
+    async def _run_steps(self, lanes: Sequence[Lane]) -> None:
         free = [lane for lane in lanes if self._asking.done() or lane is not lanes[0]]
         asking = {self._asking}
         steps: dict[asyncio.Task[None], Step] = {}
@@ -164,18 +170,18 @@ class _Run:
             while self._waiting or running or asking:
                 if asking and self._asking.done():
                     asking.clear()
-                    self._settle_unasked(overview)
+                    self._settle_unasked()
                     free += [lane for lane in lanes[:1] if lane not in free]
                     continue
-                for dimension in self._answered(failed=False)[: len(free)]:
+                for dimension in self._answered()[: len(free)]:
                     lane = free.pop()
-                    put = self._put(dimension, self._open.pop(dimension), lane.run, overview)
+                    put = self._put(dimension, self._open.pop(dimension), lane.run)
                     running[asyncio.create_task(put)] = lane
                 unfinished = {step.dimension for step in (*self._waiting, *steps.values())}
                 for step in [step for step in self._waiting if not step.after & unfinished][: len(free)]:
                     self._waiting.remove(step)
                     lane = free.pop()
-                    task = asyncio.create_task(self._run_step(lane, step, overview))
+                    task = asyncio.create_task(self._run_step(lane, step))
                     steps[task], running[task] = step, lane
                 unanswered = (task for task in self._open.values() if not task.done())
                 done, _ = await asyncio.wait(
@@ -190,33 +196,33 @@ class _Run:
         finally:
             await _stop(running)
 
-    async def _run_step(self, lane: Lane, step: Step, overview: Overview) -> None:
+    async def _run_step(self, lane: Lane, step: Step) -> None:
         self._tell(step.stage)
-        earlier = {wanted: self._finished[wanted].result for wanted in step.after if wanted in self._finished}
+        finished = self._made.finished
+        earlier = {wanted: finished[wanted].result for wanted in step.after if wanted in finished}
         made = await lane.run(in_child.dimension, self._conversation, step.dimension, earlier)
-        self._finished[step.dimension] = made
+        finished[step.dimension] = made
         self._course.finish(step)
         # While the text is made ready to leave it is not known who will be asked for what.
         if step.dimension not in self._open and (self._asking.done() or step.dimension not in ASKED):
-            self._settle(made, overview)
+            self._made.settle(made)
 
-    def _settle_unasked(self, overview: Overview) -> None:
+    def _settle_unasked(self) -> None:
         """Settle what was made before it was known that no model is asked for it."""
         self._asking.result()
-        for made in [*self._finished.values()]:
-            if made.dimension not in self._open and made.dimension not in self._settled:
-                self._settle(made, overview)
+        for made in [*self._made.finished.values()]:
+            if made.dimension not in self._open and made.dimension not in self._made.settled:
+                self._made.settle(made)
 
-    def _answered(self, *, failed: bool) -> list[Dimension]:
+    def _answered(self) -> list[Dimension]:
         """Return the dimensions whose answer is there, and what it is put into as well.
 
-        Args:
-            failed: Also those whose failure ends the attempt. Not while children compute: it would kill them.
+        Not those whose failure ends the attempt: while children compute, it would kill them.
         """
         return [
             dimension
             for dimension, task in self._open.items()
-            if task.done() and dimension in self._finished and (failed or task.exception() is None)
+            if task.done() and dimension in self._made.finished and task.exception() is None
         ]
 
     async def _put(
@@ -224,10 +230,9 @@ class _Run:
         dimension: Dimension,
         answer: asyncio.Task[Outcome],
         run: Callable[..., Awaitable[Any]],
-        overview: Overview,
     ) -> None:
         """Put an answer in its place; `run` has a child compute."""
-        made = self._finished[dimension]
+        made = self._made.finished[dimension]
         match answer.result():
             case None:
                 pass
@@ -235,36 +240,8 @@ class _Run:
                 degraded = replace(made.provenance, degraded_reason=reason, passed_over=passed_over)
                 made = replace(made, provenance=degraded)
             case found:
-                made = await run(in_child.by_model, self._conversation, made, self._outbound, found)
-        self._settle(made, overview)
-
-    def _settle(self, made: Finished, overview: Overview) -> None:
-        """Keep and publish a dimension that is done, and claims once more when their topics are."""
-        self._finished[made.dimension] = made
-        self._settled.add(made.dimension)
-        if made.dimension not in _TOGETHER or not self._to_be_placed():
-            self._publish(made, overview)
-            return
-        topics, argued = self._finished[Dimension.TOPICS], self._finished[Dimension.ARGUMENTS]
-        if isinstance(topics.result, Topics) and isinstance(argued.result, Arguments):
-            argued = replace(argued, result=placed(argued.result, topics.result, self._turn_ids()))
-            self._finished[Dimension.ARGUMENTS] = argued
-        if made.dimension is Dimension.TOPICS:
-            self._publish(made, overview)
-        self._publish(argued, overview)
-
-    def _to_be_placed(self) -> bool:
-        """Say whether topics and claims are both there, and not of one engine that has placed them itself."""
-        return self._settled >= _TOGETHER and any(
-            self._finished[dimension].provenance.model for dimension in _TOGETHER
-        )
-
-    def _turn_ids(self) -> list[str]:
-        return [turn.turn_id for turn in pb.Conversation.FromString(self._conversation).turns]
-
-    def _publish(self, finished: Finished, overview: Overview) -> None:
-        part = pb.JobResult(analysis=self._analysis(overview, [finished]))
-        self._context.part(finished.dimension.value, part)
+                made = await run(in_child.by_model, self._conversation, made, self._packed, found)
+        self._made.settle(made)
 
     def _tell(self, stage: str) -> None:
         self._context.progress(
@@ -274,18 +251,6 @@ class _Run:
             total_units=self._course.steps,
             finish_ms=self._course.finish_ms(_now_ms()),
         )
-
-    def _analysis(self, overview: Overview, parts: Collection[Finished]) -> pb.DebateAnalysis:
-        """Put dimensions together, in their own order and not in that of their finishing."""
-        made = sorted(parts, key=lambda finished: _ORDER[finished.dimension])
-        results: dict[str, Any] = {finished.dimension.value: finished.result for finished in made}
-        provenance = tuple(finished.provenance for finished in made)
-        analysis = DebateAnalysis(
-            self._conversation_id, overview, **results, safety=self._screen.safety, provenance=provenance
-        )
-        written = analysis_to_pb(analysis, include_detailed=self._include_detailed)
-        self._screen.mask(written)
-        return written
 
 
 async def _stop(tasks: Iterable[asyncio.Task[Any]]) -> None:

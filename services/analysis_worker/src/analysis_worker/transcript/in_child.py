@@ -6,8 +6,9 @@ engine, with all that it imports, is loaded in children only: the parent needs n
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,7 @@ from analysis_worker.domain.result import (
     ReflectionAnalysis,
 )
 from analysis_worker.domain.safety import Safety
+from analysis_worker.domain.unshown import Unshown
 from analysis_worker.wire.conversation import conversation_from_pb
 from bothsides.jobs import v1 as pb
 
@@ -55,6 +57,23 @@ class Finished:
     provenance: Provenance
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Packed(Unshown):
+    """A debate as it may leave, pickled once for all processes that it goes to."""
+
+    body: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, debate: Outbound) -> Packed:
+        """Pack a debate."""
+        return cls(pickle.dumps(debate, pickle.HIGHEST_PROTOCOL))
+
+    def unpacked(self) -> Outbound:
+        """Return the debate."""
+        debate: Outbound = pickle.loads(self.body)  # noqa: S301 - made by a child of this worker
+        return debate
+
+
 def warm() -> None:
     """Load all that analyses need by making a very short one, so that the first task does not wait for it."""
     import numpy as np
@@ -67,7 +86,7 @@ def warm() -> None:
     safety(sample)
     for wanted in Dimension:
         dimension(sample, wanted, {})
-    _document.cache_clear()
+    _forget()
 
 
 def warm_for_models() -> None:
@@ -77,11 +96,12 @@ def warm_for_models() -> None:
 
     warm()
     sample = _WARM_UP.SerializeToString()
-    debate, _ = outbound(sample, b"", None)
+    packed, _ = outbound(sample, b"", None)
+    debate = packed.unpacked()
     kept(debate, "Waiting would not help.", debate.lines)
     nothing = Found(ToneFound(()), "", "", windows=0, items=0, dropped=0, withheld=0)
-    by_model(sample, dimension(sample, Dimension.TONE, {}), debate, nothing)
-    _document.cache_clear()
+    by_model(sample, dimension(sample, Dimension.TONE, {}), packed, nothing)
+    _forget()
 
 
 def overview(conversation: bytes) -> Overview:
@@ -103,15 +123,21 @@ def dimension(
     return Finished(wanted, result, _engine().provenance(wanted, document))
 
 
-def outbound(conversation: bytes, secret: bytes, kept: bytes | None) -> tuple[Outbound, bytes]:
+def outbound(conversation: bytes, secret: bytes, kept: bytes | None) -> tuple[Packed, bytes]:
     """Return a debate as it may leave the process, and its placeholder map, made from a kept one."""
     from analysis_worker.engines.openai.outbound import outbound_of
 
     made = outbound_of(_conversation(conversation), secret, _map(kept))
-    return made, made.placeholders.to_bytes()
+    return Packed.of(made), made.placeholders.to_bytes()
 
 
-def by_model(conversation: bytes, local: Finished, debate: Outbound, found: Found) -> Finished:
+def ready(conversation: bytes, packed: Packed) -> None:
+    """Prepare what answers of models are put into, while they are waited for."""
+    _document(conversation)
+    _debate(packed)
+
+
+def by_model(conversation: bytes, local: Finished, packed: Packed, found: Found) -> Finished:
     """Return a dimension with what a model found of it in the place of what the local engine suspected."""
     from analysis_worker.engines.openai.combine import combined
     from analysis_worker.engines.openai.findings import ENGINE_NAME, ENGINE_VERSION
@@ -128,7 +154,7 @@ def by_model(conversation: bytes, local: Finished, debate: Outbound, found: Foun
         passed_over=found.passed_over,
     )
     try:
-        result = combined(local.result, debate, found, lambda: _document(conversation))
+        result = combined(local.result, _debate(packed), found, lambda: _document(conversation))
     except NotBelieved:
         degraded = replace(
             local.provenance, degraded_reason=DegradedReason.INVALID_OUTPUT, passed_over=found.passed_over
@@ -199,6 +225,16 @@ def _engine() -> LocalEngine:
 @lru_cache(maxsize=DOCUMENTS_KEPT)
 def _document(conversation: bytes) -> Document:
     return _engine().prepare(_conversation(conversation))
+
+
+@lru_cache(maxsize=DOCUMENTS_KEPT)
+def _debate(packed: Packed) -> Outbound:
+    return packed.unpacked()
+
+
+def _forget() -> None:
+    _document.cache_clear()
+    _debate.cache_clear()
 
 
 def _conversation(conversation: bytes) -> Conversation:

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+#: Between texts that are looked through together: the lists see nothing across it.
+_APART: Final = 16 * "\n"
 #: Places that an error names.
 _MOST_NAMED: Final = 5
 _OUTCOME: Final = {
@@ -165,7 +167,9 @@ class Screen:
             ProviderFailure: As for `sent`.
         """
         texts = list(dict.fromkeys(texts_in(found)))
-        by_lists = {text: kinds for text in texts if (kinds := kinds_in(text))}
+        # Most are ids, and seldom is one of them flagged: all are looked through at once, then one by one.
+        listed = texts if kinds_in(_APART.join(texts)) else ()
+        by_lists = {text: kinds for text in listed if (kinds := kinds_in(text))}
         sentences = [text for text in texts if " " in text]
         judged = await self._moderated(client, sentences)
         by_moderation = {text: set(each) for text, each in zip(sentences, judged, strict=True) if each}

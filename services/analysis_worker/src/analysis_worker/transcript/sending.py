@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from analysis_worker.runtime.children import Lane
 from analysis_worker.runtime.context import JobContext
@@ -10,16 +10,13 @@ from analysis_worker.transcript import in_child
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
 
-if TYPE_CHECKING:
-    from analysis_worker.engines.openai.outbound import Outbound
-
 #: How often another job may be the first to keep a map of the same conversation.
 TRIES: Final = 5
 
 
 async def outbound(
     context: JobContext, lane: Lane, conversation_id: str, conversation: bytes, secret: bytes
-) -> Outbound:
+) -> in_child.Packed:
     """Return a serialized conversation as it may leave, its placeholder map being kept before anything does.
 
     Raises:
