@@ -30,7 +30,7 @@ from common.store import erasure, keys
 from common.store.documents import ANALYSES, INSIGHTS, get_document, put_document
 from common.store.erasure import KeptUnder, Step, note_answer
 from common.store.keys import provider_keys
-from common.store.operation import AsyncRunner, Operation, SyncRunner
+from common.store.operation import AsyncRunner, Operation, SyncRunner, ThreadRunner
 from common.store.provider.budgets import read_budgets
 from scheduler.erasing import LOOKS_MS, PAGE, Eraser
 from support.scheduler import NAMESPACE, Served, credentials, debate, refusal, serving
@@ -124,7 +124,7 @@ async def test_with_a_conversation_goes_all_that_was_made_of_it(scheduler: Serve
         await put(scheduler, name)
         await desk.run(put_document(NAMESPACE, ANALYSES, "default", name, body=b"tone", job_id="ai-1"))
     sealed = Keeping(Sealer(os.urandom(32)))
-    vault = StoredVault(SyncRunner(desk.client), NAMESPACE, keeping=sealed)
+    vault = StoredVault(ThreadRunner(SyncRunner(desk.client)), NAMESPACE, keeping=sealed)
     assert await vault.keep("default", "mine", b"Vandersloot", over=KeptMap())
     await desk.ask("a", "mine")
     await desk.ask("b", "mine", "other")
@@ -157,7 +157,7 @@ async def test_with_a_conversation_goes_all_that_was_made_of_it(scheduler: Serve
 async def test_insights_go_with_each_conversation_that_they_rest_on(scheduler: Served, desk: Desk) -> None:
     for name in ("first", "second", "other"):
         await put(scheduler, name)
-    sink = StoredAnalyses(SyncRunner(desk.client), NAMESPACE)
+    sink = StoredAnalyses(ThreadRunner(SyncRunner(desk.client)), NAMESPACE)
     job = JobId("data-1")
 
     async def keep(who: str, *rests_on: str) -> None:
@@ -309,7 +309,7 @@ async def test_of_too_many_noted_answers_the_oldest_give_way(scheduler: Served, 
 async def test_of_a_conversation_kept_elsewhere_what_is_kept_here_goes(scheduler: Served, desk: Desk) -> None:
     gate = PaidGate(desk.runner, NAMESPACE, models=MODELS, conversations_elsewhere=True)
     elsewhere = Desk(gate, desk.runner, desk.client)
-    vault = StoredVault(SyncRunner(desk.client), NAMESPACE, keep_ms=60_000)
+    vault = StoredVault(ThreadRunner(SyncRunner(desk.client)), NAMESPACE, keep_ms=60_000)
     assert await vault.keep("default", "theirs", b"Vandersloot", over=KeptMap())
     await elsewhere.ask("a", "theirs")
 

@@ -17,7 +17,7 @@ from analysis_worker.sources.store import StoredConversations
 from bothsides.jobs import v1 as pb
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
-from common.store.operation import SyncRunner
+from common.store.operation import SyncRunner, ThreadRunner
 from support.debates import debate
 from support.worker_program import NAMESPACE, Desk
 
@@ -68,14 +68,14 @@ async def served(servicer: Conversations) -> AsyncIterator[RemoteConversations]:
 async def test_the_store_gives_back_what_was_put(client: redis.Redis) -> None:
     kept = debate(4)
     Desk(client, tenant="acme").put(kept)
-    source = StoredConversations(SyncRunner(client), NAMESPACE)
+    source = StoredConversations(ThreadRunner(SyncRunner(client)), NAMESPACE)
 
     assert pb.Conversation.FromString(await source.load("acme", "bridge")) == kept
 
 
 async def test_a_conversation_of_another_tenant_is_not_there(client: redis.Redis) -> None:
     Desk(client, tenant="acme").put(debate(4))
-    source = StoredConversations(SyncRunner(client), NAMESPACE)
+    source = StoredConversations(ThreadRunner(SyncRunner(client)), NAMESPACE)
 
     with pytest.raises(AttemptFailed) as caught:
         await source.load("other", "bridge")
@@ -87,7 +87,7 @@ async def test_a_conversation_of_another_tenant_is_not_there(client: redis.Redis
 
 async def test_a_store_that_does_not_answer_is_worth_another_try() -> None:
     with redis.Redis(host="127.0.0.1", port=1, retry=Retry(NoBackoff(), 0)) as nobody:
-        source = StoredConversations(SyncRunner(nobody), NAMESPACE)
+        source = StoredConversations(ThreadRunner(SyncRunner(nobody)), NAMESPACE)
 
         with pytest.raises(AttemptFailed) as caught:
             await source.load("acme", "bridge")

@@ -26,6 +26,7 @@ from common.broker import JobBroker
 from common.job.states import JobState
 from common.job.types import DATA_PROCESSING, JobType
 from common.store import jobs
+from common.store.operation import ThreadRunner
 from support.waiting import wait_until
 from support.worker_program import NAMESPACE, Desk
 from support.workers import working
@@ -68,9 +69,10 @@ def test_the_guides_handler_counts_goes_on_where_it_stood_and_waits_for_a_transc
     import guide_handlers  # type: ignore[import-not-found]
 
     desk, pool = Desk(client), ChildPool(1)
-    analyses = StoredAnalyses(broker.runner, NAMESPACE)
-    kept = KeptAnalyses(broker.runner, NAMESPACE)
-    ports = Ports(StoredConversations(broker.runner, NAMESPACE), analyses, pool, kept, analyses)
+    runner = ThreadRunner(broker.runner)
+    analyses = StoredAnalyses(runner, NAMESPACE)
+    kept = KeptAnalyses(runner, NAMESPACE)
+    ports = Ports(StoredConversations(runner, NAMESPACE), analyses, pool, kept, analyses)
     # A spec with the one field that the guide's has.
     declare_actors(
         broker,

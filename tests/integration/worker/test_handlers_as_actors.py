@@ -22,6 +22,7 @@ from common.broker import JobBroker
 from common.job.model import ErrorClass
 from common.job.states import JobState
 from common.job.types import AI_ANALYSIS, JobType
+from common.store.operation import ThreadRunner
 from support import extra_handlers
 from support.waiting import wait_until
 from support.worker_program import NAMESPACE, Desk
@@ -35,9 +36,10 @@ def echoing(client: redis.Redis) -> Iterator[JobBroker]:
     """Serve one more job type: a row, and a module. Its field of JobSpec is stood in for by GenericSpec."""
     broker = JobBroker(client, namespace=NAMESPACE)
     pool = ChildPool(1)
-    analyses = StoredAnalyses(broker.runner, NAMESPACE)
-    kept = KeptAnalyses(broker.runner, NAMESPACE)
-    ports = Ports(StoredConversations(broker.runner, NAMESPACE), analyses, pool, kept, analyses)
+    runner = ThreadRunner(broker.runner)
+    analyses = StoredAnalyses(runner, NAMESPACE)
+    kept = KeptAnalyses(runner, NAMESPACE)
+    ports = Ports(StoredConversations(runner, NAMESPACE), analyses, pool, kept, analyses)
     declare_actors(broker, discover(extra_handlers, [ECHO]), [ECHO], ports, spec_of=lambda _: pb.GenericSpec)
     try:
         with working(broker):

@@ -21,7 +21,7 @@ from common.job.model import ErrorClass
 from common.job.states import JobState
 from common.sealing import Sealer
 from common.store import keys
-from common.store.operation import SyncRunner
+from common.store.operation import SyncRunner, ThreadRunner
 from support.debates import debate
 from support.openai_author import honest
 from support.openai_server import OpenAiServer, openai_server
@@ -33,7 +33,7 @@ ORIGINAL = b'{"originals": {"[PERSON_1]": "Vandersloot"}}'
 
 def vault(client: redis.Redis, key: bytes | None = None, keep_ms: int | None = None) -> StoredVault:
     keeping = Keeping(None if key is None else Sealer(key))
-    return StoredVault(SyncRunner(client), NAMESPACE, keeping=keeping, keep_ms=keep_ms)
+    return StoredVault(ThreadRunner(SyncRunner(client)), NAMESPACE, keeping=keeping, keep_ms=keep_ms)
 
 
 def all_of(client: redis.Redis, key: bytes) -> bytes:
@@ -139,7 +139,7 @@ async def test_a_map_that_is_too_large_is_not_kept(kept: redis.Redis) -> None:
 
 
 async def test_no_map_is_kept_for_whom_no_text_may_leave(kept: redis.Redis) -> None:
-    shut = StoredVault(SyncRunner(kept), NAMESPACE, door=Door(shut_for=frozenset({"acme"})))
+    shut = StoredVault(ThreadRunner(SyncRunner(kept)), NAMESPACE, door=Door(shut_for=frozenset({"acme"})))
     assert await shut.keep("acme", "bridge", ORIGINAL, over=KeptMap())
     assert not kept.exists(MAP)
 

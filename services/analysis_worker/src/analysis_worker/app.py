@@ -12,13 +12,14 @@ from dramatiq.asyncio import get_event_loop_thread
 
 from analysis_worker import handlers
 from analysis_worker.paid.keeping import Keeping
-from analysis_worker.paid.opening import PaidStore
+from analysis_worker.paid.opening import WorkerGate
 from analysis_worker.runtime.actors import declare_actors, load_actor_modules
 from analysis_worker.runtime.ailments import Parts
 from analysis_worker.runtime.children import ChildPool
 from analysis_worker.runtime.context import Ports
 from analysis_worker.runtime.health import HealthServer
 from analysis_worker.runtime.isolation import IsolatedActors
+from analysis_worker.runtime.loop_store import LoopStore
 from analysis_worker.runtime.pulse import Pulse
 from analysis_worker.runtime.registry import discover
 from analysis_worker.runtime.reporter import Reporter
@@ -39,6 +40,7 @@ from common.job.model import RetryPolicy
 from common.job.types import CONCURRENCY, JOB_TYPES, QUEUES
 from common.store.checks import check_servers
 from common.store.clients import redis_client
+from common.store.operation import LoopRunner, ThreadRunner
 
 if TYPE_CHECKING:
     from analysis_worker.engines.openai.access import ModelAccess
@@ -86,29 +88,30 @@ class AnalysisWorker:
         )
         self._broker.add_middleware(IsolatedActors(self._children))
         self._simulated = self._simulate(settings)
+        self._store = LoopStore(shared.store)
+        # What is simulated for threads is so for the loop too.
+        runner: LoopRunner = ThreadRunner(self._broker.runner) if settings.simulated else self._store.runner
         self._remote: RemoteConversations | None = None
         if shared.conversation_service is not None:
             self._remote = RemoteConversations(str(shared.conversation_service))
         conversations: ConversationSource = self._remote or StoredConversations(
-            self._broker.runner, shared.store.namespace
+            runner, shared.store.namespace
         )
-        analyses = StoredAnalyses(
-            self._broker.runner, shared.store.namespace, kept_elsewhere=self._remote is not None
-        )
-        self._paid: PaidStore | None = None
+        analyses = StoredAnalyses(runner, shared.store.namespace, kept_elsewhere=self._remote is not None)
+        self._paid: WorkerGate | None = None
         self._models: ModelAccess | None = None
         if shared.openai_api_key is not None:
-            self._paid = PaidStore(shared, settings.paid)
+            self._paid = WorkerGate(self._store.runner, shared, settings.paid)
             self._models = _model_access(shared.openai_api_key, settings)
         paid = None if self._paid is None else self._paid.gate
         vault = StoredVault(
-            self._broker.runner,
+            runner,
             shared.store.namespace,
             keeping=Keeping(settings.paid.sealer),
             keep_ms=None if self._remote is None else settings.paid.keep_ms,
             door=settings.paid.door,
         )
-        kept = KeptAnalyses(self._broker.runner, shared.store.namespace)
+        kept = KeptAnalyses(runner, shared.store.namespace)
         ports = Ports(
             conversations,
             analyses,
@@ -196,7 +199,7 @@ class AnalysisWorker:
 
     def _close_on_loop(self) -> None:
         loop = get_event_loop_thread()
-        for used in (self._remote, self._models, self._paid):
+        for used in (self._remote, self._models, self._store):
             if used is not None and loop is not None:
                 asyncio.run_coroutine_threadsafe(used.close(), loop.loop).result(CLOSE_S)
 

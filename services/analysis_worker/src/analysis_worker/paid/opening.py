@@ -1,9 +1,9 @@
-"""Puts the gate together: a client of the store for the loop that jobs run on, and what the settings say."""
+"""Puts the gate together: the store of the loop that jobs run on, and what the settings say."""
 
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from typing import Final
 
 from analysis_worker.paid.gate import GateSettings, PaidGate
 from analysis_worker.paid.keeping import Keeping
@@ -11,7 +11,6 @@ from analysis_worker.paid.retiring import Retiring
 from analysis_worker.paid.settings import PaidSettings, fingerprint_of
 from analysis_worker.paid.weights import TenantWeights
 from common.settings import WorkerSettings
-from common.store.clients import async_redis_client, shared_connection
 from common.store.operation import AsyncRunner
 
 #: The queue whose tenants' weights count.
@@ -19,13 +18,10 @@ QUEUE: Final = "ai_analysis"
 _log = logging.getLogger(__name__)
 
 
-class PaidStore:
-    """The gate of a worker, and its connections. Reaches for the store with the first call."""
+class WorkerGate:
+    """The gate of a worker, and what is to be told of its model."""
 
-    def __init__(self, shared: WorkerSettings, paid: PaidSettings) -> None:
-        self._client: Any = async_redis_client(shared.store, name="analysis_worker-paid")
-        self._shared = shared_connection(self._client)
-        store = AsyncRunner(self._client, shared=self._shared)
+    def __init__(self, store: AsyncRunner, shared: WorkerSettings, paid: PaidSettings) -> None:
         namespace = shared.store.namespace
         #: What is to be told of the model that jobs get.
         self.retiring = Retiring(paid.models, shared.openai_model)
@@ -46,9 +42,3 @@ class PaidStore:
             door=paid.door,
             conversations_elsewhere=shared.conversation_service is not None,
         )
-
-    async def close(self) -> None:
-        """Let go of the store."""
-        if self._shared is not None:
-            await self._shared.aclose()
-        await self._client.aclose()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 from analysis_worker.sources.port import erased_meanwhile
@@ -13,7 +12,7 @@ from common.job.ids import JobId
 from common.job.model import ErrorClass
 from common.store.documents import ANALYSES, INSIGHTS, put_document
 from common.store.erasure import forget_document, note_insights
-from common.store.operation import SyncRunner
+from common.store.operation import LoopRunner
 
 T = TypeVar("T")
 
@@ -25,7 +24,7 @@ class StoredAnalyses:
         kept_elsewhere: Conversations are not in this store, so that nothing here tells whether one is gone.
     """
 
-    def __init__(self, runner: SyncRunner, namespace: str, *, kept_elsewhere: bool = False) -> None:
+    def __init__(self, runner: LoopRunner, namespace: str, *, kept_elsewhere: bool = False) -> None:
         self._runner = runner
         self._namespace = namespace
         self._kept_elsewhere = kept_elsewhere
@@ -48,27 +47,26 @@ class StoredAnalyses:
     ) -> bool:
         """Keep the insights, unless they are stale; errors as the port says."""
 
-        def note() -> bool:
-            return all(
-                self._runner.run(
-                    note_insights(
-                        self._namespace,
-                        tenant,
-                        conversation_id,
-                        participant_id,
-                        kept_elsewhere=self._kept_elsewhere,
-                    )
+        async def note() -> bool:
+            for conversation_id in rests_on:
+                noting = note_insights(
+                    self._namespace,
+                    tenant,
+                    conversation_id,
+                    participant_id,
+                    kept_elsewhere=self._kept_elsewhere,
                 )
-                for conversation_id in rests_on
-            )
+                if not await self._runner.run(noting):
+                    return False
+            return True
 
         # Before they are kept, so that an erasure finds them; and again after it, for one that came between.
-        if not await self._run(note):
+        if not await self._told(note()):
             raise erased_meanwhile()
         kept = await self._keep(INSIGHTS, tenant, participant_id, insights, job_id, attempt)
-        if kept and not await self._run(note):
+        if kept and not await self._told(note()):
             forget = forget_document(self._namespace, INSIGHTS, tenant, participant_id)
-            await self._run(lambda: self._runner.run(forget))
+            await self._told(self._runner.run(forget))
             raise erased_meanwhile()
         return kept
 
@@ -85,12 +83,12 @@ class StoredAnalyses:
             job_id=job_id,
             attempt=attempt,
         )
-        return await self._run(lambda: self._runner.run(operation)) != 0
+        return await self._told(self._runner.run(operation)) != 0
 
     @staticmethod
-    async def _run(work: Callable[[], T]) -> T:
+    async def _told(work: Awaitable[T]) -> T:
         try:
-            return await asyncio.to_thread(work)
+            return await work
         except (StoreUnavailable, StoreFull) as error:
             raise AttemptFailed(
                 ErrorClass.TRANSIENT, error.reason, error.message, retry_after_ms=error.retry_after_ms

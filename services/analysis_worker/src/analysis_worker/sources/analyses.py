@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final, TypeVar
 
 from common.errors import StoreUnavailable
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
 from common.store.documents import ANALYSES, get_document, list_documents
-from common.store.operation import SyncRunner
+from common.store.operation import LoopRunner
 
 T = TypeVar("T")
 #: Entries of the list that are read at once.
@@ -20,18 +19,18 @@ _PAGE: Final = 500
 class KeptAnalyses:
     """Reads what jobs have kept; an AnalysisSource."""
 
-    def __init__(self, runner: SyncRunner, namespace: str) -> None:
+    def __init__(self, runner: LoopRunner, namespace: str) -> None:
         self._runner = runner
         self._namespace = namespace
 
     async def latest(self, tenant: str, want: int) -> list[str]:
         """Return conversations; errors as the port says."""
 
-        def read() -> list[str]:
+        async def read() -> list[str]:
             found: list[str] = []
             skip = 0
             while len(found) < want:
-                page = self._runner.run(
+                page = await self._runner.run(
                     list_documents(
                         self._namespace, ANALYSES, tenant, skip=skip, want=min(_PAGE, want - len(found))
                     )
@@ -43,23 +42,23 @@ class KeptAnalyses:
             # One that is kept anew meanwhile moves to the front, and another one onto this page again.
             return list(dict.fromkeys(found))
 
-        return await _told(read)
+        return await _told(read())
 
     async def load_analyses(self, tenant: str, conversation_ids: Sequence[str]) -> list[bytes | None]:
         """Return analyses; errors as the port says."""
 
-        def read() -> list[bytes | None]:
+        async def read() -> list[bytes | None]:
             found = [
-                self._runner.run(get_document(self._namespace, ANALYSES, tenant, conversation_id))
+                await self._runner.run(get_document(self._namespace, ANALYSES, tenant, conversation_id))
                 for conversation_id in conversation_ids
             ]
             return [None if document is None else document.body for document in found]
 
-        return await _told(read)
+        return await _told(read())
 
 
-async def _told(read: Callable[[], T]) -> T:
+async def _told(reading: Awaitable[T]) -> T:
     try:
-        return await asyncio.to_thread(read)
+        return await reading
     except StoreUnavailable as error:
         raise AttemptFailed(ErrorClass.TRANSIENT, error.reason, error.message) from error

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from analysis_worker.sources.port import not_found
 from common.errors import StoreUnavailable
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
 from common.store.documents import CONVERSATIONS, get_document
-from common.store.operation import SyncRunner
+from common.store.operation import LoopRunner
 
 
 class StoredConversations:
     """Reads what ConversationService of the scheduler keeps; a ConversationSource."""
 
-    def __init__(self, runner: SyncRunner, namespace: str) -> None:
+    def __init__(self, runner: LoopRunner, namespace: str) -> None:
         self._runner = runner
         self._namespace = namespace
 
@@ -23,7 +21,7 @@ class StoredConversations:
         """Return the serialized conversation; errors as the port says."""
         operation = get_document(self._namespace, CONVERSATIONS, tenant, conversation_id)
         try:
-            document = await asyncio.to_thread(self._runner.run, operation)
+            document = await self._runner.run(operation)
         except StoreUnavailable as error:
             raise AttemptFailed(ErrorClass.TRANSIENT, error.reason, error.message) from error
         if document is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Final, TypeVar
 
@@ -14,7 +13,7 @@ from analysis_worker.vault.port import KeptMap
 from common.errors import StoreFull, StoreUnavailable
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
-from common.store.operation import Operation, SyncRunner
+from common.store.operation import LoopRunner, Operation
 from common.store.placeholders import MapKept, keep_map, read_map
 
 T = TypeVar("T")
@@ -34,7 +33,7 @@ class StoredVault:
 
     def __init__(
         self,
-        runner: SyncRunner,
+        runner: LoopRunner,
         namespace: str,
         *,
         keeping: Keeping | None = None,
@@ -86,7 +85,7 @@ class StoredVault:
 
     async def _run(self, operation: Operation[T]) -> T:
         try:
-            return await asyncio.to_thread(self._runner.run, operation)
+            return await self._runner.run(operation)
         except (StoreUnavailable, StoreFull) as error:
             raise AttemptFailed(
                 ErrorClass.TRANSIENT, error.reason, error.message, retry_after_ms=error.retry_after_ms
