@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,6 +94,20 @@ def test_an_estimate_counts_words_signs_and_digits(text: str, least: int) -> Non
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_more_text_is_not_fewer_tokens(one: str, other: str) -> None:
     assert estimate_tokens(one + " " + other) >= max(estimate_tokens(one), estimate_tokens(other))
+
+
+def _tokens_of(piece: str) -> int:
+    plain = piece.isascii() and (piece.isalpha() and len(piece) <= 12)
+    if plain or piece.isdecimal():
+        return 1
+    foreign = sum(not char.isascii() for char in piece)
+    return foreign + math.ceil((len(piece) - foreign) / 4)
+
+
+@given(st.text(st.characters(max_codepoint=0x2FF) | st.sampled_from("ab 12_.,漢\u2028\x1f"), max_size=80))
+def test_an_estimate_is_that_of_words_numbers_and_runs_of_signs(text: str) -> None:
+    pieces = re.findall(r"[^\W\d_]+|\d{1,3}|[^\w\s]+|_+", text)
+    assert estimate_tokens(text) == math.ceil(sum(map(_tokens_of, pieces)) * 1.05)
 
 
 def test_prose_is_not_estimated_far_above_its_words() -> None:
