@@ -159,6 +159,36 @@ async def test_a_message_at_the_limit_is_taken_and_one_above_it_is_refused() -> 
         await server.stop(0)
 
 
+class Spelling(ScriptedJobs):
+    """Answers with bytes."""
+
+    async def CreateJob(  # type: ignore[override]  # it may return its message as bytes
+        self, request: pb.CreateJobRequest, context: Any
+    ) -> bytes:
+        self.seen.append(request)
+        return pb.Job(job_id="spelled").SerializeToString()
+
+
+async def test_a_servicer_may_spell_its_answer_and_look_at_the_rules_itself() -> None:
+    servicer = Spelling()
+    service = Service(
+        JOB_SERVICE, pb.add_JobServiceServicer_to_server, servicer, self_checked=frozenset({"CreateJob"})
+    )
+    server = Server.build(ServerSettings(ANYWHERE), [service])
+    port = await server.start()
+    try:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            stub = pb.JobServiceStub(channel)
+            against_the_rules = pb.CreateJobRequest(request_id="with space")
+
+            assert await stub.CreateJob(against_the_rules) == pb.Job(job_id="spelled")
+            assert servicer.seen == [against_the_rules]
+            error = await failure(stub.GetJob(pb.GetJobRequest()))
+            assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    finally:
+        await server.stop(0)
+
+
 def job_of_size(size_bytes: int) -> pb.CreateJobRequest:
     """Return a request that has at most, and nearly, a size."""
     request = pb.CreateJobRequest(job=pb.Job(spec=pb.JobSpec(generic=pb.GenericSpec(actor="tidy_up"))))

@@ -21,7 +21,7 @@ from common.job.states import JobState
 from common.job.types import JOB_TYPES, JOB_TYPES_BY_SPEC
 from common.store.record import AcceptedJobs, accepted
 from scheduler import rules
-from scheduler.wire.jobs import AlikeJobs, error_to_pb, job_to_pb
+from scheduler.wire.jobs import AlikeJobs, error_to_pb, item_to_pb, job_to_pb
 from scheduler.wire.requests import INPUT_FIELDS, Origin, digest_of, request_from_pb
 from scheduler.wire.specs import Work, message_of
 from scheduler.wire.times import (
@@ -242,7 +242,8 @@ def test_jobs_of_one_response_are_what_each_would_be_by_itself(
     jobs = list(map(alike_jobs.of, requests, times))
     assert jobs == list(map(accepted, requests, times))
 
-    alike = AlikeJobs()
-    response = pb.CreateJobsResponse.FromString(b"".join(map(alike.item, jobs)))
+    alike = AlikeJobs(item_to_pb)
+    response = pb.CreateJobsResponse.FromString(b"".join(map(alike.spell, jobs)))
 
     assert [item.job for item in response.items] == [job_to_pb(job) for job in jobs]
+    assert list(map(pb.Job.FromString, map(AlikeJobs().spell, jobs))) == [job_to_pb(job) for job in jobs]

@@ -39,7 +39,7 @@ from scheduler.readiness import EVERY_S, StoreProbe
 from scheduler.search import JobSearch
 from scheduler.servicers.analysis import AnalysisServicer
 from scheduler.servicers.conversation import ConversationServicer
-from scheduler.servicers.job import JobServicer
+from scheduler.servicers.job import SELF_CHECKED, JobServicer
 from scheduler.servicers.many import Many
 from scheduler.servicers.queue import QueueServicer
 from scheduler.submission import Submission
@@ -137,7 +137,7 @@ class Scheduler:
         self._server = Server.build(
             settings.server,
             (
-                Service(JOB_SERVICE, pb.add_JobServiceServicer_to_server, job_servicer),
+                Service(JOB_SERVICE, pb.add_JobServiceServicer_to_server, job_servicer, SELF_CHECKED),
                 Service(
                     QUEUE_SERVICE,
                     pb.add_QueueServiceServicer_to_server,

@@ -9,7 +9,7 @@ all of these tasks at each call: a sixth of a CreateJob. One generic handler has
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 import grpc
@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 from common.auth.door import Door
 from common.errors import JobsError
 from common.rpc.decoding import decoding, readable, readable_stream
+from common.rpc.encoding import encoding
 from common.rpc.ending import ending, refusal
 from common.rpc.handlers import Handler, wrapped
 from common.rpc.streams import sending
@@ -30,11 +31,13 @@ class Calls(grpc.GenericRpcHandler):
 
     Args:
         door: Who may call which method.
+        self_checked: Full names of methods that look at the rules of the contract themselves.
         sends: Whether it sends the messages of streams itself; not with an interceptor outside of it.
     """
 
-    def __init__(self, door: Door, *, sends: bool) -> None:
+    def __init__(self, door: Door, self_checked: Set[str] = frozenset(), *, sends: bool) -> None:
         self._door = door
+        self._self_checked = self_checked
         self._sends = sends
         #: By full name.
         self._handlers: dict[str, Handler] = {}
@@ -66,8 +69,9 @@ class Calls(grpc.GenericRpcHandler):
 
     def _around(self, handler: Handler, method: str) -> Handler:
         # Streams of requests come only from gRPC's own services, which have no rules.
-        before = readable_stream if handler.request_streaming else _checked
-        return self._outermost(wrapped(decoding(handler), before, ending(method)))
+        looked_at = readable if method in self._self_checked else _checked
+        before = readable_stream if handler.request_streaming else looked_at
+        return self._outermost(wrapped(decoding(encoding(handler)), before, ending(method)))
 
     def _outermost(self, handler: Handler) -> Handler:
         return sending(handler) if self._sends else handler

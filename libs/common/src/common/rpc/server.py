@@ -57,6 +57,8 @@ class Service:
     #: The generated add_..._to_server.
     register: Callable[[Any, grpc.aio.Server], None]
     servicer: Any
+    #: Methods whose servicer looks at the rules of the contract itself; for all others that is done.
+    self_checked: frozenset[str] = frozenset()
 
 
 class UnguardedMethod(LookupError):
@@ -104,7 +106,8 @@ class Server:
         names = [service.name for service in services]
         _check_roles(names, method_roles)
         outer = (StreamInterceptor(), *interceptors) if interceptors else ()
-        calls: Any = Calls(Door(settings.auth, method_roles), sends=not outer)
+        self_checked = {f"/{service.name}/{name}" for service in services for name in service.self_checked}
+        calls: Any = Calls(Door(settings.auth, method_roles), self_checked, sends=not outer)
         for service in services:
             service.register(service.servicer, calls)
         health = HealthServicer()

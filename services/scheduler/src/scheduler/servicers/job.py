@@ -32,7 +32,8 @@ from scheduler.wire.amendments import amendment_from_pb, fields_from_pb
 from scheduler.wire.estimates import estimate_to_pb
 from scheduler.wire.explanations import explained_to_pb
 from scheduler.wire.history import attempt_to_pb, line_to_pb
-from scheduler.wire.jobs import AlikeJobs, job_to_pb, snapshot_to_pb
+from scheduler.wire.jobs import AlikeJobs, item_to_pb, job_to_pb, snapshot_to_pb
+from scheduler.wire.known import KnownRequests
 from scheduler.wire.model_wishes import wish_of
 from scheduler.wire.requests import Origin, request_from_pb
 from scheduler.wire.specs import message_with, other_work
@@ -40,6 +41,10 @@ from scheduler.wire.updates import update_to_pb
 
 #: Items of a CreateJobs that are read before other calls have their turn: about a millisecond.
 _READ_AT_ONCE: Final = 100
+
+
+#: Methods that look at the rules of the contract themselves; CreateJob does not for what is like before.
+SELF_CHECKED: Final = frozenset({"CreateJob"})
 
 
 class JobServicer(ManyJobsServicer):
@@ -66,11 +71,20 @@ class JobServicer(ManyJobsServicer):
         self._explanations = explanations
         self._history = history
         self._default_retry = default_retry
+        self._known = KnownRequests(default_retry)
+        self._created = AlikeJobs()
         self._estimates = estimates
         self._model_rules = model_rules
 
-    async def CreateJob(self, request: pb.CreateJobRequest, context: Context) -> pb.Job:
-        wanted = request_from_pb(request, _origin(), self._default_retry)
+    async def CreateJob(  # type: ignore[override]  # it may return its message as bytes, see Calls
+        self, request: pb.CreateJobRequest, context: Context
+    ) -> pb.Job | bytes:
+        origin = _origin()
+        known = self._known.read(request, origin)
+        if known is not None:
+            return self._created.spell(await self._submission.create(known))
+        validate(request)
+        wanted = request_from_pb(request, origin, self._default_retry)
         await self._judge_models(request.job.spec, wanted.tenant)
         if request.validate_only:
             judged = job_to_pb(await self._submission.judge(wanted))
@@ -78,7 +92,7 @@ class JobServicer(ManyJobsServicer):
             plan = None if wish is None else await self._model_rules.plan(wish, wanted.tenant)
             judged.estimate.CopyFrom(estimate_to_pb(await self._estimates.of(wanted), plan))
             return judged
-        return job_to_pb(await self._submission.create(wanted))
+        return self._created.spell(await self._submission.create(wanted))
 
     async def CreateJobs(self, request: pb.CreateJobsRequest, context: Context) -> pb.CreateJobsResponse:
         """Each item as CreateJob would: a bad one costs only itself."""
@@ -91,7 +105,7 @@ class JobServicer(ManyJobsServicer):
             outcomes.append(alike.read(item) or await self._judged(item, origin))
         requests = [outcome for outcome in outcomes if isinstance(outcome, JobRequest)]
         created = iter(await self._submission.create_many(requests))
-        alike_jobs = AlikeJobs()
+        alike_jobs = AlikeJobs(item_to_pb)
         items = [
             _item(next(created) if isinstance(outcome, JobRequest) else outcome, alike_jobs)
             for outcome in outcomes
@@ -200,7 +214,7 @@ def _listed(shown: Iterable[pb.Job], extent: Extent) -> pb.ListJobsResponse:
 def _item(outcome: Job | JobsError, alike: AlikeJobs) -> bytes:
     """Return a response of one item, as bytes."""
     if not isinstance(outcome, JobsError):
-        return alike.item(outcome)
+        return alike.spell(outcome)
     response = pb.CreateJobsResponse()
     response.items.add().error.CopyFrom(status_of(outcome))
     return response.SerializeToString()

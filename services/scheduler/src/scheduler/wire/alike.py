@@ -1,4 +1,4 @@
-"""Reading the requests of one CreateJobs: most differ by arguments, labels and request ids alone.
+"""Reading requests that come by the hundred: most differ by arguments, labels and request ids alone.
 
 What is left of a request without these is its *form*. A form is looked at by the rules of the contract and
 read once, for all requests that have it. A request that is unusual is left to who reads it by itself.
@@ -24,6 +24,8 @@ from scheduler.wire.values import list_from_pb, object_from_pb
 
 #: So many forms may be new before it is asked whether there is any likeness.
 _FORMS_AT_FIRST: Final = 16
+#: Forms of one reader; requests of any other are unusual to it.
+_MOST_FORMS: Final = 128
 _REQUEST_ID_FOLLOWS: Final = field_check(pb.CreateJobRequest.DESCRIPTOR, "request_id")
 _ARGS_FOLLOW: Final = field_check(pb.GenericSpec.DESCRIPTOR, "args")
 _KWARGS_FOLLOW: Final = field_check(pb.GenericSpec.DESCRIPTOR, "kwargs")
@@ -97,6 +99,8 @@ class AlikeRequests:
 
     def _learn(self, key: bytes, bare: pb.CreateJobRequest) -> _Form | None:
         """Return the form of a request without what is its own; None for one that is unusual."""
+        if len(self._forms) >= _MOST_FORMS:
+            return None
         form = None
         if not bare.validate_only and not unread_fields(bare.job):
             with suppress(JobsError):  # whoever reads the request by itself meets the same

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
+
+from google.protobuf.message import Message
 
 from bothsides.jobs import v1 as pb
 from common.job.model import Job, JobError, PaidUsage, Progress, RetryPolicy, Usage
@@ -50,28 +53,39 @@ def job_to_pb(job: Job, payload: bytes = b"") -> pb.Job:
 
 
 class AlikeJobs:
-    """Spells jobs of one response, of which most differ from the one before by their ids alone."""
+    """Spells messages of a job each, of which most differ from the one before by their ids alone.
 
-    def __init__(self) -> None:
+    Args:
+        message_of: Returns the message of a job, which holds its id once.
+    """
+
+    def __init__(self, message_of: Callable[[Job], Message] = job_to_pb) -> None:
+        self._message_of = message_of
         self._rest: tuple[Any, ...] = ()
         #: The last one that was not like the one before it, and its id.
-        self._last = pb.CreateJobsResponse()
+        self._last: Message = pb.Job()
         self._last_id = ""
         #: Made of it once there is one like it.
         self._mould: Mould | None = None
 
-    def item(self, job: Job) -> bytes:
-        """Return a CreateJobsResponse of this one job, as bytes."""
+    def spell(self, job: Job) -> bytes:
+        """Return the message of this job, as bytes."""
         rest = _REST(job)
         if rest == self._rest:
             if self._mould is None:
                 self._mould = Mould(self._last, self._last_id)
             if self._mould.fits(job.job_id):
                 return self._mould.cast(job.job_id)
-        response = pb.CreateJobsResponse()
-        fill_job(response.items.add().job, job)
-        self._rest, self._last, self._last_id, self._mould = rest, response, job.job_id, None
-        return response.SerializeToString()
+        message = self._message_of(job)
+        self._rest, self._last, self._last_id, self._mould = rest, message, job.job_id, None
+        return message.SerializeToString()
+
+
+def item_to_pb(job: Job) -> pb.CreateJobsResponse:
+    """Return a response of this one job."""
+    response = pb.CreateJobsResponse()
+    fill_job(response.items.add().job, job)
+    return response
 
 
 def fill_job(message: pb.Job, job: Job, payload: bytes = b"") -> None:
