@@ -10,22 +10,22 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from dramatiq.broker import Consumer, MessageProxy
-from dramatiq.errors import ActorNotFound, ConnectionClosed, DecodeError
+from dramatiq.errors import ActorNotFound, ConnectionClosed
 from dramatiq.message import Message
 
-from common.broker.message import JobMessage, decoded
+from common.broker.leased import message_of, room_for, undecodable
+from common.broker.message import JobMessage
 from common.broker.middleware import error_of
 from common.broker.running import RunningJob
 from common.broker.skew import left_to_others
 from common.errors import JobsError
-from common.job.model import ErrorClass, JobError
 from common.job.outcome import Fail, Outcome, Release, Succeed
 from common.job.retry import after_failure
 from common.store import jobs
+from common.store.durability import Command
 from common.store.jobs import Lease
 from common.store.keys import QueueKeys
-from common.store.operation import STORE_ERRORS
-from common.store.packing import unpacked, unpacked_bytes
+from common.store.operation import STORE_ERRORS, Operation
 from common.store.record import VERSION
 
 if TYPE_CHECKING:
@@ -37,8 +37,12 @@ WAIT_MAX_S: Final = 1.0
 STUCK_AFTER_S: Final = 0.1
 #: What no thread has come to after this (s) is taken up by all that wait.
 WAKE_AFTER_S: Final = 0.01
-#: What large messages may take, together, of jobs that are leased ahead of the threads (bytes).
-AHEAD_BYTES: Final = 32 * 1024 * 1024
+#: A worker that sleeps has asked for the first jobs that come: so many of them, and most often one comes.
+FIRST_JOBS: Final = 2
+#: It sleeps for at most this share of a lease, which is taken as begun when it fell asleep.
+SLEEP_OF_LEASE: Final = 1 / 4
+#: What a fetch found is still so after this (s).
+FRESH_S: Final = 0.005
 #: While the store does not answer, it is asked again after this (s), for at most so long (s).
 AWAY_RETRY_S: Final = 0.25
 AWAY_MAX_S: Final = 30.0
@@ -62,6 +66,8 @@ class JobConsumer(Consumer):
         self._cursor = cursor
         self._timeout_s = min(timeout_ms / 1000, WAIT_MAX_S, broker.longest_wait_s)
         self._fetched: deque[JobMessage] = deque()
+        #: What the fetch at the end of the last sleep found, unless there is more, and when (monotonic s).
+        self._found: tuple[jobs.Fetched, float] | None = None
         #: Since when the store does not answer (monotonic s).
         self._away_since_s: float | None = None
 
@@ -98,25 +104,10 @@ class JobConsumer(Consumer):
         if self._fetched:
             return self._fetched.popleft()
         self._broker.give_back_stuck()
-        slots = self._broker.slots
-        queue = self._keys.queue
-        wait_s = min(self._timeout_s, WAKE_AFTER_S if self._broker.more_to_come() else STUCK_AFTER_S)
-        alone = slots.wants_alone(queue)
-        taken = (slots.total if slots.take_all(queue, wait_s) else 0) if alone else slots.take(queue, wait_s)
-        if taken == 0:
-            return None
-        kept = 0
-        try:
-            fetched = self._fetch(1 if alone else taken, alone=alone)
-            kept = sum(slots.total if lease.alone else 1 for lease in fetched.leases)
-        finally:
-            slots.give(queue, taken - kept)
-        slots.limit_queue(queue, fetched.worker_concurrency)
-        if fetched.suspect_waits and not alone:
-            slots.ask_alone(queue)
-        elif kept == 0 or not (fetched.more or self._fetched or slots.used > slots.total):
+        found = self._found_before() or self._look()
+        if found is not None and self._started_all(found):
             # Another fetch would find nothing, unless it was rung for since.
-            self._sleep(fetched.wait_ms)
+            self._sleep(found.wait_ms)
         if self._broker.draining.is_set():
             # Asked to stop while it fetched: nothing of this may start any more.
             self.close()
@@ -153,9 +144,66 @@ class JobConsumer(Consumer):
         self.requeue(self._fetched)
         self._fetched.clear()
 
-    def _fetch(self, want: int, *, alone: bool) -> jobs.Fetched:
-        asked_s = time.monotonic()
-        operation = jobs.fetch(
+    def _look(self) -> jobs.Fetched | None:
+        """Fetch as many jobs as there are free slots; None if none came to be free."""
+        slots, queue = self._broker.slots, self._keys.queue
+        wait_s = min(self._timeout_s, WAKE_AFTER_S if self._broker.more_to_come() else STUCK_AFTER_S)
+        alone = slots.wants_alone(queue)
+        taken = (slots.total if slots.take_all(queue, wait_s) else 0) if alone else slots.take(queue, wait_s)
+        if taken == 0:
+            return None
+        kept = 0
+        try:
+            fetched = self._run(self._fetch(1 if alone else taken, alone=alone))
+            kept = sum(slots.total if lease.alone else 1 for lease in fetched.leases)
+        finally:
+            slots.give(queue, taken - kept)
+        self._heed(fetched, alone=alone)
+        return fetched
+
+    def _sleep(self, wait_ms: int | None) -> None:
+        """Wait for a wake-up, or until something is due, and fetch then, in the same round trip.
+
+        No slots are held meanwhile, which other queues may need: what comes when they are used up goes back.
+        """
+        slots, queue = self._broker.slots, self._keys.queue
+        longest_s = WAKE_AFTER_S if self._broker.more_to_come() else self._timeout_s
+        wait_s = longest_s if wait_ms is None else min(longest_s, wait_ms / 1000)
+        if wait_s <= 0:
+            return
+        free = 0 if self._broker.more_to_come() else slots.free(queue)
+        if free > 0:
+            wait_s = min(wait_s, self._broker.lease_ms / 1000 * SLEEP_OF_LEASE)
+        # The server rounds to milliseconds, and takes 0 as "for ever".
+        wait = ("BLPOP", self._keys.wake, max(wait_s, 0.001))
+        if free <= 0:
+            try:
+                self._broker.client.execute_command(*wait)
+            except STORE_ERRORS as error:
+                raise ConnectionClosed(error) from error
+            return
+        fetched = self._run(self._fetch(min(free, FIRST_JOBS)), wait)
+        self._heed(fetched)
+        if not fetched.more and not fetched.suspect_waits:
+            self._found = fetched, time.monotonic()
+
+    def _found_before(self) -> jobs.Fetched | None:
+        """Return what the fetch of a moment ago found, if another would find the same."""
+        found, self._found = self._found, None
+        slots, queue = self._broker.slots, self._keys.queue
+        if found is None or time.monotonic() - found[1] > FRESH_S:
+            return None
+        return found[0] if slots.free(queue) > 0 and not slots.wants_alone(queue) else None
+
+    def _started_all(self, found: jobs.Fetched) -> bool:
+        """Whether all that may start was leased, and all of that is before the threads."""
+        slots = self._broker.slots
+        if slots.wants_alone(self._keys.queue):
+            return False
+        return not found.leases or not (found.more or self._fetched or slots.used > slots.total)
+
+    def _fetch(self, want: int, *, alone: bool = False) -> Operation[jobs.Fetched]:
+        return jobs.fetch(
             self._keys,
             consumer=self._cursor.consumer,
             number=self._cursor.number,
@@ -164,30 +212,54 @@ class JobConsumer(Consumer):
             worker=self._broker.worker_id,
             alone=alone,
         )
+
+    def _run(self, fetch: Operation[jobs.Fetched], after: Command | None = None) -> jobs.Fetched:
+        """Fetch, and put what came before the threads; `after` a sleep slots are taken for it only here."""
+        asked_s = time.monotonic()
+        runner = self._broker.runner
         try:
-            fetched = self._broker.runner.run(operation)
+            fetched = runner.run(fetch) if after is None else runner.run_after(after, fetch)
         except JobsError as error:
             raise ConnectionClosed(error) from error
         self._cursor.number += 1
         if fetched.leases:
-            room = self._room_for(fetched.leases)
-            measures = self._broker.slots.pace(self._keys.queue).is_measured
-            read = [self._read(lease, measures=measures) for lease in fetched.leases[:room]]
-            read += [(None, self._running(lease, "?", measures)) for lease in fetched.leases[room:]]
-            self._broker.keeper.hold((job for _, job in read), asked_s)
-            for place, (message, job) in enumerate(read):
-                if place >= room:
-                    self._end(job, Release(reason="STUCK"))
-                elif job.lease.version > VERSION:
-                    # Whatever it is, it was written by a version that others run already.
-                    self._end(job, left_to_others(job.lease, "NEWER_RECORD"))
-                elif message is None:
-                    self._end(job, Fail(_undecodable(job.lease)))
-                else:
-                    self._fetched.append(JobMessage(message, job))
-            if not self._broker.draining.is_set():
-                self._hand_over()
+            slots, queue = self._broker.slots, self._keys.queue
+            room = room_for(fetched.leases, slots.total)
+            if room < len(fetched.leases):
+                slots.pace(queue).note(STUCK_AFTER_S)
+            if after is not None:
+                room = min(room, slots.admit(queue, len(fetched.leases)))
+            self._take_in(fetched.leases, room, asked_s)
         return fetched
+
+    def _take_in(self, leases: Sequence[Lease], room: int, asked_s: float) -> None:
+        measures = self._broker.slots.pace(self._keys.queue).is_measured
+        messages = [message_of(lease, self._keys.queue) for lease in leases[:room]]
+        messages += [None] * (len(leases) - room)
+        read = [
+            (message, self._running(lease, message, measures))
+            for message, lease in zip(messages, leases, strict=True)
+        ]
+        self._broker.keeper.hold((job for _, job in read), asked_s)
+        for place, (message, job) in enumerate(read):
+            if place >= room:
+                self._end(job, Release(reason="STUCK"))
+            elif job.lease.version > VERSION:
+                # Whatever it is, it was written by a version that others run already.
+                self._end(job, left_to_others(job.lease, "NEWER_RECORD"))
+            elif message is None:
+                self._end(job, Fail(undecodable(job.lease)))
+            else:
+                self._fetched.append(JobMessage(message, job))
+        if not self._broker.draining.is_set():
+            self._hand_over()
+
+    def _heed(self, fetched: jobs.Fetched, *, alone: bool = False) -> None:
+        """Follow what a fetch said besides."""
+        slots, queue = self._broker.slots, self._keys.queue
+        slots.limit_queue(queue, fetched.worker_concurrency)
+        if fetched.suspect_waits and not alone:
+            slots.ask_alone(queue)
 
     def _hand_over(self) -> None:
         """Put what was fetched before the worker's threads, all at once.
@@ -204,56 +276,16 @@ class JobConsumer(Consumer):
             self._fetched.clear()
         work_queue.put_all(known, self._broker.slots.pace(self._keys.queue).threads_for(len(known)))
 
-    def _room_for(self, leases: Sequence[Lease]) -> int:
-        """Return how many messages may be unpacked: one for each thread, and what is small beside them.
-
-        What is shared takes little in the store and on its way, and all of it in each job here.
-        """
-        slots = self._broker.slots
-        held = 0
-        for place, lease in enumerate(leases):
-            held += unpacked_bytes(lease.payload) if lease.version > 1 else 0
-            if held > AHEAD_BYTES and place >= slots.total:
-                slots.pace(self._keys.queue).note(STUCK_AFTER_S)
-                return place
-        return len(leases)
-
-    def _read(self, lease: Lease, *, measures: bool) -> tuple[Message[Any] | None, RunningJob]:
-        """Return a lease's message and job; None for a message that cannot be decoded."""
-        try:
-            message = decoded(unpacked(lease.payload))
-            if not isinstance(message.actor_name, str) or not isinstance(message.kwargs, dict):
-                raise TypeError("this is no message")
-            _add_what_the_store_knows(message.options, lease)
-        except (DecodeError, TypeError):
-            return None, self._running(lease, "?", measures)
-        if message.queue_name != self._keys.queue:
-            message = message.copy(queue_name=self._keys.queue)
-        return message, self._running(lease, message.actor_name, measures)
-
-    def _running(self, lease: Lease, actor: str, measures: bool) -> RunningJob:
+    def _running(self, lease: Lease, message: Message[Any] | None, measures: bool) -> RunningJob:
         broker = self._broker
         return RunningJob(
             lease,
             self._keys.queue,
-            actor,
+            message.actor_name if message is not None else "?",
             broker.committer,
             default_timeout_ms=broker.timeout_ms,
             measures=measures,
         )
-
-    def _sleep(self, wait_ms: int | None) -> None:
-        """Wait for a wake-up, or until something is due."""
-        longest_s = WAKE_AFTER_S if self._broker.more_to_come() else self._timeout_s
-        wait_s = longest_s if wait_ms is None else min(longest_s, wait_ms / 1000)
-        if wait_s <= 0:
-            return
-        client: Any = self._broker.client
-        try:
-            # The server rounds to milliseconds, and takes 0 as "for ever".
-            client.execute_command("BLPOP", self._keys.wake, max(wait_s, 0.001))
-        except STORE_ERRORS as error:
-            raise ConnectionClosed(error) from error
 
     def _end(self, job: RunningJob, outcome: Outcome) -> None:
         slots = self._broker.slots
@@ -269,26 +301,3 @@ def _job_of(message: MessageProxy) -> RunningJob:
         raise TypeError(f"{type(message).__name__} did not come from this broker")
     message.ended = True
     return message.job
-
-
-def _add_what_the_store_knows(options: dict[str, Any], lease: Lease) -> None:
-    """Set a message's options as middleware expects them, `retries` above all."""
-    if not isinstance(options, dict):
-        raise TypeError("this is no message")
-    options["job_id"] = lease.job_id
-    # The store has kept it until then; Dramatiq would wait once more, and send it as another job.
-    options.pop("eta", None)
-    if lease.spent:
-        options["retries"] = lease.spent
-    else:
-        options.pop("retries", None)
-
-
-def _undecodable(lease: Lease) -> JobError:
-    return JobError(
-        ErrorClass.BUG,
-        "UNDECODABLE_MESSAGE",
-        f"the stored message of {len(lease.payload)} bytes cannot be decoded",
-        "check that producers and workers use the same Dramatiq encoder",
-        lease.attempt,
-    )

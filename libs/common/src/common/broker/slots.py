@@ -71,6 +71,19 @@ class Slots:
             self._all_used += taken
             return taken
 
+    def free(self, queue: str) -> int:
+        """Return how many slots `queue` could take now; less than 1 if none."""
+        with self._lock:
+            return self._free(queue)
+
+    def admit(self, queue: str, count: int) -> int:
+        """Take slots for jobs that are leased already; return for how many of them there is one."""
+        with self._lock:
+            room = max(0, min(count, self._free(queue)))
+            self._used[queue] += count
+            self._all_used += count
+            return room
+
     def give(self, queue: str, count: int) -> None:
         """Give slots back. A negative count takes them, for jobs that came with a repeated fetch."""
         if count == 0:

@@ -106,6 +106,26 @@ class SyncRunner:
             raise translated(error, operation) from error
         return operation.read(reply)
 
+    def run_after(self, wait: Command, operation: Operation[R]) -> R:
+        """Run one operation as soon as a blocking command has ended, in one round trip with it.
+
+        Args:
+            wait: Blocks in the slot of the operation's keys, for less than the client waits for a reply.
+
+        Raises:
+            JobsError: As for run, and if the blocking command was refused.
+        """
+        try:
+            replies = send_together(self._client, operation.keys[0], [wait, operation.evalsha])
+            if isinstance(replies[1], redis.exceptions.NoScriptError):
+                return self.run(operation)
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
+        except STORE_ERRORS as error:
+            raise translated(error, operation) from error
+        return operation.read(replies[1])
+
     def _send(self, operation: Operation[Any], call: Command) -> Any:
         if not operation.durable or not self._durability.waits:
             return self._client.execute_command(*call)
