@@ -13,7 +13,7 @@ from bothsides.jobs import v1 as pb
 from common.broker import JobBroker, current_job
 from common.job.states import JobState
 from common.store import jobs, stats
-from common.store.operation import script
+from common.store.scripts import script
 from support.broker_jobs import job_of
 from support.proxied import client_behind
 from support.proxy import LossyProxy

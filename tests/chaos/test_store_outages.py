@@ -20,7 +20,7 @@ from common.broker import JobBroker
 from common.job.states import JobState
 from common.settings import StoreSettings
 from common.store.clients import redis_client
-from common.store.operation import script
+from common.store.scripts import script
 from support.broker_jobs import all_jobs, job_of
 from support.chaos.fleet import pause
 from support.proxied import client_behind

@@ -18,8 +18,8 @@ from common.broker import JobBroker
 from common.errors import InvalidField
 from common.job.states import JobState
 from common.store import jobs
-from common.store.operation import script
 from common.store.packing import MESSAGE_BYTES
+from common.store.scripts import script
 from support.broker_jobs import all_jobs, job_of
 from support.proxy import LossyProxy
 from support.waiting import wait_until

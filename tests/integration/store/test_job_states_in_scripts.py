@@ -17,7 +17,7 @@ from common.job.priority import ALLOWANCE_MS
 from common.job.states import TRANSITIONS, Action, JobState
 from common.store.events import StateChanged, events_of
 from common.store.jobs import Lease
-from common.store.operation import script
+from common.store.scripts import script
 from support.store import Queue
 
 ERROR = JobError(ErrorClass.TRANSIENT, "AWAY")

@@ -6,7 +6,7 @@ from importlib import resources
 
 import pytest
 
-from common.store.operation import script
+from common.store.scripts import script
 
 #: New work, and what can be done without. A script that is not here and writes says allow-oom.
 REFUSED = {

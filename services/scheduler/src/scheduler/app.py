@@ -18,6 +18,7 @@ from common.settings import SchedulerSettings
 from common.store.checks import check_servers_async
 from common.store.clients import async_redis_client, shared_connection
 from common.store.documents import ANALYSES, CONVERSATIONS, INSIGHTS
+from common.store.functions import FunctionKeeper
 from common.store.keys import QueueKeys
 from common.store.operation import AsyncRunner
 from scheduler.bulk import Bulk
@@ -174,7 +175,7 @@ class Scheduler:
         await check_servers_async(self._client)
         port = await self._server.start()
         await self._probe.look()
-        loops = (self._probe, self._sweeper, self._eraser)
+        loops = (self._probe, self._sweeper, self._eraser, FunctionKeeper(self._client))
         self._tasks = tuple(asyncio.create_task(loop.run()) for loop in loops)
         return port
 

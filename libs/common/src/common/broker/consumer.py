@@ -164,7 +164,8 @@ class JobConsumer(Consumer):
     def _sleep(self, wait_ms: int | None) -> None:
         """Wait for a wake-up, or until something is due, and fetch then, in the same round trip.
 
-        No slots are held meanwhile, which other queues may need: what comes when they are used up goes back.
+        No slots are held meanwhile, which other queues may need: what comes when they are used up waits for
+        one, as what is leased ahead does, or goes back.
         """
         slots, queue = self._broker.slots, self._keys.queue
         longest_s = WAKE_AFTER_S if self._broker.more_to_come() else self._timeout_s
@@ -228,7 +229,7 @@ class JobConsumer(Consumer):
             if room < len(fetched.leases):
                 slots.pace(queue).note(STUCK_AFTER_S)
             if after is not None:
-                room = min(room, slots.admit(queue, len(fetched.leases)))
+                slots.give(queue, -len(fetched.leases))
             self._take_in(fetched.leases, room, asked_s)
         return fetched
 

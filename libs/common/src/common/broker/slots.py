@@ -76,16 +76,8 @@ class Slots:
         with self._lock:
             return self._free(queue)
 
-    def admit(self, queue: str, count: int) -> int:
-        """Take slots for jobs that are leased already; return for how many of them there is one."""
-        with self._lock:
-            room = max(0, min(count, self._free(queue)))
-            self._used[queue] += count
-            self._all_used += count
-            return room
-
     def give(self, queue: str, count: int) -> None:
-        """Give slots back. A negative count takes them, for jobs that came with a repeated fetch."""
+        """Give slots back. A negative count takes them, for jobs of a repeated fetch or one after a sleep."""
         if count == 0:
             return
         with self._lock:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from common.store import keys
-from common.store.operation import Operation, script
+from common.store.operation import Operation
+from common.store.scripts import script
 
 CONVERSATIONS: Final = "conversations"
 ANALYSES: Final = "analyses"

@@ -15,7 +15,8 @@ from typing import Any, Final
 from common.store import keys
 from common.store.documents import CONVERSATIONS
 from common.store.keys import ProviderKeys, provider_keys
-from common.store.operation import Argument, Operation, script
+from common.store.operation import Argument, Operation
+from common.store.scripts import script
 
 #: Answers that are noted with one conversation at most. The oldest give way, and are forgotten.
 NOTED_MAX: Final = 10_000

@@ -7,12 +7,9 @@ monitor) execute the same value. Nothing here decides anything.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import redis
@@ -21,6 +18,8 @@ import redis.exceptions
 
 from common.errors import JobsError, StoreFull, StoreUnavailable
 from common.store.durability import EVERYSEC, Command, Durability, proof, proven
+from common.store.functions import Functions, drive, drive_async, loading
+from common.store.scripts import Script
 from common.store.shared import NotAnswered, SharedConnection
 from common.store.together import send_together, send_together_async
 
@@ -31,34 +30,9 @@ Client: TypeAlias = "redis.Redis | redis.RedisCluster"
 AsyncClient: TypeAlias = "redis.asyncio.Redis | redis.asyncio.RedisCluster"
 #: What a client raises when it gets no good answer. A cluster's has an exception that is no RedisError.
 STORE_ERRORS: Final = (redis.exceptions.RedisError, redis.exceptions.RedisClusterException)
-_INCLUDE: Final = "-- @include "
+#: A function is called so often, and loaded between, until a call is made by its script instead.
+_FUNCTION_TRIES: Final = 2
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """One Lua file, with what it includes put in place."""
-
-    name: str
-    source: str
-    sha: str
-
-
-@cache
-def script(name: str) -> Script:
-    """Return the script in `lua/NAME.lua`."""
-    lines: list[str] = []
-    for line in _read(name).splitlines():
-        if line.startswith(_INCLUDE):
-            lines.extend(_read(line.removeprefix(_INCLUDE)).splitlines())
-        else:
-            lines.append(line)
-    source = "\n".join(lines)
-    return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
-
-
-def _read(name: str) -> str:
-    return resources.files("common.store").joinpath("lua", f"{name}.lua").read_text()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +48,10 @@ class Operation(Generic[R]):
     durable: str = ""
 
     @property
+    def fcall(self) -> tuple[Argument, ...]:
+        return ("FCALL", self.script.function, len(self.keys), *self.keys, *self.arguments)
+
+    @property
     def evalsha(self) -> tuple[Argument, ...]:
         return ("EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.arguments)
 
@@ -83,11 +61,16 @@ class Operation(Generic[R]):
 
 
 class SyncRunner:
-    """Runs operations on the calling thread. Safe to share between threads, as its client is."""
+    """Runs operations on the calling thread. Safe to share between threads, as its client is.
 
-    def __init__(self, client: Client, *, durability: Durability = EVERYSEC) -> None:
+    Args:
+        functions: Whether it calls functions where the server has them; else it sends scripts.
+    """
+
+    def __init__(self, client: Client, *, durability: Durability = EVERYSEC, functions: bool = True) -> None:
         self._client: Any = client
         self._durability = durability
+        self._functions = Functions(enabled=functions and not isinstance(client, redis.RedisCluster))
 
     def run(self, operation: Operation[R]) -> R:
         """Run one operation and return what it reads.
@@ -98,10 +81,7 @@ class SyncRunner:
             StoreFull: The server is at its memory limit and the script adds data.
         """
         try:
-            try:
-                reply = self._send(operation, operation.evalsha)
-            except redis.exceptions.NoScriptError:
-                reply = self._send(operation, operation.eval)
+            reply = self._reply_to(operation)
         except STORE_ERRORS as error:
             raise translated(error, operation) from error
         return operation.read(reply)
@@ -115,16 +95,46 @@ class SyncRunner:
         Raises:
             JobsError: As for run, and if the blocking command was refused.
         """
+        call = operation.fcall if self._functions.has(operation.script) else operation.evalsha
         try:
-            replies = send_together(self._client, operation.keys[0], [wait, operation.evalsha])
-            if isinstance(replies[1], redis.exceptions.NoScriptError):
-                return self.run(operation)
-            for reply in replies:
-                if isinstance(reply, Exception):
-                    raise reply
+            waited, reply = send_together(self._client, operation.keys[0], [wait, call])
+            if isinstance(waited, Exception):
+                raise waited
+            if isinstance(reply, redis.exceptions.NoScriptError) or (
+                isinstance(reply, Exception) and self._functions.is_missing(reply)
+            ):
+                reply = self._reply_to(operation)
+            elif isinstance(reply, Exception):
+                raise reply
         except STORE_ERRORS as error:
             raise translated(error, operation) from error
-        return operation.read(replies[1])
+        return operation.read(reply)
+
+    def _reply_to(self, operation: Operation[Any]) -> Any:
+        for _ in range(_FUNCTION_TRIES):
+            if not self._functions.has(operation.script):
+                break
+            try:
+                return self._send(operation, operation.fcall)
+            except redis.exceptions.ResponseError as error:
+                if not self._functions.is_missing(error):
+                    raise
+            self._load(operation.script)
+        try:
+            return self._send(operation, operation.evalsha)
+        except redis.exceptions.NoScriptError:
+            return self._send(operation, operation.eval)
+
+    def _load(self, asked: Script) -> None:
+        if not self._functions.may_load():
+            self._functions.note_absent(asked)
+            return
+        try:
+            drive(self._client, loading(asked))
+        except redis.exceptions.ResponseError as error:
+            self._functions.note_not_loaded(asked, error)
+        else:
+            self._functions.note_loaded(asked)
 
     def _send(self, operation: Operation[Any], call: Command) -> Any:
         if not operation.durable or not self._durability.waits:
@@ -150,17 +160,41 @@ class AsyncRunner:
         self._client: Any = client
         self._durability = durability
         self._shared = shared
+        self._functions = Functions(enabled=not isinstance(client, redis.asyncio.RedisCluster))
 
     async def run(self, operation: Operation[R]) -> R:
         """Run one operation and return what it reads; errors as for SyncRunner.run."""
         try:
-            try:
-                reply = await self._send(operation, operation.evalsha)
-            except redis.exceptions.NoScriptError:
-                reply = await self._send(operation, operation.eval)
+            reply = await self._reply_to(operation)
         except STORE_ERRORS as error:
             raise translated(error, operation) from error
         return operation.read(reply)
+
+    async def _reply_to(self, operation: Operation[Any]) -> Any:
+        for _ in range(_FUNCTION_TRIES):
+            if not self._functions.has(operation.script):
+                break
+            try:
+                return await self._send(operation, operation.fcall)
+            except redis.exceptions.ResponseError as error:
+                if not self._functions.is_missing(error):
+                    raise
+            await self._load(operation.script)
+        try:
+            return await self._send(operation, operation.evalsha)
+        except redis.exceptions.NoScriptError:
+            return await self._send(operation, operation.eval)
+
+    async def _load(self, asked: Script) -> None:
+        if not self._functions.may_load():
+            self._functions.note_absent(asked)
+            return
+        try:
+            await drive_async(self._client, loading(asked))
+        except redis.exceptions.ResponseError as error:
+            self._functions.note_not_loaded(asked, error)
+        else:
+            self._functions.note_loaded(asked)
 
     async def _send(self, operation: Operation[Any], call: Command) -> Any:
         if not operation.durable or not self._durability.waits:

@@ -18,7 +18,8 @@ from common.job.ids import JobId
 from common.job.model import DuplicatePolicy, JobRequest, RetryPolicy
 from common.job.priority import Priority
 from common.store.keys import QueueKeys
-from common.store.operation import Operation, script
+from common.store.operation import Operation
+from common.store.scripts import script
 
 
 @dataclass(frozen=True, slots=True)

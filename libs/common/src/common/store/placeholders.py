@@ -13,7 +13,8 @@ from typing import Any
 
 from common.store import keys
 from common.store.jobs.arguments import blank_or
-from common.store.operation import Operation, script
+from common.store.operation import Operation
+from common.store.scripts import script
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,9 @@ from common.job.limits import Keep, QueueSettings, Ramp, TenantLimits, Window
 from common.job.states import JobState
 from common.store.jobs.arguments import now_argument
 from common.store.keys import QueueKeys
-from common.store.operation import Argument, Operation, script
+from common.store.operation import Argument, Operation
 from common.store.record import text_map
+from common.store.scripts import script
 
 #: Before the name of a tenant with limits of its own.
 TENANT: Final = "tenant:"

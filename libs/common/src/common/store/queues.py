@@ -8,7 +8,8 @@ from typing import Any
 from common.store import keys
 from common.store.jobs.submitting import REQUEST_TTL_MS
 from common.store.keys import QueueKeys
-from common.store.operation import Operation, script
+from common.store.operation import Operation
+from common.store.scripts import script
 
 
 @dataclass(frozen=True, slots=True)

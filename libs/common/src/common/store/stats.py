@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from common.store.keys import QueueKeys
-from common.store.operation import Argument, Operation, script
+from common.store.operation import Argument, Operation
 from common.store.record import text_map
+from common.store.scripts import script
 
 K = TypeVar("K")
 #: Counters that go up and down, or are no counts.

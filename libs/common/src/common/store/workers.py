@@ -8,7 +8,8 @@ from typing import Any, Final
 import orjson
 
 from common.store import keys
-from common.store.operation import Operation, script
+from common.store.operation import Operation
+from common.store.scripts import script
 
 #: A worker that was silent for longer is no longer there (ms).
 SILENCE_MS: Final = 15_000

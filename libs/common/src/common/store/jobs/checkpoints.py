@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from common.store.keys import QueueKeys
-from common.store.operation import Operation, script
+from common.store.operation import Operation
+from common.store.scripts import script
 
 #: The largest checkpoint (bytes).
 CHECKPOINT_BYTES: Final = 1_048_576

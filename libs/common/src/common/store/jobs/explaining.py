@@ -12,7 +12,8 @@ from common.job.priority import Priority
 from common.job.states import JobState
 from common.store.jobs.arguments import now_argument
 from common.store.keys import QueueKeys
-from common.store.operation import Argument, Operation, script
+from common.store.operation import Argument, Operation
+from common.store.scripts import script
 
 
 class BlockerKind(StrEnum):

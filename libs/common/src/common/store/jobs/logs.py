@@ -10,7 +10,8 @@ import orjson
 
 from common.job.log import LINES_KEPT, LogLevel, LogLine
 from common.store.keys import QueueKeys
-from common.store.operation import Argument, Operation, script
+from common.store.operation import Argument, Operation
+from common.store.scripts import script
 
 
 @dataclass(frozen=True, slots=True)

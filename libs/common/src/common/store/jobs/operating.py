@@ -9,9 +9,10 @@ from typing import Any
 from common.job.states import JobState
 from common.store.jobs.arguments import now_argument
 from common.store.keys import QueueKeys
-from common.store.operation import Argument, Operation, script
+from common.store.operation import Argument, Operation
 from common.store.packing import check_size, packed
 from common.store.record import INDEX_SEPARATOR, PLACES
+from common.store.scripts import script
 
 
 @dataclass(frozen=True, slots=True)

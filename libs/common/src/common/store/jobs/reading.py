@@ -9,9 +9,10 @@ from typing import Any, Literal
 from common.job.model import DEFAULT_TENANT, Content, Job, JobError, Part, Usage
 from common.job.states import JobState
 from common.store.keys import QueueKeys
-from common.store.operation import Argument, Operation, script
+from common.store.operation import Argument, Operation
 from common.store.packing import expanded, unpacked
 from common.store.record import INDEX_SEPARATOR, error_of, job_of, text_map, usage_of
+from common.store.scripts import script
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from common.job.model import JobRequest, common_terms
 from common.job.values import made_quickly
 from common.store.jobs.arguments import blank_or, now_argument
 from common.store.keys import QueueKeys
-from common.store.operation import Argument, Operation, script
+from common.store.operation import Argument, Operation
 from common.store.packing import Packer, check_size
 from common.store.record import INDEX_SEPARATOR, header_rest, index_names, labels_json
+from common.store.scripts import script
 
 #: How long a request id is remembered at least (ms); at most twice as long.
 REQUEST_TTL_MS: Final = 86_400_000

@@ -9,8 +9,9 @@ from typing import Any, Final
 from common.provider.budget import Budget, Budgets, BudgetScope, SpentPolicy, spending_of
 from common.store import keys
 from common.store.jobs.arguments import blank_or, now_argument
-from common.store.operation import Argument, Operation, script
+from common.store.operation import Argument, Operation
 from common.store.record import text_map
+from common.store.scripts import script
 
 _BATCH: Final = "batch:"
 

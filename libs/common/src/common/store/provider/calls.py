@@ -10,7 +10,8 @@ from typing import Any, Final
 from common.provider.limits import Quota, Told
 from common.store.jobs.arguments import blank_or, now_argument
 from common.store.keys import ProviderKeys
-from common.store.operation import Argument, Operation, script
+from common.store.operation import Argument, Operation
+from common.store.scripts import script
 
 #: A call whose caller says nothing for so long is taken to be dead (ms).
 LEASE_MS: Final = 30_000

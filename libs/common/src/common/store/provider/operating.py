@@ -11,8 +11,9 @@ from common.provider.limits import ProviderLimits
 from common.store import keys as names
 from common.store.jobs.arguments import blank_or, now_argument
 from common.store.keys import ProviderKeys
-from common.store.operation import Argument, Operation, script
+from common.store.operation import Argument, Operation
 from common.store.record import text_map
+from common.store.scripts import script
 
 #: Limits that can be set.
 SETTABLE: Final = ("requests", "tokens", "input_tokens", "output_tokens", "in_flight")
