@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 
 from common.job.ids import JobId
 from common.job.limits import Keep, QueueSettings, TenantLimits, Window
-from common.job.model import DuplicatePolicy, ErrorClass, JobError
+from common.job.model import Content, DuplicatePolicy, ErrorClass, JobError, Progress
 from common.job.outcome import Cancelled, Fail, Outcome, Release, Retry, Succeed
 from common.job.priority import Priority
 from common.job.states import Action, JobState
@@ -32,6 +32,7 @@ from support.store import Queue
 LEASE_MS = 30_000
 TENANTS = st.sampled_from(["a", "b", "c"])
 ERROR = JobError(ErrorClass.TRANSIENT, "AWAY")
+RESULT = Content("text/plain", b"made")
 NAMES = {
     jobs.Accepted: "accepted",
     jobs.Repeated: "repeated",
@@ -86,10 +87,10 @@ def spelled(settings: QueueSettings) -> dict[str, str | None]:
     return changes
 
 
-def outcome_of(action: Action, delay_ms: int) -> Outcome:
+def outcome_of(action: Action, delay_ms: int, result: Content | None) -> Outcome:
     match action:
         case Action.SUCCEED:
-            return Succeed()
+            return Succeed(result)
         case Action.FAIL:
             return Fail(ERROR)
         case Action.RETRY_LATER:
@@ -274,11 +275,17 @@ class QueueMachine(RuleBasedStateMachine):
     def sweep(self) -> None:
         self.queue.run(queues.sweep(self.queue.keys, now_ms=self.queue.now_ms))
         self.model.sweep(self.queue.now_ms)
-        runs = [
-            self.client.hget(f"{self.queue.keys.prefix}run:{job_id}", "bytes") for job_id in self.model.jobs
-        ]
+        runs = [f"{self.queue.keys.prefix}run:{job_id}" for job_id in self.model.jobs]
+        measured = [self.measured(run) for run in runs]
         held = self.queue.run(stats.read_stats(self.queue.keys, now_ms=self.queue.now_ms))
-        assert held.kept_bytes == sum(int(run or 0) for run in runs)
+        assert held.kept_bytes == sum(measured)
+
+    def measured(self, run: str) -> int:
+        """Return the bytes that stand in a run, which may be brief."""
+        if self.client.type(run) == b"string":
+            brief: Any = self.client.get(run)
+            return int((brief.split(b"\t")[4:] or [b"0"])[0])
+        return int(self.client.hget(run, "bytes") or 0)
 
     @precondition(lambda self: self.model.jobs)
     @rule(pick=st.integers(0, 50), tenant=TENANTS)
@@ -295,11 +302,12 @@ class QueueMachine(RuleBasedStateMachine):
         ),
         delay_ms=st.sampled_from([0, 7_000]),
         twice=st.booleans(),
+        result=st.sampled_from([None, RESULT]),
     )
-    def finish(self, pick: int, action: Action, delay_ms: int, twice: bool) -> None:
+    def finish(self, pick: int, action: Action, delay_ms: int, twice: bool, result: Content | None) -> None:
         lease = self.some_member(pick)
         for _ in range(1 + twice):
-            state = self.queue.finish(lease, outcome_of(action, delay_ms))
+            state = self.queue.finish(lease, outcome_of(action, delay_ms, result))
             assert state == self.model.finish(lease.member, action, delay_ms, self.queue.now_ms)
 
     @precondition(lambda self: self.members)
@@ -307,6 +315,13 @@ class QueueMachine(RuleBasedStateMachine):
     def renew(self, pick: int) -> None:
         lease = self.some_member(pick)
         assert self.queue.renew(lease) == self.model.renew(lease.member, self.queue.now_ms)
+
+    @precondition(lambda self: self.members)
+    @rule(pick=st.integers(0, 6))
+    def report(self, pick: int) -> None:
+        lease = self.some_member(pick)
+        report = jobs.progress(self.queue.keys, lease.member, report=Progress(0.5), now_ms=self.queue.now_ms)
+        assert (self.queue.run(report) != jobs.LOST) == (self.model.holder(lease.member) is not None)
 
     @precondition(lambda self: self.model.jobs)
     @rule(pick=st.integers(0, 50), tenant=TENANTS)

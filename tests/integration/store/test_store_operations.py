@@ -271,20 +271,22 @@ class TestFinish:
         assert queue.finish(lease, Succeed()) is JobState.SUCCEEDED
         assert queue.job(lease.job_id).spent == 1
 
+    @pytest.mark.parametrize("outcome", [Succeed(), Succeed(Content("text/plain", b"made")), Fail(ERROR)])
     def test_a_lease_that_stands_twice_in_a_batch_ends_once_and_costs_no_other(
-        self, client: redis.Redis
+        self, client: redis.Redis, outcome: Outcome
     ) -> None:
         queue = Queue(client)
         queue.submit_all([queue.request() for _ in range(3)])
         first, damaged, last = queue.fetch(3)
-        client.hset(f"{queue.keys.prefix}run:{damaged.job_id}", "state", "NO_STATE")
-        batch = [(lease.member, Succeed()) for lease in (first, first, damaged, last)]
+        client.set(f"{queue.keys.prefix}run:{damaged.job_id}", "no run")
+        batch = [(lease.member, outcome) for lease in (first, first, damaged, last)]
         states = queue.run(jobs.finish(queue.keys, batch, now_ms=queue.now_ms))
-        assert states == [JobState.SUCCEEDED, JobState.SUCCEEDED, None, JobState.SUCCEEDED]
+        ended = JobState.SUCCEEDED if isinstance(outcome, Succeed) else JobState.FAILED
+        assert states == [ended, ended, None, ended]
         assert queue.job(first.job_id).spent == 1
-        assert queue.state(last.job_id) is JobState.SUCCEEDED
+        assert queue.state(last.job_id) is ended
 
-    def test_first_successes_are_committed_in_groups_and_answered_in_their_order(
+    def test_plain_successes_are_committed_together_and_answered_in_their_order(
         self, client: redis.Redis
     ) -> None:
         queue = Queue(client)
@@ -294,10 +296,7 @@ class TestFinish:
         leases = [*first, *queue.fetch(3)]
         queue.cancel(leases[3].job_id, tenant=leases[3].tenant)
         outcomes: list[Outcome] = [Succeed(), Fail(ERROR), Succeed(), Cancelled(), Succeed()]
-        batch = [
-            jobs.Ending(lease.member, outcome, first=(lease.tenant, lease.started_ms))
-            for lease, outcome in zip(leases, outcomes, strict=True)
-        ]
+        batch = [jobs.Ending(lease.member, outcome) for lease, outcome in zip(leases, outcomes, strict=True)]
         ended = JobState.SUCCEEDED
         states = [ended, JobState.FAILED, ended, JobState.CANCELLED, ended]
         for _ in range(2):

@@ -42,6 +42,9 @@ def newer(queue: Queue, **fields: Any) -> JobId:
     known = header(queue, job_id)
     rewrite(queue, job_id, [*known, *[""] * (len(HEADER) - len(known)), *ADDED])
     queue.client.hset(run_key(queue, job_id), "colour", "red")
+    # Its place says that it has a run.
+    ready = f"{queue.keys.prefix}ready:{fields.get('tenant', 'default')}"
+    queue.client.zincrby(ready, 0.5, job_id)
     return job_id
 
 
@@ -120,7 +123,7 @@ class TestNewerRecords:
 
     def test_parts_attempts_and_progress_may_say_more(self, client: redis.Redis) -> None:
         queue = Queue(client)
-        job_id = queue.submit()
+        job_id = newer(queue)
         queue.fetch()
         prefix = queue.keys.prefix
         client.hset(f"{prefix}parts:{job_id}", "tone", b"1\t5\ttext/plain\tcompressed\nwarm")

@@ -78,9 +78,7 @@ _Item = _Report | _Lines | _Checkpoint | _End
 def _ending(end: _End) -> jobs.Ending:
     job = end.job
     outbox = spelled(job.followups) if job.followups else b""
-    lease = job.lease
-    first = None if lease.ran or job.has_notes else (lease.tenant, lease.started_ms)
-    return jobs.Ending(lease.member, end.outcome, job.usage, outbox, first)
+    return jobs.Ending(job.lease.member, end.outcome, job.usage, outbox)
 
 
 def _in_pieces(reports: Sequence[_Report]) -> Iterator[list[_Report]]:

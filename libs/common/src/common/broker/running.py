@@ -167,11 +167,6 @@ class RunningJob:
         return self.meter.usage
 
     @property
-    def has_notes(self) -> bool:
-        """The attempt has logged something or left a checkpoint."""
-        return self._notes is not None
-
-    @property
     def notes(self) -> Notes:
         """What was logged and kept and is not written yet. Few jobs have any: it is made when first used."""
         with self._lock:

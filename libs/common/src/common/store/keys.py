@@ -29,7 +29,7 @@
 {NS:QUEUE}:blobs           zset    hashes of shared messages by when (ms) they were last looked at
 {NS:QUEUE}:blob:HASH       string  what jobs share of a large message, compressed, see packing.py
 {NS:QUEUE}:holders:HASH    set     the jobs that do
-{NS:QUEUE}:run:ID          hash    its run record, from when it first moved, see record.py
+{NS:QUEUE}:run:ID          hash or string  its run record, from when it first moved, see record.py
 {NS:QUEUE}:attempts:ID     list    attempts that are over and were not the last
 {NS:QUEUE}:specs:ID        list    messages that a retry with another spec replaced
 {NS:QUEUE}:result:ID       hash    media, data

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -40,10 +38,6 @@ class Lease:
     alone: bool = False
     #: Of its record. One that is newer than record.VERSION is not for this worker.
     version: int = VERSION
-    #: When the lease began, by the server's clock (ms).
-    started_ms: int = 0
-    #: It ran before, so that its record may hold more than this lease knows.
-    ran: bool = True
     #: The batch that it is a member of; "" for none.
     batch_id: str = ""
 
@@ -90,7 +84,7 @@ def fetch(
     def read(reply: list[Any]) -> Fetched:
         wait_ms, each = int(reply[1]), int(reply[3])
         return Fetched(
-            [_lease(int(reply[0]), reply[i], reply[i + 1]) for i in range(5, len(reply), 2)],
+            [_lease(reply[i], reply[i + 1]) for i in range(5, len(reply), 2)],
             int(reply[0]),
             None if wait_ms < 0 else wait_ms,
             reply[2] == 1,
@@ -111,7 +105,7 @@ def fetch(
     return Operation(script("fetch"), keys.all(), arguments, read)
 
 
-def _lease(now_ms: int, told: bytes, whole: bytes) -> Lease:
+def _lease(told: bytes, whole: bytes) -> Lease:
     member, _, before = told.decode().partition(" ")
     job_id, _, attempt = member.rpartition("/")
     spent, _, lost = before.partition(" ")
@@ -129,8 +123,6 @@ def _lease(now_ms: int, told: bytes, whole: bytes) -> Lease:
         payload,
         lost.startswith("-"),
         int(version),
-        now_ms,
-        attempt != "1",
         batch_id,
     )
 
@@ -205,15 +197,12 @@ class Ending:
     usage: Usage | None = None
     #: What the end causes elsewhere, see outbox.py; b"" for nothing.
     outbox: bytes = field(default=b"", repr=False)
-    #: Tenant and start (ms) of a first attempt, which make its plain success cheaper to write.
-    first: tuple[str, int] | None = None
 
     @property
     def is_plain(self) -> bool:
-        """A first attempt has succeeded, with nothing to keep."""
+        """It has succeeded, with nothing to keep."""
         return (
-            self.first is not None
-            and self.usage is None
+            self.usage is None
             and not self.outbox
             and isinstance(self.outcome, Succeed)
             and self.outcome.result is None
@@ -225,25 +214,21 @@ def finish(
 ) -> Operation[list[JobState | None]]:
     """Commit outcomes by lease member. For each: the state it led to, or None if the lease was stale."""
     endings = [ended if isinstance(ended, Ending) else Ending(*ended) for ended in outcomes]
-    plain: defaultdict[tuple[str, int] | None, list[int]] = defaultdict(list)
-    others = []
-    for place, ending in enumerate(endings):
-        if ending.is_plain:
-            plain[ending.first].append(place)
-        else:
-            others.append(place)
-    arguments: list[Argument] = [now_argument(now_ms), len(plain)]
-    for first, places in plain.items():
-        arguments += (*(first or ()), len(places))
-        arguments += [endings[place].member for place in places]
+    # What is said about plain successes is their members, and they come first.
+    plain = [place for place, ending in enumerate(endings) if ending.is_plain]
+    others = [place for place, ending in enumerate(endings) if not ending.is_plain]
+    arguments: list[Argument] = [
+        now_argument(now_ms),
+        len(plain),
+        *(endings[place].member for place in plain),
+    ]
     for place in others:
         ending = endings[place]
         arguments += (ending.member, *_spelled(ending.outcome), usage_json(ending.usage), ending.outbox)
-    order = [*chain.from_iterable(plain.values()), *others]
 
     def read(reply: list[bytes]) -> list[JobState | None]:
         states: list[JobState | None] = [None] * len(endings)
-        for place, state in zip(order, reply, strict=True):
+        for place, state in zip((*plain, *others), reply, strict=True):
             states[place] = _STATES[state]
         return states
 

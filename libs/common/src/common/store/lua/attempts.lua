@@ -10,4 +10,4 @@
 -- @include record
 
 return {header_line(ARGV[1]) or '', redis.call('LRANGE', PREFIX .. 'attempts:' .. ARGV[1], 0, -1),
-  redis.call('HGETALL', run_key(ARGV[1]))}
+  run_of(ARGV[1])}

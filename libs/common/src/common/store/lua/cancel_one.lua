@@ -3,10 +3,10 @@ local FINAL = {SUCCEEDED = true, FAILED = true, CANCELLED = true, EXPIRED = true
 
 -- Stops a job at once if it waits; asks its worker if it runs. Returns the state that it is in now.
 local function cancel_one(id, fields, now, channel)
-  local f = redis.call('HMGET', run_key(id), 'state', 'attempt')
+  local f = run_fields(id, 'state', 'attempt')
   local state, attempt = f[1] or first_state(fields), f[2] or '0'
   if FINAL[state] or state == 'CANCELLING' then return state end
-  redis.call('HINCRBY', run_key(id), 'revision', 1)
+  redis.call('HINCRBY', open_run(id), 'revision', 1)
   if state == 'RUNNING' then
     local member = id .. '/' .. attempt
     redis.call('HSET', run_key(id), 'state', 'CANCELLING', 'updated', ms(now))

@@ -18,5 +18,5 @@ if not redis.call('ZSCORE', LEASES, member) then return 0 end
 local id = split_member(member)
 redis.call('SET', PREFIX .. 'checkpoint:' .. id, ARGV[2])
 -- finish looks at this when the job succeeds, instead of for the key.
-redis.call('HSET', run_key(id), 'checkpoint', #ARGV[2])
+redis.call('HSET', open_run(id), 'checkpoint', #ARGV[2])
 return redis.call('SISMEMBER', CANCELLING, member) == 1 and 2 or 1

@@ -17,7 +17,7 @@
 local id = ARGV[1]
 local fields = header_of(id)
 if not fields or fields[H.tenant] ~= ARGV[2] then return {-1, ''} end
-local state = redis.call('HGET', run_key(id), 'state') or first_state(fields)
+local state = run_fields(id, 'state')[1] or first_state(fields)
 local done = PREFIX .. 'done:' .. state
 if redis.call('ZREM', done, id) == 0 then return {0, state} end
 unqueue(id, fields[H.tenant])

@@ -40,9 +40,10 @@ local function note_done(id, tenant, before, state, now, attempt, error_json)
 end
 
 local function finalise(id, tenant, before, state, now, attempt, error_json)
-  redis.call('HSET', run_key(id), 'state', state, 'ended', ms(now), 'attempt', attempt)
-  redis.call('HDEL', run_key(id), 'run_at')
-  if error_json and error_json ~= '' then redis.call('HSET', run_key(id), 'error', error_json) end
+  local key = open_run(id)
+  redis.call('HSET', key, 'state', state, 'ended', ms(now), 'attempt', attempt)
+  redis.call('HDEL', key, 'run_at')
+  if error_json and error_json ~= '' then redis.call('HSET', key, 'error', error_json) end
   note_done(id, tenant, before, state, now, attempt, error_json)
 end
 

@@ -4,8 +4,8 @@
 -- Input:
 --   KEYS     those of QueueKeys.all()
 --   ARGV[1]  now (ms), or '' for the server's clock
---   ARGV[2]  how many groups there are of first attempts that have succeeded with nothing to keep
---   then for each group: tenant, started (ms), how many, their members "id/1"
+--   ARGV[2]  how many jobs there are that have succeeded with nothing to keep
+--   then their members "id/attempt"
 --   then for each other job 9 values:
 --     member "id/attempt", outcome (succeed, fail, retry, release, cancelled), delay (ms), error as JSON or '' (for a
 --     release: why), media type of the result or '', result, new payload or '', usage as JSON or '', what its end
@@ -30,24 +30,15 @@ local NEXT = {
 }
 
 -- One read and one removal fence the whole batch.
-local members, others = {}, 3
--- Tenant and start of a plain success, by its place among the members.
-local plain = {}
-for _ = 1, tonumber(ARGV[2]) do
-  local group, first = {ARGV[others], tonumber(ARGV[others + 1])}, others + 3
-  others = first + tonumber(ARGV[others + 2])
-  for at = first, others - 1 do
-    members[#members + 1] = ARGV[at]
-    plain[#members] = group
-  end
-end
-local plainly = #members
+local plainly = tonumber(ARGV[2])
+local others = 3 + plainly
+local members = {unpack(ARGV, 3, others - 1)}
 for at = others, #ARGV, 9 do members[#members + 1] = ARGV[at] end
 local scores = redis.call('ZMSCORE', LEASES, unpack(members))
 local held = {}
 for place, member in ipairs(members) do held[member] = scores[place] end
 redis.call('ZREM', LEASES, unpack(members))
-local asked = redis.call('EXISTS', CANCELLING) == 1 and redis.call('SREM', CANCELLING, unpack(members)) > 0
+if redis.call('EXISTS', CANCELLING) == 1 then redis.call('SREM', CANCELLING, unpack(members)) end
 
 -- Puts a job where it waits that runs again, and its history aside.
 local function wait_again(id, key, outcome, state, due, attempt, error_json, usage)
@@ -89,21 +80,34 @@ local function add_paid(key, usage, failed)
   redis.call('HSET', key, 'paid', table.concat(sums, ','))
 end
 
+-- Runs that stay brief, by keys and values: written at once, when all have ended.
+local briefs = {}
+local function end_briefly(id, key, brief, tenant)
+  briefs[#briefs + 1], briefs[#briefs + 2] = key, brief
+  note_done(id, tenant, 'RUNNING', 'SUCCEEDED', now, '1')
+  note_leased(tenant, -1)
+  return 'SUCCEEDED'
+end
+
 local function finish_one(member, outcome, delay, error_json, media, result, payload, usage, outbox)
   local id, attempt = string.match(member, '^(.*)/(%d+)$')
-  local key = run_key(id)
-  local f = redis.call('HMGET', key, 'state', 'finished', 'tenant', 'started', 'spent', 'checkpoint', 'attempt')
+  local f, brief = run_fields(id, 'state', 'finished', 'tenant', 'started', 'spent', 'checkpoint', 'attempt')
   if not held[member] then
     local last, answer = string.match(f[2] or '', '^(%d+) (%u+)$')
     if not last and f[1] == 'SUCCEEDED' then last, answer = f[7], f[1] end
     return last == attempt and answer or 'STALE'
   end
-  held[member] = nil -- a member that stands twice in one batch ends once
   -- A record that is gone or damaged must not stop the batch.
   if not NEXT[f[1]] then return 'STALE' end
   local tenant, state = f[3] or DEFAULT_TENANT, NEXT[f[1]][outcome]
   observe('r', now - tonumber(f[4]))
   if media ~= '' then redis.call('HSET', PREFIX .. 'result:' .. id, 'media', media, 'data', result) end
+  if brief and outcome == 'succeed' and usage == '' then
+    end_briefly(id, run_key(id), ended_run(brief, now), tenant)
+    cause(member, outbox)
+    return state
+  end
+  local key = open_run(id)
   if usage ~= '' then
     redis.call('HSET', key, 'usage', usage)
     add_paid(key, usage, outcome == 'retry' or outcome == 'fail')
@@ -142,36 +146,57 @@ local function finish_one(member, outcome, delay, error_json, media, result, pay
   return state
 end
 
--- Ends a first attempt that succeeded. Its lease says that its run is as the worker knows it.
--- What `finished` would say, its state and its attempt say as well.
-local function succeed_plainly(member, group)
-  if not held[member] or asked then return finish_one(member, 'succeed', '0', '', '', '', '', '', '') end
-  held[member] = nil
-  local id, tenant = string.sub(member, 1, -3), group[1]
-  observe('r', now - group[2])
-  redis.call('HSET', run_key(id), 'state', 'SUCCEEDED', 'spent', '1', 'ended', ms(now))
-  note_done(id, tenant, 'RUNNING', 'SUCCEEDED', now, '1')
-  note_leased(tenant, -1)
-  return 'SUCCEEDED'
+-- Plain successes: their ids, the keys of their runs, the runs as far as they are brief, and what those that are alike
+-- have in common: the run when it has ended, how long it ran (ms), tenant.
+local ids, keys, found, alike = {}, {}, {}, {}
+for place = 1, plainly do
+  ids[place] = string.match(members[place], '^(.*)/%d+$')
+  keys[place] = run_key(ids[place])
+end
+if plainly > 0 then found = redis.call('MGET', unpack(keys)) end
+
+local function ending_of(brief)
+  local run = unfolded(brief)
+  if run[2] ~= 'RUNNING' then return nil end
+  return {ended_run(brief, now), now - run[6], run[10] or DEFAULT_TENANT}
 end
 
--- One job whose keys were damaged must not cost the others their ends: its lease stays, and runs out.
+-- Ends a job that succeeded. If its run is brief, this was its first attempt, and nothing else is to be written.
+local function succeed_plainly(place)
+  local member, brief = members[place], found[place]
+  if not brief or not held[member] then return finish_one(member, 'succeed', '0', '', '', '', '', '', '') end
+  local ending = alike[brief] or ending_of(brief)
+  if not ending then return 'STALE' end
+  alike[brief] = ending
+  observe('r', ending[2])
+  return end_briefly(ids[place], keys[place], ending[1], ending[3])
+end
+
+-- One job whose keys were damaged must not cost the others their ends: its lease stays, and runs out. A member that
+-- stands twice in one batch ends once.
+local answers = {}
 local function attempt_to(place, finish, ...)
+  local member = members[place]
+  if answers[member] then return answers[member] end
   local done_well, answer = pcall(finish, ...)
-  if done_well then return answer end
-  redis.log(redis.LOG_WARNING, 'the end of ' .. members[place] .. ' could not be written')
-  redis.call('ZADD', LEASES, scores[place], members[place])
-  return 'STALE'
+  if not done_well then
+    redis.log(redis.LOG_WARNING, 'the end of ' .. member .. ' could not be written')
+    redis.call('ZADD', LEASES, scores[place], member)
+    answer = 'STALE'
+  end
+  answers[member] = answer
+  return answer
 end
 
 for place = 1, #members do
   if place <= plainly then
-    reply[place] = attempt_to(place, succeed_plainly, members[place], plain[place])
+    reply[place] = attempt_to(place, succeed_plainly, place)
   else
     local at = others + 9 * (place - plainly - 1)
     reply[place] = attempt_to(place, finish_one, unpack(ARGV, at, at + 8))
   end
 end
+set_all(briefs)
 local limits = redis.call('HMGET', CONFIG, 'concurrency', 'ramp')
 if redis.call('EXISTS', HELD) == 1 then
   for tenant in pairs(leased) do release_tenant(tenant) end

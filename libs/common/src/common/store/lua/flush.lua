@@ -13,7 +13,7 @@
 
 local left = tonumber(ARGV[1])
 local function remove(tenant, id)
-  local f = redis.call('HMGET', run_key(id), 'state', 'attempt')
+  local f = run_fields(id, 'state', 'attempt')
   unqueue(id, tenant)
   local member = id .. '/' .. (f[2] or '0')
   if redis.call('ZREM', LEASES, member) == 1 then note_leased(tenant, -1) end

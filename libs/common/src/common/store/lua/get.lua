@@ -16,14 +16,14 @@ local last = redis.call('XREVRANGE', EVENTS, '+', '-', 'COUNT', 1)
 local reply = {last[1] and last[1][1] or '0-0', '', {}, '', {}, {}, {}}
 if ARGV[2] ~= '1' then
   reply[2] = header_line(id) or ''
-  if reply[2] ~= '' then reply[3] = redis.call('HGETALL', run_key(id)) end
+  if reply[2] ~= '' then reply[3] = run_of(id) end
   return reply
 end
 local whole = redis.call('GET', job_key(id))
 if not whole then return reply end
 local cut = string.find(whole, '\n', 1, true)
 reply[2], reply[4] = string.sub(whole, 1, cut - 1), with_shared(string.sub(whole, cut + 1))
-reply[3] = redis.call('HGETALL', run_key(id))
+reply[3] = run_of(id)
 reply[5] = redis.call('HGETALL', PREFIX .. 'result:' .. id)
 reply[6] = redis.call('HGETALL', PREFIX .. 'parts:' .. id)
 for place, former in ipairs(redis.call('LRANGE', PREFIX .. 'specs:' .. id, 0, -1)) do

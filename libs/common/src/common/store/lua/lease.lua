@@ -15,7 +15,7 @@ local function repeat_fetch(reply, last)
   for member in string.gmatch(string.match(last, ' (.*)$'), '[^ ]+') do
     if redis.call('ZSCORE', LEASES, member) then
       local id = split_member(member)
-      local f = redis.call('HMGET', run_key(id), 'spent', 'lost', 'alone')
+      local f = run_fields(id, 'spent', 'lost', 'alone')
       leased_row(reply, member, f[1], f[2], f[3], redis.call('GET', job_key(id)) or '')
     end
   end

@@ -75,7 +75,7 @@ local reply = {'', #ids}
 for place, id in ipairs(ids) do
   local header = header_of(id)
   if header and header[H.tenant] == tenant then
-    local run = redis.call('HGETALL', run_key(id))
+    local run = run_of(id)
     if matches(record_of(header, run)) then
       local n = #reply
       reply[n + 1], reply[n + 2], reply[n + 3] = id, header_line(id), run

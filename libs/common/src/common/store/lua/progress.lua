@@ -27,7 +27,7 @@ local function job_of(member)
   local job = jobs[member]
   if not job then
     local id, attempt = split_member(member)
-    job = {id = id, attempt = attempt, reports = 0, tenant = redis.call('HGET', run_key(id), 'tenant') or DEFAULT_TENANT}
+    job = {id = id, attempt = attempt, reports = 0, tenant = redis.call('HGET', open_run(id), 'tenant') or DEFAULT_TENANT}
     jobs[member], order[#order + 1] = job, job
   end
   return job

@@ -110,6 +110,11 @@ local function in_slices(command, key, list)
   end
 end
 
+-- Sets keys to values, which stand in turns in a list.
+local function set_all(list)
+  for from = 1, #list, 1000 do redis.call('MSET', unpack(list, from, math.min(from + 999, #list))) end
+end
+
 -- Wakes up to `jobs` consumers.
 local function ring(jobs)
   local tokens = math.min(jobs, WAKE_MAX - redis.call('LLEN', WAKE))

@@ -15,9 +15,10 @@ local function promote(waiting, now, most)
     local fields = header_of(id)
     -- An id without a record, as after a hand-made deletion, must not stop the queue.
     if fields then
-      local f = redis.call('HMGET', run_key(id), 'state', 'attempt')
-      redis.call('HSET', run_key(id), 'state', 'PENDING', 'ready', ms(now))
-      redis.call('HDEL', run_key(id), 'run_at', 'reason')
+      local key = open_run(id)
+      local f = redis.call('HMGET', key, 'state', 'attempt')
+      redis.call('HSET', key, 'state', 'PENDING', 'ready', ms(now))
+      redis.call('HDEL', key, 'run_at', 'reason')
       make_ready(id, fields[H.tenant], fields[H.score])
       if waiting == RETRYING then count('repeated') end
       if f[1] ~= 'PENDING' then emit_state(id, fields[H.tenant], now, f[2] or 0, f[1] or 'SCHEDULED', 'PENDING') end
@@ -36,25 +37,25 @@ end
 
 -- Gives up a job, or lets it wait for its next run, after its lease ran out.
 local function lose(id, fields, now, attempt)
-  local tenant = fields[H.tenant]
-  local lost = redis.call('HINCRBY', run_key(id), 'lost', 1)
+  local tenant, key = fields[H.tenant], open_run(id)
+  local lost = redis.call('HINCRBY', key, 'lost', 1)
   local alone = 0
-  if redis.call('HGET', run_key(id), 'alone') == '1' then
-    alone = redis.call('HINCRBY', run_key(id), 'lost_alone', 1)
+  if redis.call('HGET', key, 'alone') == '1' then
+    alone = redis.call('HINCRBY', key, 'lost_alone', 1)
   end
   if alone >= LOST_ALONE_MAX then
     finalise(id, tenant, 'RUNNING', 'FAILED', now, attempt, string.format(LOST, attempt, now))
-    redis.call('HSET', run_key(id), 'class', 'WORKER_LOST', 'cause', 'WORKER_LOST')
+    redis.call('HSET', key, 'class', 'WORKER_LOST', 'cause', 'WORKER_LOST')
     return
   end
   keep_attempt(id, now, 'LOST')
   watch_expiry(id, fields)
-  redis.call('HSET', run_key(id), 'state', 'PENDING', 'ready', ms(now))
+  redis.call('HSET', key, 'state', 'PENDING', 'ready', ms(now))
   if lost < SUSPECT_AFTER then
     make_ready(id, tenant, fields[H.score])
   else
     local due = now + math.min(SUSPECT_PAUSE_MAX_MS, SUSPECT_PAUSE_MS * 2 ^ math.min(lost - SUSPECT_AFTER, 20))
-    redis.call('HSET', run_key(id), 'run_at', ms(due), 'reason', 'SUSPECT')
+    redis.call('HSET', key, 'run_at', ms(due), 'reason', 'SUSPECT')
     redis.call('ZADD', SUSPECTS, ms(due), id)
   end
   emit_state(id, tenant, now, attempt, 'RUNNING', 'PENDING')
@@ -72,7 +73,7 @@ local function take_back(member, now)
   release_tenant(tenant)
   count('lost')
   if cancelled then
-    redis.call('HINCRBY', run_key(id), 'lost', 1)
+    redis.call('HINCRBY', open_run(id), 'lost', 1)
     finalise(id, tenant, 'CANCELLING', 'CANCELLED', now, attempt)
   else
     lose(id, fields, now, attempt)
@@ -85,7 +86,7 @@ local function expire_waiting(id, now)
   local fields = header_of(id)
   -- It may have gone, or have been given another time since.
   if not fields or fields[H.expire] == '' or tonumber(fields[H.expire]) > now then return end
-  local f = redis.call('HMGET', run_key(id), 'state', 'attempt')
+  local f = run_fields(id, 'state', 'attempt')
   local state = f[1] or first_state(fields)
   if state == 'PENDING' or state == 'SCHEDULED' or state == 'RETRYING' then
     unqueue(id, fields[H.tenant])

@@ -1,8 +1,69 @@
--- A job's record: its header, which stands before the message and seldom changes, and its run, a hash that
--- is made when the job first moves. See common.store.record for the fields of both.
+-- A job's record: its header, which stands before the message and seldom changes, and its run, which is made when
+-- the job first moves: brief, one string, while nothing but a first attempt is to be told; else a hash. See
+-- common.store.record for the fields of all.
 local function job_key(id) return PREFIX .. 'job:' .. id end
 local function run_key(id) return PREFIX .. 'run:' .. id end
 local function index_key(tenant, name) return PREFIX .. 'index:' .. tenant .. ':' .. name end
+
+-- The run of a first attempt that runs, or has succeeded with nothing else to keep in it: "R" or "S" and its end (ms),
+-- start (ms), tenant unless it is the default, worker, and bytes if measured. Many are written at once, by one command for all of them.
+local function begun_run(started, tenant, worker)
+  return 'R\t' .. ms(started) .. '\t' .. shown(tenant) .. '\t' .. worker
+end
+
+-- A brief run that ran, ended.
+local function ended_run(brief, now) return 'S' .. ms(now) .. string.sub(brief, 2) end
+
+local BRIEF = '^([RS])(%d*)\t(%d+)\t([^\t]*)\t([^\t]*)\t?(%d*)$'
+
+-- Reads a brief run as HGETALL would read the hash that stands for the same.
+local function unfolded(brief)
+  local state, ended, started, tenant, worker, bytes = string.match(brief, BRIEF)
+  if not state then return {} end
+  local run = {'state', 'RUNNING', 'attempt', '1', 'started', started, 'worker', worker}
+  if tenant ~= '' then run[9], run[10] = 'tenant', tenant end
+  if state == 'S' then
+    run[2] = 'SUCCEEDED'
+    for _, word in ipairs({'spent', '1', 'ended', ended}) do run[#run + 1] = word end
+  end
+  if bytes ~= '' then run[#run + 1], run[#run + 2] = 'bytes', bytes end
+  return run
+end
+
+-- A run that is brief; nil if it is none, or there is no run. MGET takes a hash for nothing, where GET fails.
+local function brief_of(id) return redis.call('MGET', run_key(id))[1] or nil end
+
+-- Reads a run as HGETALL does.
+local function run_of(id)
+  local brief = brief_of(id)
+  return brief and unfolded(brief) or redis.call('HGETALL', run_key(id))
+end
+
+-- Reads some fields of a run as HMGET does; and the run itself if it is brief.
+local function run_fields(id, ...)
+  local brief = brief_of(id)
+  if not brief then return redis.call('HMGET', run_key(id), ...) end
+  local run, values = unfolded(brief), {}
+  for place, field in ipairs({...}) do
+    values[place] = false
+    for at = 1, #run, 2 do
+      if run[at] == field then values[place] = run[at + 1] end
+    end
+  end
+  return values, brief
+end
+
+-- Makes a run a hash, which all fields go into. Who writes to a run opens it first. Returns its key.
+local function open_run(id)
+  local brief = brief_of(id)
+  if brief then
+    local run = unfolded(brief)
+    redis.call('DEL', run_key(id))
+    if run[1] then redis.call('HSET', run_key(id), unpack(run)) end
+  end
+  return run_key(id)
+end
+
 -- Every job stands in the index of its type; all of these together hold all jobs of a tenant.
 local function types_key(tenant) return PREFIX .. 'types:' .. tenant end
 local function type_key(tenant, kind) return index_key(tenant, 'type=' .. kind) end
@@ -119,7 +180,7 @@ local function delete_job(id)
     local kind = kind_of(fields[H.kind])
     redis.call('ZREM', type_key(tenant, kind), id)
     for _, name in ipairs(index_names(fields)) do redis.call('ZREM', index_key(tenant, name), id) end
-    local run = redis.call('HMGET', run_key(id), 'state', 'bytes')
+    local run = run_fields(id, 'state', 'bytes')
     if run[1] then redis.call('ZREM', index_key(tenant, 's=' .. run[1]), id) end
     if run[2] then gauge('kept_bytes', -tonumber(run[2])) end
     if fields[H.unique] ~= '' then

@@ -13,6 +13,6 @@ local reply = {}
 for _, id in ipairs(ARGV) do
   local line = header_line(id)
   reply[#reply + 1] = line or ''
-  reply[#reply + 1] = line and redis.call('HGETALL', run_key(id)) or {}
+  reply[#reply + 1] = line and run_of(id) or {}
 end
 return reply

@@ -20,12 +20,12 @@
 local SPECS_KEPT = 10
 
 local id = ARGV[2]
-local key = run_key(id)
 local fields = header_of(id)
 if not fields or fields[H.tenant] ~= ARGV[3] then return {-1, ''} end
-local f = redis.call('HMGET', key, 'state', 'attempt', 'error', 'usage', 'bytes')
+local f = run_fields(id, 'state', 'attempt', 'error', 'usage', 'bytes')
 local state, tenant = f[1] or first_state(fields), fields[H.tenant]
 if state ~= 'FAILED' and state ~= 'CANCELLED' and state ~= 'EXPIRED' then return {0, state} end
+local key = open_run(id)
 local now = clock(ARGV[1])
 if f[2] and f[2] ~= '0' then keep_attempt(id, now, state, f[3], f[4]) end
 redis.call('ZREM', PREFIX .. 'done:' .. state, id)

@@ -21,7 +21,7 @@ local oldest = 0
 for _, line in ipairs({TENANTS, HELD}) do
   for _, tenant in ipairs(redis.call('ZRANGE', line, 0, 15)) do
     for _, id in ipairs(redis.call('ZRANGE', PREFIX .. 'ready:' .. tenant, 0, 3)) do
-      local ready = redis.call('HGET', run_key(id), 'ready')
+      local ready = run_fields(id, 'ready')[1]
       local since = tonumber(ready or string.match(header_line(id) or '', '^[^\t]*\t(%d+)'))
       if since and (oldest == 0 or since < oldest) then oldest = since end
     end

@@ -91,7 +91,7 @@ local function enter(key, score, id)
   list[#list + 1], list[#list + 2] = score, id
 end
 local function flush()
-  for from = 1, #records, 1000 do redis.call('MSET', unpack(records, from, math.min(from + 999, #records))) end
+  set_all(records)
   for key, list in pairs(entries) do in_slices('ZADD', key, list) end
   for tenant, made_ready in pairs(tenants) do
     redis.call('SADD', EVERYONE, tenant)
@@ -141,7 +141,7 @@ local function decided(common, claim, digest)
   local holder = redis.call('GET', PREFIX .. 'unique:' .. common.tenant .. ':' .. common.unique)
   local fields = holder and header_of(holder)
   if not fields then return nil end
-  local state = redis.call('HGET', run_key(holder), 'state') or first_state(fields)
+  local state = run_fields(holder, 'state')[1] or first_state(fields)
   if FINAL[state] then return nil end
   if common.policy == 'USE_EXISTING' then return 3, holder end
   if common.policy == 'REJECT' then return -3, holder end

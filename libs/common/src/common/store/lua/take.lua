@@ -4,6 +4,14 @@
 local HEAD = '^[^\t]*\t(%d+)\t[^\t]*\t[^\t]*\t(%d*)\t[^\t]*\t([^\t]*)\t'
 
 local FIRST_RUN = {}
+-- Runs that begin by this call: written at once when it has started all that it will, by keys and values.
+local briefs, brief_by = {}, {}
+local function first_run(tenant, now, worker)
+  local brief = brief_by[tenant] or begun_run(now, tenant, worker)
+  brief_by[tenant] = brief
+  return brief
+end
+before_commit[#before_commit + 1] = function() set_all(briefs) end
 -- First byte of a record that shares its message, the version "2".
 local SHARES = 50
 
@@ -27,7 +35,7 @@ local function start(id, whole, ran, reply, members, now, worker, alone)
   local key = run_key(id)
   local created, expire, tenant = string.match(whole, HEAD)
   if tenant == '' then tenant = DEFAULT_TENANT end
-  local f = ran and redis.call('HMGET', key, 'attempt', 'spent', 'lost', 'ready') or FIRST_RUN
+  local f = ran and redis.call('HMGET', open_run(id), 'attempt', 'spent', 'lost', 'ready') or FIRST_RUN
   local last = f[1] or '0'
   if expire ~= '' and tonumber(expire) <= now then
     finalise(id, tenant, 'PENDING', 'EXPIRED', now, last)
@@ -39,9 +47,13 @@ local function start(id, whole, ran, reply, members, now, worker, alone)
     redis.call('HDEL', key, 'progress', 'run_at', 'reason', 'alone', 'usage')
     redis.call('UNLINK', PREFIX .. 'parts:' .. id)
   end
-  if tenant ~= DEFAULT_TENANT then redis.call('HSET', key, 'tenant', tenant) end
-  if alone then redis.call('HSET', key, 'alone', '1') end
-  redis.call('HSET', key, 'state', 'RUNNING', 'attempt', attempt, 'started', ms(now), 'worker', worker)
+  if ran then
+    if tenant ~= DEFAULT_TENANT then redis.call('HSET', key, 'tenant', tenant) end
+    if alone then redis.call('HSET', key, 'alone', '1') end
+    redis.call('HSET', key, 'state', 'RUNNING', 'attempt', attempt, 'started', ms(now), 'worker', worker)
+  else
+    briefs[#briefs + 1], briefs[#briefs + 2] = key, first_run(tenant, now, worker)
+  end
   members[#members + 1] = id .. '/' .. attempt
   count('started')
   note_leased(tenant, 1)

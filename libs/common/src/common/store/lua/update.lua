@@ -23,7 +23,7 @@
 local id, tenant = ARGV[2], ARGV[3]
 local fields = header_of(id)
 if not fields or fields[H.tenant] ~= tenant then return {-1, ''} end
-local f = redis.call('HMGET', run_key(id), 'state', 'revision', 'attempt', 'ready')
+local f = run_fields(id, 'state', 'revision', 'attempt', 'ready')
 local state, revision = f[1] or first_state(fields), f[2] or '0'
 if ARGV[4] ~= '' and revision ~= ARGV[4] then return {-2, revision} end
 if state ~= 'PENDING' and state ~= 'SCHEDULED' and state ~= 'RETRYING' then return {0, state} end
