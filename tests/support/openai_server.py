@@ -96,6 +96,8 @@ class OpenAiServer:
     #: Set once a client has gone from a silent call.
     gone: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    #: How many connections were made.
+    connections: int = 0
 
     def requests(self) -> list[Any]:
         """Return the bodies, read."""
@@ -127,6 +129,11 @@ def openai_server(author: Author = lambda _: "{}") -> Iterator[OpenAiServer]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            with state.lock:
+                state.connections += 1
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))

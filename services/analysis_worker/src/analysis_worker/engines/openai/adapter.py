@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 
+from analysis_worker.engines.openai.connections import connections
 from analysis_worker.engines.openai.request import ModelRequest
 from analysis_worker.paid.port import Reply, Usage
 from common.provider.errors import (
@@ -60,11 +61,13 @@ class OpenAiAdapter:
 
     def __init__(self, api_key: str, *, base_url: str | None = None, timeout_s: float = CALL_S) -> None:
         self._timeout_s = timeout_s
+        timeout = httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
         self._client = openai.AsyncOpenAI(
             api_key=api_key,
             base_url=base_url,
             max_retries=0,
-            timeout=httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s)),
+            timeout=timeout,
+            http_client=openai.DefaultAsyncHttpxClient(timeout=timeout, transport=connections()),
         )
         #: What limits, circuits and books know the provider by.
         self.provider = (urlsplit(base_url).hostname or "openai") if base_url else "openai"
@@ -87,7 +90,7 @@ class OpenAiAdapter:
         """
         # The body is as it is to be: `create` would look through all of it, at a third of what a call costs.
         raw = await self._received(
-            self._client.post("/chat/completions", cast_to=httpx2.Response, body=dict(request.body))
+            self._client.post("/chat/completions", cast_to=httpx2.Response, content=request.text.encode())
         )
         return _reply(raw.content, raw.headers, request)
 

@@ -36,6 +36,11 @@ class ModelRequest(Unshown):
     """A request as it will stand on the wire."""
 
     body: Mapping[str, Any] = field(repr=False)
+    #: The body as canonical JSON, which is sent: equal requests have equal text.
+    text: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", _canonical(self.body))
 
     @property
     def model(self) -> str:
@@ -47,11 +52,6 @@ class ModelRequest(Unshown):
         """The most that may come back."""
         most: int = self.body["max_completion_tokens"]
         return most
-
-    @property
-    def text(self) -> str:
-        """The body as canonical JSON: equal requests have equal text."""
-        return _canonical(self.body)
 
     @property
     def sha256(self) -> str:
