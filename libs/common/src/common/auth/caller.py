@@ -26,6 +26,10 @@ class Role(StrEnum):
 
 
 _LADDER: Final = (Role.VIEWER, Role.SUBMITTER, Role.OPERATOR, Role.ADMIN)
+#: A role to all that are, or include, it.
+_INCLUDING: Final = {
+    role: frozenset(_LADDER[_LADDER.index(role) :] if role in _LADDER else (role,)) for role in Role
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +43,7 @@ class Caller:
 
     def may(self, role: Role) -> bool:
         """Whether one of the caller's roles is, or includes, `role`."""
-        if role not in _LADDER:
-            return role in self.roles
-        return any(granted in self.roles for granted in _LADDER[_LADDER.index(role) :])
+        return not self.roles.isdisjoint(_INCLUDING[role])
 
     def require(self, role: Role) -> None:
         """Raise PermissionDenied unless the caller may."""

@@ -15,10 +15,15 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 
 
+def is_traced() -> bool:
+    """Say whether there is a span at all; without telemetry there is none."""
+    return trace.get_current_span() is not trace.INVALID_SPAN
+
+
 def inject() -> dict[str, str]:
     """Return the current trace as `traceparent` and `tracestate`; empty if nothing is traced."""
     carrier: dict[str, str] = {}
-    if trace.get_current_span() is not trace.INVALID_SPAN:  # without telemetry this spares each job 15 µs
+    if is_traced():  # without telemetry this spares each job 15 µs
         _PROPAGATOR.inject(carrier)
     return carrier
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
+from functools import lru_cache
 from typing import Final
 
 from google.protobuf.empty_pb2 import Empty
@@ -15,7 +16,7 @@ from common.errors import JobNotFound, JobsError
 from common.job.model import Job, JobRequest, RetryPolicy
 from common.rpc.status import status_of
 from common.rpc.validation import validate
-from common.telemetry.context import current_trace_id, inject
+from common.telemetry.context import current_trace_id, inject, is_traced
 from scheduler.amending import Amendment
 from scheduler.estimating import Estimates
 from scheduler.explaining import Explanations
@@ -24,6 +25,7 @@ from scheduler.jobs import Jobs
 from scheduler.listing import Extent, JobList, PageRequest
 from scheduler.model_rules import ModelRules
 from scheduler.servicers.context import Context, viewer
+from scheduler.servicers.grouped import GroupedRequests
 from scheduler.servicers.many import Many, ManyJobsServicer
 from scheduler.submission import Submission
 from scheduler.watch.watch import Watches
@@ -71,8 +73,9 @@ class JobServicer(ManyJobsServicer):
         self._explanations = explanations
         self._history = history
         self._default_retry = default_retry
-        self._known = KnownRequests(default_retry)
         self._created = AlikeJobs()
+        known = KnownRequests(default_retry)
+        self._grouped = GroupedRequests(known, submission.create_many, self._created)
         self._estimates = estimates
         self._model_rules = model_rules
 
@@ -80,9 +83,9 @@ class JobServicer(ManyJobsServicer):
         self, request: pb.CreateJobRequest, context: Context
     ) -> pb.Job | bytes:
         origin = _origin()
-        known = self._known.read(request, origin)
-        if known is not None:
-            return self._created.spell(await self._submission.create(known))
+        created = await self._grouped.create(request, origin)
+        if created is not None:
+            return created
         validate(request)
         wanted = request_from_pb(request, origin, self._default_retry)
         await self._judge_models(request.job.spec, wanted.tenant)
@@ -199,7 +202,13 @@ class JobServicer(ManyJobsServicer):
 
 
 def _origin() -> Origin:
-    return Origin(current_caller().tenant, current_trace_id() or "", inject())
+    tenant = current_caller().tenant
+    return Origin(tenant, current_trace_id() or "", inject()) if is_traced() else _untraced(tenant)
+
+
+@lru_cache(maxsize=256)
+def _untraced(tenant: str) -> Origin:
+    return Origin(tenant)
 
 
 def _listed(shown: Iterable[pb.Job], extent: Extent) -> pb.ListJobsResponse:

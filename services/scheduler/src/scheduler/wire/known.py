@@ -26,9 +26,13 @@ class KnownRequests:
         #: By tenant: what reads its requests, and how many more it may read.
         self._readers: dict[str, tuple[AlikeRequests, int]] = {}
 
+    def may_know(self, origin: Origin) -> bool:
+        """Say whether it reads requests from there at all."""
+        return not origin.trace_id and not origin.trace_context
+
     def read(self, request: pb.CreateJobRequest, origin: Origin) -> JobRequest | None:
         """Return the job to submit, or None, as AlikeRequests.read would; the request may be unchecked."""
-        if origin.trace_id or origin.trace_context:
+        if not self.may_know(origin):
             return None
         tenant = origin.tenant
         reader, left = self._readers.get(tenant, (None, 0))
