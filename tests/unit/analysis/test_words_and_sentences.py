@@ -48,6 +48,16 @@ def test_a_stretch_without_punctuation_is_cut_by_length() -> None:
     assert sum(len(sentence.split()) for sentence in sentences) == 50_000
 
 
+@pytest.mark.parametrize("around", ["", " ", "\u2003\n"])
+@pytest.mark.parametrize(("words", "cut"), [(1, 1), (79, 1), (80, 1), (81, 2), (160, 2), (161, 3)])
+def test_a_stretch_is_cut_behind_so_many_words(words: int, cut: int, around: str) -> None:
+    text = around + "\t".join(["a"] * words) + around
+    sentences = _sentences(text)
+    assert [len(sentence.split()) for sentence in sentences[:-1]] == [MAX_SENTENCE_WORDS] * (cut - 1)
+    assert len(sentences) == cut
+    assert "\t".join(sentences) == text.strip()
+
+
 @pytest.mark.parametrize("text", ["." * 100_000 + "x", "x" * 100_000, "?!" * 50_000 + "x", "a." * 50_000])
 def test_a_hostile_text_is_cut_in_linear_time(text: str) -> None:
     """The quadratic form of this would outlast the suite's time limit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from analysis_worker.domain.conversation import Participant
 from analysis_worker.privacy.detector import Detector
 from analysis_worker.privacy.kinds import Kind
-from analysis_worker.privacy.names import NameMode
+from analysis_worker.privacy.names import NameMode, Names
 from analysis_worker.privacy.patterns import PATTERNS, by_form
+from analysis_worker.privacy.roster import Roster
 
 
 def found(text: str, mode: NameMode = NameMode.STRICT) -> list[tuple[str, str]]:
@@ -246,6 +248,90 @@ def test_nothing_is_missed_by_looking_only_where_it_may_be(text: str) -> None:
     for span, (kind, start) in zip(by_form(text), everywhere, strict=True):
         assert span.kind is kind
         assert span.start >= start
+
+
+class EveryWord(Names):
+    """Looks at all words closely."""
+
+    def _is_lone_word(self, said: Sequence[str], at: int) -> bool:
+        return False
+
+
+NAME_PIECES = (
+    *(
+        "The",
+        "Will",
+        "May",
+        "I",
+        "It's",
+        "I'm",
+        "James",
+        "Okonkwo",
+        "of",
+        "van",
+        "Dr",
+        "Mr.",
+        "White",
+        "London",
+    ),
+    *(
+        "my name is",
+        "dear",
+        "BBC",
+        "Yes",
+        "Don't",
+        "O'Neil",
+        "the",
+        "Jean-Luc",
+        "said",
+        "who",
+        "Ms",
+        "'s",
+        "中",
+        "É",
+    ),
+)
+NAME_TEXTS = st.lists(
+    st.tuples(st.sampled_from(NAME_PIECES), st.sampled_from((" ", ". ", ", ", "\n", "-", ": ", ' "')))
+    .map("".join)
+).map("".join)  # fmt: skip
+
+
+@given(st.lists(NAME_TEXTS, max_size=4), st.sampled_from(NameMode))
+def test_no_name_is_missed_by_passing_over_words_that_stand_alone(texts: list[str], mode: NameMode) -> None:
+    spoken = frozenset({"white", "okonkwo"})
+    passing, looking = Names(mode, spoken), EveryWord(mode, spoken)
+    for text in texts:
+        assert [*passing.found_in(text)] == [*looking.found_in(text)]
+
+
+MARY_AND_OTHERS = (
+    *(
+        "'",
+        "`",
+        ".",
+        " ",
+        "-",
+        "\n",
+        "Mary",
+        "ANN",
+        "mary  ann",
+        "O'Neil",
+        "oneil",
+        "O`neil",
+        "Yilmaz",
+        "al",
+        "Al",
+    ),
+    *("speaker-1", "xal"),
+)
+
+
+@given(st.lists(st.sampled_from(MARY_AND_OTHERS)).map("".join))
+def test_participants_are_found_the_same_whatever_alphabets_a_text_has(text: str) -> None:
+    people = ("Mary Ann O'Neil", "Deniz Yılmaz", "Al Brandt", "Иван Петров", "speaker-1")
+    roster = Roster([Participant(f"p{place}", name) for place, name in enumerate(people)])
+    assert [*roster.named_in(f"{text}. ")] == [*roster.named_in(f"{text}. ж")]
 
 
 @pytest.mark.parametrize("name", ["Al", "De", "El", "Van"])

@@ -10,7 +10,7 @@ from typing import Final
 
 from analysis_worker.domain.conversation import Participant
 from analysis_worker.privacy.kinds import INVISIBLE, Kind, Span, apart
-from analysis_worker.privacy.names import NameMode, is_word, names_in
+from analysis_worker.privacy.names import NameMode, Names, is_word
 from analysis_worker.privacy.patterns import by_form
 from analysis_worker.privacy.roster import Roster, fold
 
@@ -40,8 +40,7 @@ class Detector:
     ) -> None:
         visible = [_visible(text)[0] for text in texts]
         self._roster = Roster(participants)
-        self._mode = mode
-        self._spoken = words_without_capital(visible)
+        self._names = Names(mode, words_without_capital(visible))
         #: What each text shows by itself; it is wanted twice.
         self._first = {text: self._look(text) for text in visible}
         self._apart = {text: apart(text, spans) for text, spans in self._first.items()}
@@ -73,8 +72,7 @@ class Detector:
         # An address or a secret that holds a participant's name is one thing, and not a name and a rest.
         whole = [span for span in forms if span.kind in _WHOLE]
         rest = [span for span in forms if span.kind not in _WHOLE]
-        names = names_in(text, self._mode, self._spoken)
-        return [*whole, *self._roster.named_in(text), *rest, *names]
+        return [*whole, *self._roster.named_in(text), *rest, *self._names.found_in(text)]
 
 
 def _visible(text: str) -> tuple[str, list[int] | None]:
@@ -102,12 +100,14 @@ class Met:
         """Yield where one of them stands, the longest at each place; hyphens and full stops do not matter."""
         if not self._by_first:
             return
-        if text.isascii() and self._by_first.keys().isdisjoint(_WORD.findall(text.lower())):
+        said = _WORD.findall(text.lower()) if text.isascii() else [fold(word) for word in _WORD.findall(text)]
+        if self._by_first.keys().isdisjoint(said):
             return
         places = [match.span() for match in _WORD.finditer(text)]
-        said = [fold(text[start:end]) for start, end in places]
         for at, word in enumerate(said):
-            for words, exact in self._by_first.get(word, ()):
+            if word not in self._by_first:
+                continue
+            for words, exact in self._by_first[word]:
                 until = at + len(words)
                 if said[at:until] != words:
                     continue

@@ -11,8 +11,9 @@ import binascii
 import codecs
 import re
 import unicodedata
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 _INSTRUCTIONS: Final = r"(?:instructions?|prompts?|rules?|guidelines?|directions?|messages?|commands?|context|training|polic(?:y|ies))"
 _PATTERNS: Final = (
@@ -70,7 +71,8 @@ _TRIGGERS: Final = (
     ("تجاهل", "انس"),
     ("gib mir", "donne"),
 )
-_FORMS: Final = tuple(
+_Form: TypeAlias = tuple[tuple[str, ...], re.Pattern[str]]
+_FORMS: Final[tuple[_Form, ...]] = tuple(
     (triggers, re.compile(pattern, re.IGNORECASE))
     for triggers, pattern in zip(_TRIGGERS, _PATTERNS, strict=True)
 )
@@ -82,7 +84,7 @@ _LOOKALIKES: Final = str.maketrans(
 _UNUSUAL: Final = re.compile(r"[^\x00-\x7f\u00a1-\u00ac\u00ae-\u024f\u2010-\u2027\u2032-\u203a€]")
 _LEET: Final = str.maketrans("013457@$", "oieastas")
 #: A sign or digit next to a letter.
-_MIXED: Final = re.compile(r"[a-zA-Z][013457@$]|[013457@$][a-zA-Z]")
+_MIXED: Final = re.compile(r"[013457@$](?:(?<=[a-zA-Z].)|(?=[a-zA-Z]))", re.DOTALL)
 #: What instructions hold, in rot13.
 _ROTATED: Final = tuple(
     codecs.encode(word, "rot13")
@@ -98,25 +100,78 @@ _ROTATED: Final = tuple(
         "rate ",
     )
 )
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{16,}={0,2}")
+_ENCODED_MIN: Final = 16
+_BASE64: Final = re.compile(rf"[A-Za-z0-9+/_-]{{{_ENCODED_MIN},}}={{0,2}}")
 _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2}[\s:]?){12,}")
+#: In whatever _HEX and _SPACED match, wherever a part of a text begins; found faster.
+_PAIRS: Final = re.compile(r"[0-9a-fA-F]{2}[\s:]?[0-9a-fA-F]{2}[\s:]?(?:[0-9a-fA-F]{2}[\s:]?){10}")
+_APART: Final = re.compile(r"[ .\-_][A-Za-z][ .\-_][A-Za-z][ .\-_]")
 _SPACED: Final = re.compile(r"\b(?:[A-Za-z][ .\-_]){6,}[A-Za-z]\b")
 #: More than this of a text is not decoded.
 _DECODED_MAX: Final = 20_000
 
 
-def speaks_to_a_model(text: str) -> bool:
-    """Say whether a text, or what it hides, has the form of an instruction to a model."""
-    return any(_instructs(reading) for reading in _readings(text))
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """What a text has that an instruction cannot be without. Its parts have no more, and are asked no more."""
+
+    forms: tuple[_Form, ...]
+    #: What it may have that hides something: without any, it has no reading but itself.
+    hides: tuple[Callable[[str], bool], ...]
+
+    def of(self, text: str) -> Suspicion:
+        """Return what is left of it for a part, or for a text that is no more than its parts."""
+        forms = _triggered(self.forms, text.lower())
+        return Suspicion(forms, tuple(may_hide for may_hide in self.hides if may_hide(text)))
 
 
-def _instructs(reading: str) -> bool:
-    lower = reading.lower()
-    return any(
-        form.search(reading) is not None
-        for triggers, form in _FORMS
-        if any(trigger in lower for trigger in triggers)
-    )
+def _is_unusual(text: str) -> bool:
+    return not text.isascii() and _UNUSUAL.search(text) is not None
+
+
+def _is_rotated(text: str) -> bool:
+    lower = text.lower()
+    return any(word in lower for word in _ROTATED)
+
+
+def _is_encoded(text: str) -> bool:
+    return max(map(len, text.split()), default=0) >= _ENCODED_MIN and _BASE64.search(text) is not None
+
+
+def _has(form: re.Pattern[str]) -> Callable[[str], bool]:
+    return lambda text: form.search(text) is not None
+
+
+#: Of a text that nobody has looked at.
+ANY: Final = Suspicion(
+    _FORMS, (_is_unusual, _has(_MIXED), _is_rotated, _has(_APART), _is_encoded, _has(_PAIRS))
+)
+
+
+def speaks_to_a_model(text: str, suspicion: Suspicion = ANY) -> bool:
+    """Say whether a text, or what it hides, has the form of an instruction to a model.
+
+    Args:
+        suspicion: That of a text of which it is a part.
+    """
+    if suspicion.hides:
+        return any(_instructs(reading, _FORMS) for reading in _readings(text))
+    return bool(suspicion.forms) and _instructs(text, suspicion.forms)
+
+
+def _instructs(reading: str, forms: tuple[_Form, ...]) -> bool:
+    return any(form.search(reading) is not None for _, form in _triggered(forms, reading.lower()))
+
+
+def _triggered(forms: tuple[_Form, ...], lower: str) -> tuple[_Form, ...]:
+    """Return the forms that have a trigger in a text in small letters."""
+    found: list[_Form] = []
+    for form in forms:
+        for trigger in form[0]:
+            if trigger in lower:
+                found.append(form)
+                break
+    return tuple(found)
 
 
 def _readings(text: str) -> Iterator[str]:

@@ -51,25 +51,63 @@ class _Token:
     opens: bool
 
 
-def names_in(text: str, mode: NameMode, spoken: frozenset[str] = frozenset()) -> Iterator[Span]:
-    """Yield the names in a text, in order.
+class Names:
+    """Finds the names in the texts of one conversation.
 
     Args:
         spoken: Words that the conversation also has without a capital, in lower case: no names.
     """
-    tokens = _Tokens(text)
-    introduced: set[int] | None = None
-    after = 0
-    for at in tokens.capitals:
-        if at < after:
-            continue
-        if introduced is None:
-            introduced = {match.end() for match in _INTRODUCTION.finditer(text)}
-        run = _run(text, tokens, at)
-        kept = _name(tokens, at, at + run - 1, text, mode, spoken, introduced)
-        if kept is not None:
-            yield Span(tokens[kept[0]].start, _end_of(tokens[kept[1]], text), Kind.PERSON)
-        after = at + run
+
+    def __init__(self, mode: NameMode, spoken: frozenset[str] = frozenset()) -> None:
+        self._mode = mode
+        self._spoken = spoken
+        #: Of words with a capital: whether one that stands alone is no name, wherever it stands.
+        self._no_name: dict[str, bool] = {}
+
+    def found_in(self, text: str) -> Iterator[Span]:
+        """Yield the names in a text, in order."""
+        tokens = _Tokens(text)
+        introduced = _Introduced(text)
+        after = 0
+        for at in tokens.capitals:
+            if at < after or self._is_lone_word(tokens.said, at):
+                continue
+            run = _run(text, tokens, at)
+            kept = _name(tokens, at, at + run - 1, text, self._mode, self._spoken, introduced)
+            if kept is not None:
+                yield Span(tokens[kept[0]].start, _end_of(tokens[kept[1]], text), Kind.PERSON)
+            after = at + run
+
+    def _is_lone_word(self, said: Sequence[str], at: int) -> bool:
+        """Say of most words that are no names that they are none, such as the first ones of sentences."""
+        word = said[at]
+        no_name = self._no_name.get(word)
+        if no_name is None:
+            no_name = self._no_name[word] = _is_never_a_name(word, self._spoken)
+        if not no_name:
+            return False
+        if at + 1 < len(said):
+            following = said[at + 1]
+            if not following.islower() or not following.isalpha() or following in PARTICLES:
+                return False
+        if at:
+            before = said[at - 1]
+            if not before.isalpha() or before.lower() in TITLES:
+                return False
+        return True
+
+
+class _Introduced:
+    """Where introductions end in a text; looked for when they are asked for."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._ends: frozenset[int] | None = None
+
+    def shortly_before(self, start: int) -> bool:
+        if self._ends is None:
+            self._ends = frozenset(match.end() for match in _INTRODUCTION.finditer(self._text))
+        return start - 1 in self._ends or start - 2 in self._ends
 
 
 class _Tokens(Sequence[_Token]):
@@ -77,19 +115,23 @@ class _Tokens(Sequence[_Token]):
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._matches = list(_TOKEN.finditer(text))
+        self._matches: list[re.Match[str]] = []
         self._known: dict[int, _Token] = {}
+        #: As they stand there.
+        self.said = _TOKEN.findall(text)
         #: Which of them begin with a capital.
-        self.capitals = [at for at, match in enumerate(self._matches) if text[match.start()].isupper()]
+        self.capitals = [at for at, word in enumerate(self.said) if word[0].isupper()]
 
     def __len__(self) -> int:
-        return len(self._matches)
+        return len(self.said)
 
     def __getitem__(self, at: Any) -> Any:
         if at.__class__ is slice:
             return [self[place] for place in range(*at.indices(len(self)))]
         found = self._known.get(at)
         if found is None:
+            if not self._matches:
+                self._matches = list(_TOKEN.finditer(self._text))
             found = self._known[at] = _token(self._text, self._matches[at])
         return found
 
@@ -138,7 +180,7 @@ def _name(
     text: str,
     mode: NameMode,
     spoken: frozenset[str],
-    introduced: set[int],
+    introduced: _Introduced,
 ) -> tuple[int, int] | None:
     """Return the first and last token of the name in a run of capitals; None if it holds none."""
     before = tokens[first - 1] if first else None
@@ -163,10 +205,10 @@ def _name(
     if len(words) > _LONGEST or any(token.word in PLACES_AND_THINGS for token in words[1:-1]):
         return None
     known = any(token.word in FIRST_NAMES for token in words)
-    said = text[max(0, tokens[first].start - 1) : tokens[first].start].isspace() and any(
-        tokens[first].start - end in (1, 2) for end in introduced
-    )
-    if known or titled or said:
+    if known or titled:
+        return first, last
+    start = tokens[first].start
+    if text[max(0, start - 1) : start].isspace() and introduced.shortly_before(start):
         return first, last
     if mode is NameMode.BALANCED:
         return None
@@ -192,6 +234,18 @@ def _is_no_name(token: _Token, spoken: frozenset[str], *, lone: bool) -> bool:
     if word in PLACES_AND_THINGS or "'" in token.text.rstrip("'sS") or token.word in PARTICLES:
         return word in PLACES_AND_THINGS or (token.opens and lone)
     return (token.opens or lone) and (word in spoken or _is_common(word))
+
+
+def _is_never_a_name(said: str, spoken: frozenset[str]) -> bool:
+    """Say whether `_is_no_name` holds of a word with a capital that stands alone, wherever that is."""
+    word = (said if said.isalpha() else _POSSESSIVE.sub("", said)).lower()
+    if word in FIRST_NAMES or word in TITLES:
+        return False
+    if word in PLACES_AND_THINGS:
+        return True
+    if "'" in said.rstrip("'sS") or word in PARTICLES:
+        return False
+    return word in spoken or _is_common(word)
 
 
 def is_word(text: str) -> bool:

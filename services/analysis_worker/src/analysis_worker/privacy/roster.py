@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Final
 
 from analysis_worker.domain.conversation import Participant
@@ -39,19 +40,16 @@ class Roster:
             for spelling in spellings
             if spelling in STOP_WORDS or spelling in _JOINERS or is_word(spelling)
         )
-        ordered = sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
-        self._form = (
-            re.compile(rf"(?<![^\W_])(?:{'|'.join(map(_form, ordered))})(?![^\W_])", re.IGNORECASE)
-            if ordered
-            else None
-        )
+        self._ordered = sorted(spellings, key=lambda spelling: (-len(spelling), spelling))
+        # "ı" is a small letter of "I", and so passes for "i".
+        small = (spelling.replace("ı", "i") for spelling in self._ordered)
+        self._small = [spelling for spelling in small if spelling.isascii()]
+        #: What is in a text that names one of these, in small letters and without apostrophes.
+        self._beginnings = {spelling.split(" ")[0] for spelling in self._small}
 
     def named_in(self, text: str) -> Iterator[Span]:
         """Yield where someone of the roster is named."""
-        if self._form is None:
-            return
-        folded = text if text.isascii() else _fold_in_place(text)
-        for match in self._form.finditer(folded):
+        for match in self._matches(text if text.isascii() else _fold_in_place(text)):
             spelling = _key(match.group())
             if (
                 spelling in self._with_capital
@@ -60,6 +58,24 @@ class Roster:
             ):
                 continue
             yield Span(match.start(), match.end(), Kind.PERSON, self._who.get(spelling, ""))
+
+    def _matches(self, folded: str) -> Iterator[re.Match[str]]:
+        if not folded.isascii():
+            return self._form.finditer(folded) if self._ordered else iter(())
+        # Where no letter has two cases or none, small ones with one kind of apostrophe do: both far faster.
+        lower = folded.lower().replace("`", "'")
+        bare = lower.replace("'", "")
+        if not any(beginning in bare for beginning in self._beginnings):
+            return iter(())
+        return self._small_form.finditer(lower)
+
+    @cached_property
+    def _form(self) -> re.Pattern[str]:
+        return _any_of(self._ordered, _APOSTROPHES, re.IGNORECASE)
+
+    @cached_property
+    def _small_form(self) -> re.Pattern[str]:
+        return _any_of(self._small, "'?")
 
 
 def spellings_of(participant: Participant) -> Iterator[str]:
@@ -91,11 +107,13 @@ def _key(text: str) -> str:
     return " ".join(re.sub(r"['’`´]", "", _fold_in_place(text)).lower().split())
 
 
-def _form(spelling: str) -> str:
-    """Return a pattern for a spelling that bears other white space and apostrophes within it."""
-    return r"\s+".join(
-        _APOSTROPHES.join(re.escape(letter) for letter in word) for word in spelling.split(" ")
+def _any_of(spellings: Iterable[str], apostrophe: str, flags: int = 0) -> re.Pattern[str]:
+    """Return a pattern for spellings that bears other white space and apostrophes within them."""
+    forms = (
+        r"\s+".join(apostrophe.join(map(re.escape, word)) for word in spelling.split(" "))
+        for spelling in spellings
     )
+    return re.compile(rf"(?<![^\W_])(?:{'|'.join(forms)})(?![^\W_])", flags)
 
 
 def fold(word: str) -> str:

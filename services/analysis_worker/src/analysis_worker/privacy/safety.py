@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from analysis_worker.domain.conversation import Conversation
 from analysis_worker.domain.safety import Flagged, Safety, SafetyKind
-from analysis_worker.privacy.injection import speaks_to_a_model
+from analysis_worker.privacy.injection import ANY, speaks_to_a_model
 from common.content.lists import content_flags
 
 
 def safety_of(conversation: Conversation, *, english: bool) -> Safety:
     """Return the flagged turns. Pure; never raises for what stands in a conversation."""
     found: dict[SafetyKind, list[int]] = {kind: [] for kind in SafetyKind}
+    suspicion = ANY.of("\n".join(turn.text for turn in conversation.turns))
     for place, turn in enumerate(conversation.turns):
         kinds = kinds_in(turn.text) if english else set()
-        if speaks_to_a_model(turn.text):
+        if speaks_to_a_model(turn.text, suspicion):
             kinds.add(SafetyKind.MODEL_INSTRUCTION)
         for kind in kinds:
             found[kind].append(place)

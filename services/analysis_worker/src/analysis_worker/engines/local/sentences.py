@@ -85,6 +85,15 @@ def _is_abbreviated(text: str, end: int) -> bool:
 
 def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Yield `text[start:end]` without surrounding white space, cut where it is too long."""
+    if end - start <= _MAX_SENTENCE_CODE_POINTS:
+        said = text[start:end]
+        bare = said.lstrip()
+        if len(bare) < 2 * MAX_SENTENCE_WORDS or len(bare.split()) <= MAX_SENTENCE_WORDS:
+            begin = end - len(bare)
+            bare = bare.rstrip()
+            if bare:
+                yield begin, begin + len(bare)
+            return
     first: int | None = None
     last = words = 0
     for match in _SPOKEN.finditer(text, start, end):

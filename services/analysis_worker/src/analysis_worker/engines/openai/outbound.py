@@ -19,7 +19,7 @@ from analysis_worker.domain.conversation import Conversation, Role
 from analysis_worker.domain.metric import Evidence, quote
 from analysis_worker.domain.unshown import Unshown
 from analysis_worker.engines.local.sentences import sentence_spans
-from analysis_worker.privacy.injection import speaks_to_a_model
+from analysis_worker.privacy.injection import ANY, Suspicion, speaks_to_a_model
 from analysis_worker.privacy.placeholders import PlaceholderMap
 from analysis_worker.privacy.redaction import redact
 from common.provider.tokens import estimate_tokens
@@ -89,13 +89,19 @@ def outbound_of(conversation: Conversation, secret: bytes, kept: PlaceholderMap 
     key = hmac.digest(secret, hashlib.sha256(text.encode()).digest(), "sha256")
     lines: list[Line] = []
     withheld = 0
+    # What is nowhere in the debate is not looked for in each sentence.
+    said_by_all = (turn.text for turns in (conversation.turns, safe.turns) for turn in turns)
+    of_debate = ANY.of("\n".join(said_by_all))
     for index, (turn, original, place) in enumerate(
         zip(safe.turns, conversation.turns, redacted.turns, strict=True)
     ):
-        whole = speaks_to_a_model(original.text)
+        whole = speaks_to_a_model(original.text, of_debate)
+        suspicion = of_debate.of(turn.text)
         for start, end in sentence_spans(turn.text):
             said = turn.text[start:end]
-            if speaks_to_a_model(said) or (whole and not _harmless(turn.text, start, end)):
+            if speaks_to_a_model(said, suspicion) or (
+                whole and not _harmless(turn.text, start, end, suspicion)
+            ):
                 withheld += 1
                 continue
             was_start, was_end = place.original_span(start, end)
@@ -130,9 +136,9 @@ def outbound_of(conversation: Conversation, secret: bytes, kept: PlaceholderMap 
     )
 
 
-def _harmless(text: str, start: int, end: int) -> bool:
+def _harmless(text: str, start: int, end: int, suspicion: Suspicion) -> bool:
     """Say whether a turn that speaks to a model still does so without its neighbours of this sentence."""
-    return not speaks_to_a_model(text[max(0, start - 200) : end + 200])
+    return not speaks_to_a_model(text[max(0, start - 200) : end + 200], suspicion)
 
 
 def windows(debate: Outbound, most_tokens: int) -> list[Window]:
