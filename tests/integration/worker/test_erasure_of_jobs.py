@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,3 +93,17 @@ async def test_what_a_worker_kept_of_a_conversation_goes_with_it(
             await asyncio.to_thread(desk.final, job_id)
             assert answers(client) == others
             assert not client.exists(kept.conversation, kept.placeholders, kept.answers)
+
+            # With its jobs, one that waits for the model and one that waits for its time are stopped and gone
+            desk.put(debate(8))
+            asked = len(server.heard)
+            about = {"conversation_id": name}
+            desk.analyse(name, job=about)
+            desk.analyse(name, job={**about, "run_at_ms": time.time_ns() // 1_000_000 + 3_600_000})
+            await asyncio.to_thread(wait_until, lambda: len(server.heard) > asked, timeout_s=60)
+            done = await erase(served, name, delete_jobs=True)
+            assert done.job_count + done.ending_job_count == 2
+            while done.ending_job_count:  # a machine that is very busy
+                done = await erase(served, name, delete_jobs=True, allow_missing=True)
+            left = (await served.jobs.ListJobs(every)).jobs
+            assert {each.conversation_id for each in left} == {"other"}

@@ -1,10 +1,13 @@
-"""Removes the final jobs on a conversation, with their results: done where its erasure asks for it."""
+"""Removes the jobs on a conversation, with their results: done where its erasure asks for it."""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Final
 
+from common.job.ids import JobId
+from common.job.model import Job
 from common.job.states import FINAL_STATES
 from common.store import jobs
 from common.store.operation import AsyncRunner
@@ -17,6 +20,18 @@ from scheduler.search import JobSearch
 MOST: Final = 1_000
 _WANT: Final = 200
 _AT_ONCE: Final = 16
+#: Whether cancelled jobs have ended is looked at so often, and after so long each time (s).
+_LOOKS: Final = 20
+_LOOK_EVERY_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What became of jobs."""
+
+    deleted: int
+    #: Cancelled, but not stopped yet by their workers.
+    ending: int
 
 
 class JobsAbout:
@@ -27,24 +42,38 @@ class JobsAbout:
         self._existing = existing
         self._search = search
 
-    async def delete(self, tenant: str, conversation_id: str) -> int:
-        """Remove the final jobs on a conversation, the newest first; return how many there were, up to MOST.
+    async def delete(self, tenant: str, conversation_id: str) -> Removed:
+        """Cancel and remove the jobs on a conversation, the newest first, up to MOST.
 
         Raises:
             StoreUnavailable: Some are removed; it may be repeated.
         """
-        wanted = parse_filter(f"conversation_id = {quoted(conversation_id)}").among_states(FINAL_STATES)
+        wanted = parse_filter(f"conversation_id = {quoted(conversation_id)}")
         slots = asyncio.Semaphore(_AT_ONCE)
 
-        async def delete(job_id: str) -> bool:
+        async def delete(job: Job) -> bool:
             async with slots:
-                keys = self._existing.keys_of(job_id)
-                return (await self._store.run(jobs.delete(keys, job_id, tenant=tenant))).done
+                keys = self._existing.keys_of(job.job_id)
+                if job.state not in FINAL_STATES:
+                    await self._store.run(jobs.cancel(keys, job.job_id, tenant=tenant))
+                return await self._delete(job.job_id, tenant)
 
-        deleted = 0
+        looked_at, ending = 0, list[JobId]()
         async for found in self._search.walk(tenant, wanted, want=_WANT):
-            taken = found.jobs[: MOST - deleted]
-            deleted += sum(await asyncio.gather(*(delete(job.job_id) for job in taken)))
-            if deleted >= MOST:
+            taken = found.jobs[: MOST - looked_at]
+            gone = await asyncio.gather(*map(delete, taken))
+            ending += [job.job_id for job, went in zip(taken, gone, strict=True) if not went]
+            looked_at += len(taken)
+            if looked_at >= MOST:
                 break
-        return deleted
+        for _ in range(_LOOKS):
+            if not ending:
+                break
+            await asyncio.sleep(_LOOK_EVERY_S)
+            ending = [job_id for job_id in ending if not await self._delete(job_id, tenant)]
+        return Removed(looked_at - len(ending), len(ending))
+
+    async def _delete(self, job_id: str, tenant: str) -> bool:
+        """Return whether the job is gone: one that has not ended stays."""
+        verdict = await self._store.run(jobs.delete(self._existing.keys_of(job_id), job_id, tenant=tenant))
+        return verdict.done or verdict.state is None

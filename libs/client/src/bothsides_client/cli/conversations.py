@@ -73,7 +73,8 @@ def delete(
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All conversations of the tenant.")] = False,
     with_jobs: Annotated[
-        bool, typer.Option("--with-jobs", help="Also their final jobs, with results; 1,000 of each.")
+        bool,
+        typer.Option("--with-jobs", help="Also their jobs, which are cancelled if they run; 1,000 of each."),
     ] = False,
     yes: Yes = False,
     as_json: Json = False,
@@ -99,8 +100,14 @@ def delete(
                     "analysis_deleted": done.analysis_deleted,
                     "job_count": done.job_count,
                     "insights_count": done.insights_count,
+                    "ending_job_count": done.ending_job_count,
                 },
                 f"{conversation_id} is deleted, with {done.answer_count} answers of models"
                 f"{f', {done.job_count} jobs' if with_jobs else ''}"
-                f"{' and its analysis' if done.analysis_deleted else ''}.",
+                f"{' and its analysis' if done.analysis_deleted else ''}."
+                f"{_still_ending(done.ending_job_count)}",
             )
+
+
+def _still_ending(count: int) -> str:
+    return f" {count} jobs have not stopped yet: repeat it to remove them." if count else ""

@@ -10,7 +10,7 @@ from common.errors import ConversationNotFound
 from scheduler import content, transcripts
 from scheduler.documents import Documents
 from scheduler.erasing import Eraser
-from scheduler.jobs_about import JobsAbout
+from scheduler.jobs_about import JobsAbout, Removed
 from scheduler.servicers.context import Context
 from scheduler.wire.conversations import (
     conversation_entry_to_pb,
@@ -78,12 +78,13 @@ class ConversationServicer(pb.ConversationServiceServicer):
     ) -> pb.DeleteConversationResponse:
         tenant, name = current_caller().tenant, request.conversation_id
         erased = await self._eraser.erase(tenant, name)
-        deleted = await self._jobs.delete(tenant, name) if request.delete_jobs else 0
-        if not erased.anything and not deleted and not request.allow_missing:
+        removed = await self._jobs.delete(tenant, name) if request.delete_jobs else Removed(0, 0)
+        if not erased.anything and removed == Removed(0, 0) and not request.allow_missing:
             raise ConversationNotFound(name)
         return pb.DeleteConversationResponse(
             answer_count=erased.answers,
             analysis_deleted=erased.analysis,
-            job_count=deleted,
+            job_count=removed.deleted,
             insights_count=erased.insights,
+            ending_job_count=removed.ending,
         )
