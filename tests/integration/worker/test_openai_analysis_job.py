@@ -97,6 +97,32 @@ def test_a_worker_with_a_key_asks_pays_once_and_degrades(
     assert json.loads(server.heard[0][0])["model"] == "gpt-6-luna"
 
 
+def test_topics_alone_are_the_models_or_else_the_local_engines(
+    valkey: str, client: redis.Redis, tmp_path: Path, server: OpenAiServer
+) -> None:
+    """Local topics are not made beforehand, as a model's leave nothing of them."""
+    desk = Desk(client)
+    name = desk.put(debate(12))
+    only = [pb.DIMENSION_TOPICS]
+    with worker_program(valkey, tmp_path, OPENAI_API_KEY=KEY, OPENAI_BASE_URL=server.url):
+        first_id = desk.analyse(name, dimensions=only)
+        first = result_of(desk, first_id)
+        assert (engines(first), reasons(first)) == ({pb.DIMENSION_TOPICS: "openai"}, {})
+        assert [part.name for part in desk.snapshot(first_id).parts] == ["topics"]
+
+        local = result_of(desk, desk.analyse(name, dimensions=only, engine=Spec.LOCAL))
+        server.faults = [error(400)] * 1_000
+        down = result_of(desk, desk.analyse(name, dimensions=only, engine=Spec.OPENAI, force_refresh=True))
+        assert reasons(down).keys() == {pb.DIMENSION_TOPICS}
+        assert down.topics == local.topics
+
+    # Both are of the same input
+    assert {made.input_sha256 for made in (*first.provenance, *local.provenance)} == {
+        local.provenance[0].input_sha256
+    }
+    assert first.word_count == local.word_count > 0
+
+
 def test_without_a_key_only_who_asked_for_a_model_is_told(
     valkey: str, client: redis.Redis, tmp_path: Path
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis_worker.domain.result import Dimension, Tone, Topics
+from analysis_worker.domain.result import Dimension, Tone
 from analysis_worker.engines.local.engine import LocalEngine
 from analysis_worker.engines.openai.outbound import Window, outbound_of, windows
 from analysis_worker.engines.openai.tone import (
@@ -81,13 +81,11 @@ def test_any_topics_cover_the_debate_in_order(said: list[list[SaidSegment]]) -> 
         order = [line.sid for line in window.lines]
         places = [order.index(segment.first) for segment in each.answer.segments]
         assert places == sorted(set(places))
-    base = ENGINE.analyze(DOCUMENT, Dimension.TOPICS)
-    assert isinstance(base, Topics)
     found = tuple(
         WindowTopics(each.answer, window.lines[0].sid, window.lines[-1].sid)
         for window, each in zip(PARTS, checked, strict=True)
     )
-    made = topics_by_model(base, DEBATE, found, DOCUMENT)
+    made = topics_by_model(DEBATE, found, DOCUMENT)
     order = [turn.turn_id for turn in SAID.turns]
     firsts = [order.index(segment.first_turn_id) for segment in made.segments]
     lasts = [order.index(segment.last_turn_id) for segment in made.segments]

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from analysis_worker.runtime.child_process import ChildProcess, PoolClosed
-from analysis_worker.runtime.children import ChildPool
+from analysis_worker.runtime.children import LATER_S, ChildPool
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
 from support import child_work
@@ -296,6 +296,74 @@ async def test_who_waits_for_a_child_is_not_passed_over_for_anothers_second_one(
 
     await asyncio.gather(*(work(name) for name in ("first", "second", "third")))
     assert order == ["first", "second", "third"]
+
+
+class Clock:
+    """A clock that a test sets (s)."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@contextlib.contextmanager
+def timed_pool(clock: Clock) -> Iterator[ChildPool]:
+    pool = ChildPool(1, now_s=clock)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+async def in_turn(pool: ChildPool, order: list[str], name: str, *, later: bool) -> None:
+    async with pool.hold(later=later) as lanes:
+        order.append(name)
+        await lanes[0].run(child_work.own_pid)
+
+
+async def test_work_that_can_wait_lets_those_pass_that_come_soon_after_it() -> None:
+    clock = Clock()
+    order: list[str] = []
+    with timed_pool(clock) as one:
+        # Given a child that is held, and work that nobody waits for yet
+        async with one.hold():
+            waiting = [asyncio.create_task(in_turn(one, order, "can wait", later=True))]
+            await asyncio.sleep(0)
+            # When others come within its time, and one comes after it
+            for name, after_s in (("soon", 0.5), ("in time", LATER_S - 0.6), ("late", 0.2)):
+                clock.now_s += after_s
+                waiting.append(asyncio.create_task(in_turn(one, order, name, later=False)))
+                await asyncio.sleep(0)
+        # Then it goes before the last one only
+        await asyncio.gather(*waiting)
+    assert order == ["soon", "in time", "can wait", "late"]
+
+
+async def test_work_that_can_wait_does_not_wait_for_an_idle_child() -> None:
+    order: list[str] = []
+    with timed_pool(Clock()) as one:
+        await in_turn(one, order, "first", later=True)
+        await in_turn(one, order, "second", later=True)
+    assert order == ["first", "second"]
+
+
+async def test_a_turn_that_is_cancelled_as_it_comes_goes_to_the_next(pool: ChildPool) -> None:
+    # Given two who wait for one child
+    order: list[str] = []
+    async with pool.hold():
+        first, second = (
+            asyncio.create_task(in_turn(pool, order, name, later=False)) for name in ("first", "second")
+        )
+        await asyncio.sleep(0)
+    # When the first is cancelled between being given the child and hearing of it
+    first.cancel()
+    # Then the second has it
+    await asyncio.wait([first, second])
+    assert first.cancelled()
+    assert order == ["second"]
+    assert pool.busy == 0
 
 
 async def test_two_children_run_two_calls_at_once(tmp_path: Path) -> None:

@@ -12,7 +12,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from heapq import heappop, heappush
+from itertools import count
+from time import monotonic
+from typing import Any, Final, TypeVar
 
 from analysis_worker.runtime.child import Failed, OutOfMemory, Raised, Reply, Returned, Task
 from analysis_worker.runtime.child_process import Call, ChildProcess, PoolClosed
@@ -22,6 +25,8 @@ from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
 
 T = TypeVar("T")
+#: Work that nobody waits for yet lets all pass that come within this (s): less than a model takes to answer.
+LATER_S: Final = 2.0
 _log = logging.getLogger(__name__)
 
 
@@ -79,20 +84,31 @@ class Lane:
 
 
 class ChildPool:
-    """`size` child processes, given out first come first served. Used on one and the same event loop.
+    """`size` child processes, given out first come first served, but for what can wait. For one event loop.
 
     Args:
         memory_bytes: What one call may allocate in a child; 0 for no limit.
         warm: Runs first in every child, to import what calls need.
+        now_s: This process's clock.
     """
 
-    def __init__(self, size: int, *, memory_bytes: int = 0, warm: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        size: int,
+        *,
+        memory_bytes: int = 0,
+        warm: Callable[[], None] | None = None,
+        now_s: Callable[[], float] = monotonic,
+    ) -> None:
+        self._now_s = now_s
         self._children = [
             ChildProcess(f"child-{number}", memory_bytes, warm) for number in range(1, size + 1)
         ]
         #: Longest idle first.
         self._idle: deque[ChildProcess] = deque(self._children)
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        #: Who waits, by when it would have its turn (s), and by their coming. Nobody does while one is idle.
+        self._waiting: list[tuple[float, int, asyncio.Future[ChildProcess]]] = []
+        self._came = count()
         #: A thread waits on each child; a second one may be replacing it.
         self._threads = ThreadPoolExecutor(2 * size, thread_name_prefix="children")
         self._replacing = 0
@@ -110,19 +126,25 @@ class ChildPool:
 
     @asynccontextmanager
     async def hold(
-        self, most: int = 1, spend: Callable[[Used], None] | None = None, *, like: Sequence[Lane] = ()
+        self,
+        most: int = 1,
+        spend: Callable[[Used], None] | None = None,
+        *,
+        like: Sequence[Lane] = (),
+        later: bool = False,
     ) -> AsyncIterator[list[Lane]]:
         """Hold at least one child and up to `most`: waits for the first, takes more only if they are idle.
 
         Args:
             spend: Hears what each call has used, also one that has failed or was cancelled.
             like: Rather take the children of these, if they are idle: they may still have what they prepared.
+            later: Nobody waits for this yet; while all are held, those go first who come within LATER_S.
 
         Raises:
             PoolClosed: The pool was closed.
         """
-        lanes = [Lane(await self._take(like), self._threads, spend)]
-        while self._idle and not self._waiting and len(lanes) < most:
+        lanes = [Lane(await self._take(like, later), self._threads, spend)]
+        while self._idle and len(lanes) < most:
             lanes.append(Lane(self._pick(like), self._threads, spend))
         try:
             yield lanes
@@ -133,7 +155,7 @@ class ChildPool:
     @property
     def idle(self) -> int:
         """How many started children nobody holds or waits for."""
-        return len(self._idle) if self.started and not self._waiting else 0
+        return len(self._idle) if self.started else 0
 
     @property
     def busy(self) -> int:
@@ -164,20 +186,23 @@ class ChildPool:
         for child in self._children:
             child.empty()
 
-    async def _take(self, like: Sequence[Lane]) -> ChildProcess:
-        while not self._idle or self._closing:
-            if self._closing:
-                self._wake_next()
-                raise PoolClosed
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():  # woken and cancelled at once: the next one's turn
-                    self._wake_next()
-                raise
-        return self._pick(like)
+    async def _take(self, like: Sequence[Lane], later: bool) -> ChildProcess:
+        if self._closing:
+            raise PoolClosed
+        if self._idle:
+            return self._pick(like)
+        turn: asyncio.Future[ChildProcess] = asyncio.get_running_loop().create_future()
+        heappush(self._waiting, (self._now_s() + LATER_S * later, next(self._came), turn))
+        try:
+            child = await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # it had its turn at the same moment
+                self._give_back(turn.result())
+            raise
+        if self._closing:
+            self._give_back(child)
+            raise PoolClosed
+        return child
 
     def _pick(self, like: Sequence[Lane]) -> ChildProcess:
         known = [lane.child for lane in like]
@@ -193,16 +218,14 @@ class ChildPool:
             self._replace(lane.child, asked)
 
     def _give_back(self, child: ChildProcess, replacing: int = 0) -> None:
+        """Give a child to who waits for it, or keep it idle."""
         self._replacing += replacing
-        self._idle.append(child)
-        self._wake_next()
-
-    def _wake_next(self) -> None:
         while self._waiting:
-            turn = self._waiting.popleft()
+            _, _, turn = heappop(self._waiting)
             if not turn.done():
-                turn.set_result(None)
+                turn.set_result(child)
                 return
+        self._idle.append(child)
 
     def _replace(self, child: ChildProcess, asked: Future[Reply]) -> None:
         """Put a new process in the child's place, off the loop, and then give the place back."""

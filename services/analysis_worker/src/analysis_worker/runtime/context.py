@@ -253,11 +253,11 @@ class JobContext:
             return await lanes[0].run(function, *args)
 
     def hold_children(
-        self, most: int = 1, *, like: Sequence[Lane] = ()
+        self, most: int = 1, *, like: Sequence[Lane] = (), later: bool = False
     ) -> AbstractAsyncContextManager[list[Lane]]:
         """Hold child processes for several calls; as ChildPool.hold. What they use is this attempt's."""
         return self._ports.children.hold(
-            most, lambda used: self._attempt.spend(used.cpu_s, used.peak_bytes), like=like
+            most, lambda used: self._attempt.spend(used.cpu_s, used.peak_bytes), like=like, later=later
         )
 
 

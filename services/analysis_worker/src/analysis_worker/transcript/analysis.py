@@ -1,22 +1,24 @@
 """Runs the steps of an analysis on child processes, and tells what is done as it is done.
 
 One conversation holds one child, so that it is prepared once; a second one only if nobody else wants it.
+Where models are asked, it holds none: what has to be done before a call, or when its answer is there, goes
+before what is counted meanwhile, whoever's it is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from analysis_worker.domain.result import Dimension
-from analysis_worker.runtime.children import Lane
 from analysis_worker.runtime.context import JobContext
 from analysis_worker.transcript import in_child
 from analysis_worker.transcript.by_model import ASKED, Outcome, Unanswered, Wish, start
 from analysis_worker.transcript.made import Made
+from analysis_worker.transcript.places import Place, Turns
 from analysis_worker.transcript.plan import Course, Pace, Step, steps_for
 from analysis_worker.transcript.screening import Screen
 from analysis_worker.transcript.sending import outbound
@@ -57,10 +59,13 @@ async def analyse(
     made = Made(conversation_id, conversation, screen, context.part, include_detailed=include_detailed)
     run = _Run(conversation_id, conversation, steps_for(dimensions), context, pace, wish, screen, made)
     try:
-        async with context.hold_children(LANES) as lanes:
-            await run.on(lanes)
-        # While models answer, the children work for others.
-        await run.with_models()
+        with pace.under_way():
+            if run.asks:
+                await run.on([run.turns.at(later=True) for _ in range(LANES)])
+            else:
+                async with context.hold_children(LANES) as lanes:
+                    await run.on(lanes)
+            await run.with_models()
         return made.analysis()
     finally:
         await _stop(run.asked.values())
@@ -83,10 +88,19 @@ class _Run:
         self._conversation_id = conversation_id
         self._conversation = conversation
         self._context = context
+        self._pace = pace
         self._course = Course(steps, pace, _now_ms())
-        self._waiting = list(steps)
-        #: Have the conversation prepared, or had.
-        self._lanes: Sequence[Lane] = ()
+        wanted = {step.dimension for step in steps}
+        #: Models are asked for some of it.
+        self.asks = wish is not None and context.models is not None and bool(wanted & ASKED)
+        self.turns = Turns(context)
+        #: Topics of a model leave nothing of the local ones: those are made if there are none, or for claims.
+        self._unmade: dict[Dimension, Step] = {
+            step.dimension: step
+            for step in steps
+            if self.asks and step.dimension is Dimension.TOPICS and Dimension.ARGUMENTS not in wanted
+        }
+        self._waiting = [step for step in steps if step.dimension not in self._unmade]
         self._made = made
         self._screen = screen
         self._wish = wish
@@ -98,28 +112,28 @@ class _Run:
         #: Answers that have no place yet.
         self._open: dict[Dimension, asyncio.Task[Outcome]] = {}
 
-    async def on(self, lanes: Sequence[Lane]) -> None:
-        """Run all steps on the children held, models being asked meanwhile."""
+    async def on(self, places: Sequence[Place]) -> None:
+        """Run all steps, as many at once as there are places, models being asked meanwhile."""
         self._tell("Reading the transcript")
-        self._lanes = lanes
         # Nothing takes as long as an answer: one child makes the text ready to leave, the other one reads.
-        self._asking = asyncio.create_task(self._ask(lanes[0]))
+        self._asking = asyncio.create_task(self._ask())
+        reader = self.turns.at() if self.asks and self._screen.waits_for_reading else places[-1]
         try:
-            if len(lanes) == 1:
-                await self._asking
-            self._made.overview = await lanes[-1].run(in_child.overview, self._conversation)
+            self._made.overview, safety = await reader.run(in_child.read, self._conversation)
             self._course.prepared(self._made.overview.word_count)
-            self._screen.receive(await lanes[-1].run(in_child.safety, self._conversation))
+            self._screen.receive(safety)
             if self._screen.waits_for_moderation:
                 await self._asking
                 await self._screen.judged(self._open.values())
-            await self._run_steps(lanes)
-            if self._open and self._packed is not None:
-                ready = (lane.run(in_child.ready, self._conversation, self._packed) for lane in lanes)
+            await self._run_steps(places)
+            # With more analyses under way it would be forgotten before an answer comes.
+            if self._open and self._packed is not None and self._pace.analyses <= in_child.DOCUMENTS_KEPT:
+                ready = (place.run(in_child.ready, self._conversation, self._packed) for place in places)
                 await asyncio.gather(*ready)
         finally:
             await _stop([self._asking])
-        self._course.learn(_now_ms())
+        if not self._unmade:
+            self._course.learn(_now_ms())
 
     async def with_models(self) -> None:
         """Put each answer that is left in its place as it comes."""
@@ -127,7 +141,7 @@ class _Run:
         try:
             while self._open or putting:
                 for dimension in self._answered():
-                    put = self._put(dimension, self._open.pop(dimension), self._run)
+                    put = self._put(dimension, self._open.pop(dimension))
                     putting.add(asyncio.create_task(put))
                 if not putting:
                     for answer in self._open.values():
@@ -142,47 +156,40 @@ class _Run:
         finally:
             await _stop(putting)
 
-    async def _run(self, function: Callable[..., T], *args: Any) -> T:
-        """Compute on a child, rather on one that has the conversation prepared."""
-        async with self._context.hold_children(like=self._lanes) as lanes:
-            return await lanes[0].run(function, *args)
-
-    async def _ask(self, lane: Lane) -> None:
+    async def _ask(self) -> None:
         if self._wish is None:
             return
-        wanted = {step.dimension for step in self._waiting}
         access = self._context.models
         debate: Outbound | None = None
-        if access is not None and wanted & ASKED:
+        if access is not None and self.asks:
             self._packed = await outbound(
-                self._context, lane, self._conversation_id, self._conversation, access.secret
+                self._context, self.turns.at(), self._conversation_id, self._conversation, access.secret
             )
             debate = self._packed.unpacked()
+        wanted = {step.dimension for step in (*self._waiting, *self._unmade.values())}
         self.asked = start(self._context, self._wish, debate, wanted, self._screen)
         self._open = dict(self.asked)
 
-    async def _run_steps(self, lanes: Sequence[Lane]) -> None:
-        free = [lane for lane in lanes if self._asking.done() or lane is not lanes[0]]
+    async def _run_steps(self, places: Sequence[Place]) -> None:
+        free = list(places)
         asking = {self._asking}
         steps: dict[asyncio.Task[None], Step] = {}
-        running: dict[asyncio.Task[None], Lane] = {}
+        running: dict[asyncio.Task[None], Place] = {}
         try:
             while self._waiting or running or asking:
                 if asking and self._asking.done():
                     asking.clear()
                     self._settle_unasked()
-                    free += [lane for lane in lanes[:1] if lane not in free]
                     continue
                 for dimension in self._answered()[: len(free)]:
-                    lane = free.pop()
-                    put = self._put(dimension, self._open.pop(dimension), lane.run)
-                    running[asyncio.create_task(put)] = lane
+                    put = self._put(dimension, self._open.pop(dimension))
+                    running[asyncio.create_task(put)] = free.pop()
                 unfinished = {step.dimension for step in (*self._waiting, *steps.values())}
                 for step in [step for step in self._waiting if not step.after & unfinished][: len(free)]:
                     self._waiting.remove(step)
-                    lane = free.pop()
-                    task = asyncio.create_task(self._run_step(lane, step))
-                    steps[task], running[task] = step, lane
+                    place = free.pop()
+                    task = asyncio.create_task(self._run_step(place, step))
+                    steps[task], running[task] = step, place
                 unanswered = (task for task in self._open.values() if not task.done())
                 done, _ = await asyncio.wait(
                     [*running, *asking, *unanswered], return_when=asyncio.FIRST_COMPLETED
@@ -196,11 +203,11 @@ class _Run:
         finally:
             await _stop(running)
 
-    async def _run_step(self, lane: Lane, step: Step) -> None:
+    async def _run_step(self, place: Place, step: Step) -> None:
         self._tell(step.stage)
         finished = self._made.finished
         earlier = {wanted: finished[wanted].result for wanted in step.after if wanted in finished}
-        made = await lane.run(in_child.dimension, self._conversation, step.dimension, earlier)
+        made = await place.run(in_child.dimension, self._conversation, step.dimension, earlier)
         finished[step.dimension] = made
         self._course.finish(step)
         # While the text is made ready to leave it is not known who will be asked for what.
@@ -222,25 +229,29 @@ class _Run:
         return [
             dimension
             for dimension, task in self._open.items()
-            if task.done() and dimension in self._made.finished and task.exception() is None
+            if task.done()
+            and (dimension in self._made.finished or dimension in self._unmade)
+            and task.exception() is None
         ]
 
-    async def _put(
-        self,
-        dimension: Dimension,
-        answer: asyncio.Task[Outcome],
-        run: Callable[..., Awaitable[Any]],
-    ) -> None:
-        """Put an answer in its place; `run` has a child compute."""
-        made = self._made.finished[dimension]
-        match answer.result():
+    async def _put(self, dimension: Dimension, answer: asyncio.Task[Outcome]) -> None:
+        """Put an answer in its place, or have the local engine's."""
+        run, conversation = self.turns.at().run, self._conversation
+        outcome, made = answer.result(), self._made.finished.get(dimension)
+        if made is None:
+            if outcome is None or isinstance(outcome, Unanswered):
+                made = await run(in_child.dimension, conversation, dimension, {})
+            else:
+                made, outcome = await run(in_child.topics_by_model, conversation, self._packed, outcome), None
+            self._course.finish(self._unmade[dimension])
+        match outcome:
             case None:
                 pass
             case Unanswered(reason, passed_over):
                 degraded = replace(made.provenance, degraded_reason=reason, passed_over=passed_over)
                 made = replace(made, provenance=degraded)
             case found:
-                made = await run(in_child.by_model, self._conversation, made, self._packed, found)
+                made = await run(in_child.by_model, conversation, made, self._packed, found)
         self._made.settle(made)
 
     def _tell(self, stage: str) -> None:

@@ -83,7 +83,7 @@ def warm() -> None:
     square = np.ones((256, 256))
     np.matmul(square, square)
     sample = _WARM_UP.SerializeToString()
-    safety(sample)
+    read(sample)
     for wanted in Dimension:
         dimension(sample, wanted, {})
     _forget()
@@ -104,14 +104,13 @@ def warm_for_models() -> None:
     _forget()
 
 
-def overview(conversation: bytes) -> Overview:
-    """Return a debate's bare facts, and keep it prepared. Takes a serialized Conversation."""
-    return _engine().overview(_document(conversation))
+def read(conversation: bytes) -> tuple[Overview, Safety]:
+    """Return a debate's bare facts and what is flagged in it, and keep it prepared.
 
-
-def safety(conversation: bytes) -> Safety:
-    """Return what is flagged in a debate."""
-    return _engine().safety(_document(conversation))
+    Takes a serialized Conversation.
+    """
+    document = _document(conversation)
+    return _engine().overview(document), _engine().safety(document)
 
 
 def dimension(
@@ -140,19 +139,8 @@ def ready(conversation: bytes, packed: Packed) -> None:
 def by_model(conversation: bytes, local: Finished, packed: Packed, found: Found) -> Finished:
     """Return a dimension with what a model found of it in the place of what the local engine suspected."""
     from analysis_worker.engines.openai.combine import combined
-    from analysis_worker.engines.openai.findings import ENGINE_NAME, ENGINE_VERSION
     from analysis_worker.engines.openai.tone import NotBelieved
 
-    made = Provenance(
-        dimension=local.dimension,
-        engine=ENGINE_NAME,
-        engine_version=ENGINE_VERSION,
-        method=found.method,
-        input_sha256=local.provenance.input_sha256,
-        model=found.model,
-        prompt_sha256=found.prompt_sha256,
-        passed_over=found.passed_over,
-    )
     try:
         result = combined(local.result, _debate(packed), found, lambda: _document(conversation))
     except NotBelieved:
@@ -160,7 +148,32 @@ def by_model(conversation: bytes, local: Finished, packed: Packed, found: Found)
             local.provenance, degraded_reason=DegradedReason.INVALID_OUTPUT, passed_over=found.passed_over
         )
         return replace(local, provenance=degraded)
-    return Finished(local.dimension, result, made)
+    return Finished(local.dimension, result, _found(local.provenance, found))
+
+
+def topics_by_model(conversation: bytes, packed: Packed, found: Found) -> Finished:
+    """Return topics as a model found them, without having made the local ones, of which nothing is left."""
+    from analysis_worker.engines.openai.combine import combined
+
+    document = _document(conversation)
+    result = combined(None, _debate(packed), found, lambda: document)
+    return Finished(Dimension.TOPICS, result, _found(_engine().provenance(Dimension.TOPICS, document), found))
+
+
+def _found(counted: Provenance, found: Found) -> Provenance:
+    """Return how a dimension was made that a model found, of the same input as the local engine's."""
+    from analysis_worker.engines.openai.findings import ENGINE_NAME, ENGINE_VERSION
+
+    return Provenance(
+        dimension=counted.dimension,
+        engine=ENGINE_NAME,
+        engine_version=ENGINE_VERSION,
+        method=found.method,
+        input_sha256=counted.input_sha256,
+        model=found.model,
+        prompt_sha256=found.prompt_sha256,
+        passed_over=found.passed_over,
+    )
 
 
 def reflection(text: str, conversation: bytes | None, participant_id: str | None) -> ReflectionAnalysis:

@@ -6,7 +6,8 @@ the pace of this analysis so far, and before its first dimension the pace of ear
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,6 +56,17 @@ class Pace:
 
     def __init__(self) -> None:
         self._ms: float | None = None
+        #: How many analyses are under way.
+        self.analyses = 0
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Count an analysis as under way until the block ends."""
+        self.analyses += 1
+        try:
+            yield
+        finally:
+            self.analyses -= 1
 
     def learn(self, elapsed_ms: float, share: float, words: int) -> None:
         """Take in a finished analysis."""

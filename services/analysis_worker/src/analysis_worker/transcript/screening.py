@@ -129,7 +129,7 @@ class Screen:
             ProviderFailure: The moderation failed, and nothing may be sent without it; or as `moderated`.
             OriginalInPayload: Personal data is left in it.
         """
-        if self._rules.input is not ContentAction.FLAG:
+        if self.waits_for_reading:
             await self._received.wait()
         async with self._asking:
             if self._sent is None:
@@ -138,6 +138,11 @@ class Screen:
                 finally:
                     self._judged.set()
             return self._sent
+
+    @property
+    def waits_for_reading(self) -> bool:
+        """Nothing is sent before it is known what the lists flag."""
+        return self._rules.input is not ContentAction.FLAG
 
     @property
     def waits_for_moderation(self) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from analysis_worker.runtime.children import Lane
 from analysis_worker.runtime.context import JobContext
 from analysis_worker.transcript import in_child
+from analysis_worker.transcript.places import Place
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
 
@@ -15,7 +15,7 @@ TRIES: Final = 5
 
 
 async def outbound(
-    context: JobContext, lane: Lane, conversation_id: str, conversation: bytes, secret: bytes
+    context: JobContext, place: Place, conversation_id: str, conversation: bytes, secret: bytes
 ) -> in_child.Packed:
     """Return a serialized conversation as it may leave, its placeholder map being kept before anything does.
 
@@ -24,11 +24,11 @@ async def outbound(
     """
     vault = context.vault
     if vault is None:
-        debate, _ = await lane.run(in_child.outbound, conversation, secret, None)
+        debate, _ = await place.run(in_child.outbound, conversation, secret, None)
         return debate
     for _ in range(TRIES):
         kept = await vault.load(context.tenant, conversation_id)
-        debate, body = await lane.run(in_child.outbound, conversation, secret, kept.body)
+        debate, body = await place.run(in_child.outbound, conversation, secret, kept.body)
         if body == kept.body or await vault.keep(context.tenant, conversation_id, body, over=kept):
             return debate
     raise AttemptFailed(

@@ -57,11 +57,12 @@ _MAX_DROPPED_CLAIMS: Final = 20
 
 
 def combined(
-    base: DimensionResult, debate: Outbound, found: Found, document: Callable[[], Document]
+    base: DimensionResult | None, debate: Outbound, found: Found, document: Callable[[], Document]
 ) -> DimensionResult:
-    """Return the dimension as the model sees it; `base` is what the local engine made of it.
+    """Return the dimension as the model sees it.
 
     Args:
+        base: What the local engine made of it; None for topics, of which it leaves nothing.
         document: Prepares the debate; called only for what is counted anew.
 
     Raises:
@@ -74,8 +75,8 @@ def combined(
             return _quality(base, debate, findings)
         case Tone(), ToneFound() as findings:
             return tone_by_model(base, debate, findings.answers, document())
-        case Topics(), TopicsFound() as findings:
-            return topics_by_model(base, debate, findings.windows, document())
+        case Topics() | None, TopicsFound() as findings:
+            return topics_by_model(debate, findings.windows, document())
     raise TypeError(f"a {type(base).__name__} cannot be made of {type(found.findings).__name__}")
 
 

@@ -130,13 +130,11 @@ def _is_plain(char: str) -> bool:
     return char.isalnum() or char in _BETWEEN_WORDS or unicodedata.category(char).startswith("M")
 
 
-def topics_by_model(
-    base: Topics, debate: Outbound, found: tuple[WindowTopics, ...], document: Document
-) -> Topics:
-    """Return the topics with the model's cuts, labels and coherence; `base` where nothing was said."""
+def topics_by_model(debate: Outbound, found: tuple[WindowTopics, ...], document: Document) -> Topics:
+    """Return the topics with the model's cuts, labels and coherence; the local ones if nothing was said."""
     spoken = [turn.index for turn in document.turns]
     if not spoken:
-        return base
+        return analyze_topics(document)
     stretches = {
         # What was kept back at the very beginning, since it speaks to a model, begins no topic of its own.
         spoken[0] if not stretch.place else _from(spoken, debate.lines[stretch.place].turn): stretch
