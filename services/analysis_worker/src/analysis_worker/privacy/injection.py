@@ -121,6 +121,8 @@ class Suspicion:
 
     def of(self, text: str) -> Suspicion:
         """Return what is left of it for a part, or for a text that is no more than its parts."""
+        if not self.forms and not self.hides:
+            return self
         forms = _triggered(self.forms, text.lower())
         return Suspicion(forms, tuple(may_hide for may_hide in self.hides if may_hide(text)))
 
@@ -154,13 +156,14 @@ def speaks_to_a_model(text: str, suspicion: Suspicion = ANY) -> bool:
     Args:
         suspicion: That of a text of which it is a part.
     """
-    if suspicion.hides:
-        return any(_instructs(reading, _FORMS) for reading in _readings(text))
-    return bool(suspicion.forms) and _instructs(text, suspicion.forms)
+    own = suspicion.of(text)
+    if any(form.search(text) is not None for _, form in own.forms):
+        return True
+    return bool(own.hides) and any(map(_instructs, _readings(text)))
 
 
-def _instructs(reading: str, forms: tuple[_Form, ...]) -> bool:
-    return any(form.search(reading) is not None for _, form in _triggered(forms, reading.lower()))
+def _instructs(reading: str) -> bool:
+    return any(form.search(reading) is not None for _, form in _triggered(_FORMS, reading.lower()))
 
 
 def _triggered(forms: tuple[_Form, ...], lower: str) -> tuple[_Form, ...]:
@@ -175,7 +178,7 @@ def _triggered(forms: tuple[_Form, ...], lower: str) -> tuple[_Form, ...]:
 
 
 def _readings(text: str) -> Iterator[str]:
-    yield text
+    """Yield what a text may say besides what it says."""
     plain = text
     if _UNUSUAL.search(text):
         plain = "".join(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final, TypeVar
 
@@ -15,16 +15,27 @@ from common.content.lists import mask
 T = TypeVar("T")
 #: What stands in the place of a whole text.
 MASKED: Final = "[MASKED]"
+_TEXTLESS: Final = frozenset({int, float, bool, type(None)})
 #: Endings of the names of fields that lead to something else, and must go on to do so.
 _LEADING: Final = ("_id", "_ids", "source", "target", "_sha256", "model")
 
 
-def texts_in(value: Any) -> Iterator[str]:
-    """Yield the strings in a value made of dataclasses, pydantic models, sequences and mappings."""
+def texts_in(value: Any) -> list[str]:
+    """Return the strings in a value of dataclasses, pydantic models, sequences and mappings, in order."""
+    texts: list[str] = []
+    _collect(value, texts)
+    return texts
+
+
+def _collect(value: Any, texts: list[str]) -> None:
     if type(value) is str:
-        yield value
-    for part in _parts(value).values():
-        yield from texts_in(part)
+        texts.append(value)
+    elif type(value) is list or type(value) is tuple:
+        for part in value:
+            _collect(part, texts)
+    elif type(value) not in _TEXTLESS:
+        for part in _parts(value).values():
+            _collect(part, texts)
 
 
 def rewritten(value: T, change: Callable[[str], str]) -> T:

@@ -172,10 +172,11 @@ class Screen:
             ProviderFailure: As for `sent`.
         """
         texts = list(dict.fromkeys(texts_in(found)))
-        # Most are ids, and seldom is one of them flagged: all are looked through at once, then one by one.
-        listed = texts if kinds_in(_APART.join(texts)) else ()
-        by_lists = {text: kinds for text in listed if (kinds := kinds_in(text))}
         sentences = [text for text in texts if " " in text]
+        # Most are ids, and seldom is one of them flagged: they are looked through all at once first.
+        words = _APART.join(text for text in texts if " " not in text)
+        listed = texts if kinds_in(words) else sentences
+        by_lists = {text: kinds for text in listed if (kinds := kinds_in(text))}
         judged = await self._moderated(client, sentences)
         by_moderation = {text: set(each) for text, each in zip(sentences, judged, strict=True) if each}
         action = _OUTCOME[self._rules.output]

@@ -10,10 +10,10 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 from analysis_worker.domain.conversation import Conversation, Role
 from analysis_worker.domain.metric import Evidence, quote
@@ -29,6 +29,8 @@ _SIDES: Final = frozenset({"for", "against", "pro", "con", "proposition", "oppos
 #: What a turn and a sentence cost beside their text (tokens).
 _FRAME_TOKENS: Final = 16
 _SPEAKER: Final = re.compile(r"\[S(\d{1,4})\]")
+#: Who speaks, in JSON of ours: what people say has no quotation mark there without a backslash before it.
+_SAYS: Final = re.compile(r'"speaker":"([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -64,6 +66,17 @@ class Outbound(Unshown):
     nonce: str = field(repr=False)
     #: Sentences that were kept back, since they speak to a model.
     withheld: int
+    #: Its windows, by their length (tokens).
+    _windows: dict[int, list[Window]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Value by value, the lines would take four times as long to pickle and to read.
+        lines = [
+            (each.sid, each.speaker, each.turn, each.text, each.tokens, *_columns(each))
+            for each in self.lines
+        ]
+        rest = (getattr(self, each.name) for each in fields(self) if each.init and each.name != "lines")
+        return _outbound, ([*zip(*lines, strict=True)], *rest)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -71,10 +84,26 @@ class Window(Unshown):
     """Consecutive sentences that are sent together."""
 
     lines: tuple[Line, ...] = field(repr=False)
+    #: What is sent of it: swapped or not, blind or not.
+    _sent: dict[tuple[bool, bool], str] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def line(self, sid: str) -> Line | None:
         """Return a sentence of this window, or None."""
         return next((line for line in self.lines if line.sid == sid), None)
+
+
+def _columns(line: Line) -> tuple[str, int, int, str | None]:
+    said = line.evidence
+    return said.turn_id, said.start, said.end, None if said.quote == line.text else said.quote
+
+
+def _outbound(columns: Sequence[Sequence[Any]], motion: str, roster: Any, *rest: Any) -> Outbound:
+    """Return a debate from its pickled form."""
+    lines = (
+        Line(sid, speaker, turn, text, Evidence(of, start, end, text if said is None else said), tokens)
+        for sid, speaker, turn, text, tokens, of, start, end, said in zip(*columns, strict=True)
+    )
+    return Outbound(motion, roster, tuple(lines), *rest)
 
 
 def outbound_of(conversation: Conversation, secret: bytes, kept: PlaceholderMap | None = None) -> Outbound:
@@ -90,13 +119,13 @@ def outbound_of(conversation: Conversation, secret: bytes, kept: PlaceholderMap 
     lines: list[Line] = []
     withheld = 0
     # What is nowhere in the debate is not looked for in each sentence.
-    said_by_all = (turn.text for turns in (conversation.turns, safe.turns) for turn in turns)
-    of_debate = ANY.of("\n".join(said_by_all))
+    of_debate = ANY.of("\n".join((*(turn.text for turn in conversation.turns), *redacted.map.originals)))
     for index, (turn, original, place) in enumerate(
         zip(safe.turns, conversation.turns, redacted.turns, strict=True)
     ):
-        whole = speaks_to_a_model(original.text, of_debate)
         suspicion = of_debate.of(turn.text)
+        same = turn.text == original.text
+        whole = speaks_to_a_model(original.text, suspicion if same else of_debate)
         for start, end in sentence_spans(turn.text):
             said = turn.text[start:end]
             if speaks_to_a_model(said, suspicion) or (
@@ -146,6 +175,13 @@ def windows(debate: Outbound, most_tokens: int) -> list[Window]:
 
     A turn that is longer than a window is cut at its sentences. Every sentence is in at least one window.
     """
+    known = debate._windows.get(most_tokens)
+    if known is None:
+        known = debate._windows[most_tokens] = _cut(debate, most_tokens)
+    return known
+
+
+def _cut(debate: Outbound, most_tokens: int) -> list[Window]:
     made: list[Window] = []
     current: list[Line] = []
     used = 0
@@ -191,14 +227,6 @@ def messages_of(
         OriginalInPayload: Personal data is left in it; nothing may be sent.
     """
     alias = aliases(debate) if swapped else {speaker: speaker for speaker, _, _ in debate.roster}
-
-    def told(text: str) -> str:
-        if "[S" not in text:
-            return text
-        if blind:
-            return _SPEAKER.sub("[SPEAKER]", text)
-        return _SPEAKER.sub(lambda match: f"[{alias.get(match.group()[1:-1], match.group()[1:-1])}]", text)
-
     roster = sorted(
         ({"speaker": alias[speaker], "role": role, "side": side} for speaker, role, side in debate.roster),
         key=lambda row: int(row["speaker"][1:]),
@@ -206,22 +234,35 @@ def messages_of(
     about = (
         {"motion": "", "participants": []}
         if blind
-        else {"motion": told(debate.motion), "participants": roster}
+        else {"motion": _SPEAKER.sub(_renaming(alias), debate.motion), "participants": roster}
     )
-    roles = {speaker: role for speaker, role, _ in debate.roster}
+    sent = window._sent.get((swapped, blind))
+    if sent is None:
+        plain = window._sent.get((False, False)) or _checked(debate, window)
+        roles = {speaker: role for speaker, role, _ in debate.roster} if blind else alias
+        sent = plain
+        if swapped or blind:
+            sent = _SAYS.sub(lambda match: f'"speaker":"{roles[match[1]]}"', sent)
+            sent = _SPEAKER.sub("[SPEAKER]" if blind else _renaming(alias), sent)
+        window._sent[False, False], window._sent[swapped, blind] = plain, sent
+    # What people wrote, that is: in our own words, such as "moderator", a participant's name may stand.
+    debate.placeholders.assert_clean(debate.motion)
+    return json.dumps(about, ensure_ascii=False, separators=(",", ":")), sent
+
+
+def _checked(debate: Outbound, window: Window) -> str:
+    """Return a window as JSON; raises OriginalInPayload."""
+    debate.placeholders.assert_clean(" ".join(line.text for line in window.lines))
     turns = [
-        {
-            "speaker": roles[speaker] if blind else alias[speaker],
-            "sentences": [{"id": line.sid, "text": told(line.text)} for line in group],
-        }
+        {"speaker": speaker, "sentences": [{"id": line.sid, "text": line.text} for line in group]}
         for (_, speaker), group in groupby(window.lines, key=lambda line: (line.turn, line.speaker))
     ]
     sent = {"data": debate.nonce, "turns": turns, "end_of_data": debate.nonce}
-    first, second = (json.dumps(part, ensure_ascii=False, separators=(",", ":")) for part in (about, sent))
-    # What people wrote, that is: in our own words, such as "moderator", a participant's name may stand.
-    debate.placeholders.assert_clean(told(debate.motion))
-    debate.placeholders.assert_clean(" ".join(told(line.text) for line in window.lines))
-    return first, second
+    return json.dumps(sent, ensure_ascii=False, separators=(",", ":"))
+
+
+def _renaming(alias: Mapping[str, str]) -> Callable[[re.Match[str]], str]:
+    return lambda match: f"[{alias.get(match.group()[1:-1], match.group()[1:-1])}]"
 
 
 def aliases(debate: Outbound) -> dict[str, str]:
