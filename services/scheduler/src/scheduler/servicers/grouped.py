@@ -1,6 +1,6 @@
 """Requests of single calls that go to a script together are read together, and answered together.
 
-What a request takes is little code run often: in one go it takes a third of the time that it takes between
+What a request takes is little code run often: in one go it takes two thirds of the time that it takes between
 the calls, each of which leaves little of it in the processor's caches.
 """
 

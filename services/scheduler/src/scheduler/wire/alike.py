@@ -77,7 +77,7 @@ class AlikeRequests:
         generic.ClearField("args")
         generic.ClearField("kwargs")
         job.ClearField("labels")
-        key = request.SerializeToString(deterministic=True)
+        key = request.SerializeToString()
         form = self._forms[key] if key in self._forms else self._learn(key, request)
         if form is None:
             job.ParseFromString(asked)

@@ -86,14 +86,24 @@ class MessageFrame:
     def __init__(self, work: Work, tenant: str, trace_context: Mapping[str, str]) -> None:
         gap = orjson.Fragment(_GAP)
         spelled = orjson.dumps(_message(work, tenant, trace_context, (gap, gap, gap, gap)))
-        self._parts = spelled.split(_GAP)
+        self._to_args, self._to_kwargs, to_id, from_id, self._end = spelled.split(_GAP)
+        self._to_id, self._to_time = to_id + b'"', b'"' + from_id
 
     def message(self, args: Sequence[Any], kwargs: Mapping[str, Any], job_id: JobId) -> bytes:
         """Return the message as message_of would."""
-        first, second, third, fourth, last = self._parts
-        spelled_kwargs = orjson.dumps(kwargs) if kwargs else b"{}"
-        own = b'"%b"%b%d' % (job_id.encode(), fourth, _now_ms())
-        return b"".join((first, orjson.dumps(args), second, spelled_kwargs, third, own, last))
+        return b"".join(
+            (
+                self._to_args,
+                orjson.dumps(args),
+                self._to_kwargs,
+                orjson.dumps(kwargs) if kwargs else b"{}",
+                self._to_id,
+                job_id.encode(),
+                self._to_time,
+                b"%d" % _now_ms(),
+                self._end,
+            )
+        )
 
 
 def _message(

@@ -76,21 +76,24 @@ def _plain(value: Value) -> Any:
 
 def _plain_list(values: Iterable[Value]) -> list[Any]:
     plain: list[Any] = []
-    for item in values:
-        try:
-            plain.append(_plain(item))
-        except _NotFinite as error:
-            raise error.within(f"[{len(plain)}]") from None
+    try:
+        for item in values:
+            # Most are texts, for which the way through `_plain` is a third of what they take.
+            text = item.WhichOneof("kind") == "string_value"
+            plain.append(item.string_value if text else _plain(item))
+    except _NotFinite as error:
+        raise error.within(f"[{len(plain)}]") from None
     return plain
 
 
 def _plain_object(struct: Struct) -> dict[str, Any]:
     plain: dict[str, Any] = {}
-    for key, item in struct.fields.items():
-        try:
+    key = ""
+    try:
+        for key, item in struct.fields.items():
             plain[key] = _plain(item)
-        except _NotFinite as error:
-            raise error.within(f'["{key}"]') from None
+    except _NotFinite as error:
+        raise error.within(f'["{key}"]') from None
     return plain
 
 
