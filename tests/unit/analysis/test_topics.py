@@ -8,11 +8,13 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analysis_worker.domain.conversation import Conversation
 from analysis_worker.domain.result import Topics
 from analysis_worker.engines.local.document import prepare
-from analysis_worker.engines.local.keywords import distinctive
+from analysis_worker.engines.local.keywords import distinctive, distinctive_part
 from analysis_worker.engines.local.segmentation import best_cuts
 from analysis_worker.engines.local.topics import analyze_topics
 from support.analysis import debate, example
@@ -150,6 +152,16 @@ def test_a_distinctive_term_is_neither_rare_nor_everywhere() -> None:
     assert "the" not in distinctive(own, other, 10)
     assert distinctive(own, Counter(), 2) == ("the", "river")
     assert distinctive(Counter(), other, 2) == ()
+
+
+COUNTS = st.dictionaries(st.sampled_from("abcdefg"), st.integers(1, 9)).map(Counter)
+
+
+@given(COUNTS, COUNTS, st.integers(1, 8))
+def test_a_part_is_told_from_its_whole_as_from_the_rest(
+    own: Counter[str], rest: Counter[str], limit: int
+) -> None:
+    assert distinctive_part(own, own + rest, limit) == distinctive(own, rest, limit)
 
 
 def test_where_nothing_was_said_there_are_no_topics() -> None:

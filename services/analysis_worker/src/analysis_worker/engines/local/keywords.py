@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 #: Weight of the prior, in words. The prior is the two texts together.
@@ -19,7 +20,18 @@ def distinctive(own: Counter[str], other: Counter[str], limit: int) -> tuple[str
 
     With nothing to compare with, the most frequent ones.
     """
-    own_total, other_total = own.total(), other.total()
+    return _strongest(own, lambda term, _: other.get(term, 0), other.total(), limit)
+
+
+def distinctive_part(own: Counter[str], whole: Counter[str], limit: int) -> tuple[str, ...]:
+    """Return the same for a part of a text, compared with the rest of `whole`."""
+    return _strongest(own, lambda term, count: whole[term] - count, whole.total() - own.total(), limit)
+
+
+def _strongest(
+    own: Counter[str], elsewhere_of: Callable[[str, int], int], other_total: int, limit: int
+) -> tuple[str, ...]:
+    own_total = own.total()
     if not own_total:
         return ()
     if not other_total:
@@ -27,7 +39,7 @@ def distinctive(own: Counter[str], other: Counter[str], limit: int) -> tuple[str
     everything = own_total + other_total
     scored: list[tuple[float, str]] = []
     for term, count in own.items():
-        elsewhere = other.get(term, 0)
+        elsewhere = elsewhere_of(term, count)
         prior = _PRIOR_WORDS * (count + elsewhere) / everything
         here = math.log((count + prior) / (own_total + _PRIOR_WORDS - count - prior + 1))
         there = math.log((elsewhere + prior) / (other_total + _PRIOR_WORDS - elsewhere - prior + 1))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from analysis_worker.domain.metric import Metric, measured, rounded, shrunk, unknown
 from analysis_worker.domain.result import DriftPoint, Focus, Segment, Topics
 from analysis_worker.engines.local.document import Document, SpokenTurn
-from analysis_worker.engines.local.keywords import distinctive
+from analysis_worker.engines.local.keywords import distinctive_part
 from analysis_worker.engines.local.open_questions import open_questions
 from analysis_worker.engines.local.segmentation import best_cuts, evenly
 from analysis_worker.engines.local.space import LexicalSpace, Matrix
@@ -40,6 +41,8 @@ _MANY_SENTENCES: Final = 2_000
 _MOST_PLACES: Final = 800
 _KEYWORDS: Final = 10
 _LABEL_WORDS: Final = 3
+#: Spaces of debates that are remembered.
+_SPACES_KEPT: Final = 2
 #: Who announces a topic is nearly always right; where words alone tell, every other boundary is near one.
 _BOUNDARY_CONFIDENCE: Final = {"start": 1.0, "agenda": 0.8, "moderator_question": 0.6, "lexical": 0.4}
 
@@ -65,11 +68,12 @@ def analyze_topics(
     if not units:
         nothing = unknown(_UNIT, "nothing was said")
         return Topics((), nothing, nothing, (), ())
-    space = LexicalSpace([unit.content for unit in units])
+    space = _space(tuple(unit.content for unit in units))
     if begins is None:
         starts = _starts(document, units, space.vectors, segment_count)
     else:
-        starts = sorted({0, *(_first_units(units)[index] for index in begins)})
+        first_unit = _first_units(units)
+        starts = sorted({0, *(first_unit[index] for index in begins)})
     spans = list(zip(starts, [*starts[1:], len(units)], strict=True))
     coherences = [_coherence(space.vectors[start:end]) for start, end in spans]
     reference, reference_note = _reference(document, space)
@@ -89,6 +93,12 @@ def analyze_topics(
         focus=_focus(document, units, segments, spans),
         unanswered_questions=open_questions(document),
     )
+
+
+@lru_cache(maxsize=_SPACES_KEPT)
+def _space(units: tuple[tuple[str, ...], ...]) -> LexicalSpace:
+    """Return the space of a debate, which is wanted again once its cuts are known."""
+    return LexicalSpace(units)
 
 
 def _units(document: Document) -> list[_Unit]:
@@ -197,12 +207,14 @@ def _segments(
         Counter(term for unit in units[start:end] for term in unit.content if term not in names)
         for start, end in spans
     ]
-    everything: Counter[str] = sum(counts, Counter())
+    everything = Counter[str]()
+    for own in counts:
+        everything.update(own)
     segments: list[Segment] = []
     for number, ((start, end), coherence) in enumerate(zip(spans, coherences, strict=True)):
         first, last = units[start].turn, units[end - 1].turn
-        rest = Counter({term: count - counts[number].get(term, 0) for term, count in everything.items()})
-        keywords = tuple(spelling.get(term, term) for term in distinctive(counts[number], +rest, _KEYWORDS))
+        terms = distinctive_part(counts[number], everything, _KEYWORDS)
+        keywords = tuple(spelling.get(term, term) for term in terms)
         basis = points[first.index].basis if first.index in points else "lexical"
         segments.append(
             Segment(
