@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.auth import Caller, Role, current_caller
-from common.auth.tokens import AUDIENCE, TokenReader
+from common.auth.tokens import AUDIENCE, KNOWN_TOKENS, LEEWAY_S, TokenReader
 from common.errors import PermissionDenied, Unauthenticated
 from common.settings import AuthSettings
+from support.waiting import wait_until
 
 SECRET = "the tests' own secret, which is long enough for HS256 and for HS512 as well"
 RSA_KEY = rsa.generate_private_key(65537, 2048)
@@ -83,6 +84,44 @@ def test_there_is_no_caller_outside_of_a_call() -> None:
 
 def test_a_good_token_says_who_calls_for_which_tenant_with_which_roles() -> None:
     assert reader().read(token()) == caller_with(Role.SUBMITTER, Role.PAYLOAD_READER)
+
+
+def test_a_token_is_verified_once() -> None:
+    tokens, sent = reader(), token()
+    assert tokens.read(sent) is tokens.read(sent)
+
+
+def test_a_token_that_was_verified_is_refused_once_it_has_expired() -> None:
+    tokens = reader()
+    sent = token(exp=int(time.time()) - LEEWAY_S + 2)  # good for another second or two
+    assert tokens.read(sent).subject == "ana"
+
+    def is_refused() -> bool:
+        try:
+            tokens.read(sent)
+        except Unauthenticated as error:
+            return "expired" in str(error)
+        return False
+
+    wait_until(is_refused)
+
+
+def test_a_reader_of_another_key_knows_nothing_of_what_was_verified() -> None:
+    sent = token()
+    reader().read(sent)
+    with pytest.raises(Unauthenticated):
+        TokenReader(AuthSettings(secret=SECRET + "!")).read(sent)
+
+
+def test_of_very_many_tokens_those_seen_first_are_forgotten() -> None:
+    tokens = reader()
+    first = token()
+    caller = tokens.read(first)
+    for number in range(KNOWN_TOKENS):
+        tokens.read(token(sub=f"someone-{number}"))
+
+    assert tokens.read(first) == caller
+    assert tokens.read(first) is not caller
 
 
 def test_roles_that_are_not_known_grant_nothing_and_harm_nothing() -> None:
