@@ -2,7 +2,8 @@
 
 A batch is whatever came while the last one was written, so that a job that ends alone waits for no
 one and short jobs that end together share one call (group commit, DeWitt et al. 1984). While more jobs
-are before the worker's threads, a batch waits a moment for theirs.
+are before the worker's threads, a batch waits a moment for theirs. Progress waits for more of it, or for
+anything else.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ BATCH: Final = 256
 PIECE_BYTES: Final = 1_048_576
 #: While others are about to end, a batch gathers for so long (s): a call costs the store as much as ten jobs.
 GATHER_S: Final = 0.003
+#: Progress alone gathers for so long (s): nobody sees that it is late, and a job tells much at once.
+PROGRESS_S: Final = 0.025
 #: The most that may wait to be written; who reports more waits.
 WAITING_MAX: Final = 4_096
 #: Between two tries while the server does not answer (s).
@@ -101,6 +104,7 @@ class Committer:
 
     Args:
         more_to_come: Whether other jobs will end within the next milliseconds.
+        progress_s: How long progress alone gathers.
     """
 
     def __init__(
@@ -109,8 +113,11 @@ class Committer:
         namespace: str,
         on_committed: Callable[[list[RunningJob]], None],
         more_to_come: Callable[[], bool] = lambda: False,
+        *,
+        progress_s: float = PROGRESS_S,
     ) -> None:
         self._runner = runner
+        self._progress_s = progress_s
         self._namespace = namespace
         self._on_committed = on_committed
         self._more_to_come = more_to_come
@@ -119,6 +126,9 @@ class Committer:
         #: Items of the batch that is being written.
         self._writing = 0
         self._idle = False
+        #: Something else than progress has been put, which does not wait.
+        self._presses = False
+        self._gathers = False
         self._closed = False
         self._writing_since_s: float | None = None
         self._changed = threading.Condition()
@@ -126,7 +136,7 @@ class Committer:
 
     def report(self, job: RunningJob, progress: Progress) -> None:
         """Write progress. While the server does not answer it is dropped: a later one says more."""
-        self._put(_Report(job, self._keys(job), progress, None))
+        self._put(_Report(job, self._keys(job), progress, None), presses=False)
 
     def keep_part(self, job: RunningJob, name: str, content: Content) -> None:
         """Write a finished part of a job's result."""
@@ -158,6 +168,8 @@ class Committer:
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything is written; False if the time ran out first."""
         with self._changed:
+            self._presses = True
+            self._changed.notify_all()
             return self._changed.wait_for(lambda: self._open == 0, timeout_s)
 
     @property
@@ -185,13 +197,15 @@ class Committer:
     def _keys(self, job: RunningJob) -> QueueKeys:
         return queue_keys(self._namespace, job.queue)
 
-    def _put(self, item: _Item, *, waits: bool = True) -> None:
+    def _put(self, item: _Item, *, waits: bool = True, presses: bool = True) -> None:
         if waits and self._open >= WAITING_MAX:
             with self._changed:
                 self._changed.wait_for(lambda: self._open < WAITING_MAX)
         self._items.append(item)
         # Looked at after the item stands there: the thread says that it is idle before it looks for items.
-        if self._idle or self._thread is None:
+        if presses:
+            self._presses = True
+        if self._idle or self._thread is None or (self._gathers and (presses or len(self._items) >= BATCH)):
             self._wake()
 
     def _wake(self) -> None:
@@ -207,6 +221,12 @@ class Committer:
             self._idle = True
             self._changed.wait_for(lambda: self._items or self._closed)
             self._idle = False
+            self._gathers = True
+            self._changed.wait_for(
+                lambda: self._presses or self._closed or len(self._items) >= BATCH,
+                self._progress_s,
+            )
+            self._gathers = self._presses = False
         if len(self._items) < BATCH and self._more_to_come():
             time.sleep(GATHER_S)
         self._writing = min(BATCH, len(self._items))

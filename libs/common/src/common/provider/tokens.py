@@ -47,11 +47,12 @@ def estimate_tokens(text: str) -> int:
 def _ascii_tokens(text: str) -> int:
     """Count as `_tokens` over all pieces does, by whole texts instead of pieces."""
     plain = text.encode()
-    words = [len(word) for word in plain.translate(_LETTERS).split()]
-    tokens = len(words) + sum(_quarters(length) - 1 for length in words if length > _PLAIN_LETTERS)
-    tokens += len(plain.translate(_DIGITS).replace(b"000", b"0 ").split())
-    for runs in (_SIGNS, _LINES):
-        tokens += sum(_quarters(len(run)) for run in plain.translate(runs).split())
+    tokens = len(plain.translate(_DIGITS).replace(b"000", b"0 ").split())
+    for kind, most in ((_LETTERS, _PLAIN_LETTERS), (_SIGNS, 4), (_LINES, 4)):
+        runs = plain.translate(kind).split()
+        tokens += len(runs)
+        if max(map(len, runs), default=0) > most:
+            tokens += sum(_quarters(length) - 1 for length in map(len, runs) if length > most)
     return tokens
 
 

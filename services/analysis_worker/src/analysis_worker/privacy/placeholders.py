@@ -250,15 +250,7 @@ class PlaceholderMap:
             return
         flat = f" {folded(text)} "
         joined = flat.replace(" ", "")
-        if self._checks is None:
-            self._checks = [
-                check
-                for placeholder, spellings in self._spellings.items()
-                if not placeholder.startswith(f"[{LITERAL}_")
-                for spelling in spellings
-                if (check := _check(placeholder, spelling)) is not None
-            ]
-        for check in self._checks:
+        for check in self.checks():
             if check.word:
                 # "White" the person cannot be told from "white" the colour but by the capital.
                 found = check.word in text and _is_apart(check.word, text)
@@ -268,6 +260,18 @@ class PlaceholderMap:
                 raise OriginalInPayload(check.placeholder)
         if len(self._clean) < _MOST_CLEAN:
             self._clean.add(digest)
+
+    def checks(self) -> Sequence[_Check]:
+        """Return what `assert_clean` looks for. Once made it goes along where the map is sent."""
+        if self._checks is None:
+            self._checks = [
+                check
+                for placeholder, spellings in self._spellings.items()
+                if not placeholder.startswith(f"[{LITERAL}_")
+                for spelling in spellings
+                if (check := _check(placeholder, spelling)) is not None
+            ]
+        return self._checks
 
 
 class _Check(NamedTuple):

@@ -127,6 +127,7 @@ def outbound(conversation: bytes, secret: bytes, kept: bytes | None) -> tuple[Pa
     from analysis_worker.engines.openai.outbound import outbound_of
 
     made = outbound_of(_conversation(conversation), secret, _map(kept))
+    made.placeholders.checks()  # here, and not on the loop of all jobs
     return Packed.of(made), made.placeholders.to_bytes()
 
 

@@ -69,6 +69,8 @@ class OpenAiAdapter:
             timeout=timeout,
             http_client=openai.DefaultAsyncHttpxClient(timeout=timeout, transport=connections()),
         )
+        # In full, as the package reads a relative one thrice.
+        self._completions_url = f"{self._client.base_url}chat/completions"
         #: What limits, circuits and books know the provider by.
         self.provider = (urlsplit(base_url).hostname or "openai") if base_url else "openai"
 
@@ -90,7 +92,7 @@ class OpenAiAdapter:
         """
         # The body is as it is to be: `create` would look through all of it, at a third of what a call costs.
         raw = await self._received(
-            self._client.post("/chat/completions", cast_to=httpx2.Response, content=request.text.encode())
+            self._client.post(self._completions_url, cast_to=httpx2.Response, content=request.text.encode())
         )
         return _reply(raw.content, raw.headers, request)
 
