@@ -90,15 +90,15 @@ class _Run:
         self._context = context
         self._pace = pace
         self._course = Course(steps, pace, _now_ms())
-        wanted = {step.dimension for step in steps}
+        self._wanted = frozenset(step.dimension for step in steps)
         #: Models are asked for some of it.
-        self.asks = wish is not None and context.models is not None and bool(wanted & ASKED)
+        self.asks = wish is not None and context.models is not None and bool(self._wanted & ASKED)
         self.turns = Turns(context)
         #: Topics of a model leave nothing of the local ones: those are made if there are none, or for claims.
         self._unmade: dict[Dimension, Step] = {
             step.dimension: step
             for step in steps
-            if self.asks and step.dimension is Dimension.TOPICS and Dimension.ARGUMENTS not in wanted
+            if self.asks and step.dimension is Dimension.TOPICS and Dimension.ARGUMENTS not in self._wanted
         }
         self._waiting = [step for step in steps if step.dimension not in self._unmade]
         self._made = made
@@ -166,8 +166,7 @@ class _Run:
                 self._context, self.turns.at(), self._conversation_id, self._conversation, access.secret
             )
             debate = self._packed.unpacked()
-        wanted = {step.dimension for step in (*self._waiting, *self._unmade.values())}
-        self.asked = start(self._context, self._wish, debate, wanted, self._screen)
+        self.asked = start(self._context, self._wish, debate, self._wanted, self._screen)
         self._open = dict(self.asked)
 
     async def _run_steps(self, places: Sequence[Place]) -> None:
