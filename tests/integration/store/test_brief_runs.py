@@ -92,6 +92,37 @@ class TestReading:
             wanted = JobState.SUCCEEDED if place < 1_500 else JobState.RUNNING
             assert (job.state, job.tenant, job.worker) == (wanted, leases[place].tenant, "w1")
 
+    def test_the_events_of_jobs_that_move_together_are_those_of_each(self, client: redis.Redis) -> None:
+        queue = Queue(client)
+        queue.submit_all([queue.request(tenant=tenant) for tenant in ("a", "a", "b", "b", "a")])
+        leases = queue.fetch(5)
+        outcomes: list[Outcome] = [Succeed(), Succeed(), Fail(ERROR), Succeed(), Succeed()]
+        ends = [(lease.member, outcome) for lease, outcome in zip(leases, outcomes, strict=True)]
+        queue.run(jobs.finish(queue.keys, ends, now_ms=queue.now_ms))
+
+        entries: Any = client.xrange(queue.keys.events)
+        read = [event for _, entry in entries for event in events_of(entry)]
+        told = [event for event in read if isinstance(event, StateChanged)]
+        assert len(told) == len(read) == 15
+        for lease, outcome in zip(leases, outcomes, strict=True):
+            own = [event for event in told if event.job_id == lease.job_id]
+            failed = isinstance(outcome, Fail)
+            ended = JobState.FAILED if failed else JobState.SUCCEEDED
+            assert [(event.state, event.attempt, event.tenant, event.error) for event in own] == [
+                (JobState.PENDING, 0, lease.tenant, None),
+                (JobState.RUNNING, 1, lease.tenant, None),
+                (ended, 1, lease.tenant, ERROR if failed else None),
+            ]
+            assert {event.at_ms for event in own} == {queue.now_ms}
+
+    def test_an_end_without_a_record_is_stale(self, client: redis.Redis) -> None:
+        queue = Queue(client)
+        lease = leased(queue)
+        client.delete(queue.keys.job(lease.job_id))
+        queue.now_ms += queue.lease_ms
+        assert queue.fetch() == []
+        assert queue.finish(lease, Succeed()) is None
+
     def test_a_fetch_that_is_repeated_gets_the_same_jobs(self, client: redis.Redis) -> None:
         queue = Queue(client)
         queue.submit_all([queue.request() for _ in range(2)])

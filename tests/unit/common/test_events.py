@@ -46,6 +46,18 @@ def test_each_line_is_read_as_it_would_be_by_itself(drawn: list[tuple[str, str, 
     assert _read(whole)[1:] == alone
 
 
+@given(st.lists(st.tuples(_LINES, _JOBS, _TIMES, st.lists(_JOBS, max_size=3)), max_size=12))
+def test_an_id_alone_says_what_the_last_change_said(drawn: list[tuple[str, str, str, list[str]]]) -> None:
+    first = "S\tai-0\t1600000000000\t1\tRUNNING\t\t\tP"
+    briefly, whole = [first], [first]
+    said = "S\t<id>\t\t1\tRUNNING\t\t\tP"
+    for line, job_id, at, others in drawn:
+        said = line.replace("<at>", "") if line.startswith("S") else said
+        briefly += [_filled(line, job_id, at), *others]
+        whole += [_filled(line, job_id, at), *(_filled(said, other, "") for other in others)]
+    assert _read(briefly) == _read(whole)
+
+
 def test_what_is_no_line_is_passed_over() -> None:
     read = _read(["", "S", "S\tai-1", "S\tai-1\t\t1\tRUNNING\t\t\tP", "D\tai-1\t7\t1"])
     assert [type(event) for event in read] == [StateChanged, Deleted]

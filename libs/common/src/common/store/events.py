@@ -10,7 +10,8 @@ line feed of their own. The entry's field is the version, "1"; a part's bytes st
     D  id  at  attempt  tenant        the job was removed on request
 
 `at` is empty when it is the line's before; `tenant` when it is the default one. The state before is a letter,
-as in _BEFORE, "-" of a new job; a line of an older version has none.
+as in _BEFORE, "-" of a new job; a line of an older version has none. A line that is an id alone says of
+another job what the last S said, at the time of the line before.
 """
 
 from __future__ import annotations
@@ -115,10 +116,17 @@ def events_of(entry: Mapping[bytes, bytes]) -> Iterator[Event]:
     last = 0
     #: What follows the id in a line like the last one, and what that said.
     alike, said = "", _NOTHING
+    newer: Updated | None = None
     for line in entry.get(_VERSION, b"").decode().split("\n"):
         # Nearly all lines tell of a change, and a scheduler reads tens of thousands a second: of those that
         # differ from the line before by their ids, no more is read.
-        kind, _, told = line.partition("\t")
+        kind, more, told = line.partition("\t")
+        if not more:
+            if kind and said is not _NOTHING:
+                yield StateChanged(JobId(kind), last, *said)
+            elif kind and newer is not None:
+                yield Updated(JobId(kind), last, newer.attempt, newer.tenant)
+            continue
         job_id, _, told = told.partition("\t")
         if told == alike and kind == "S" and said is not _NOTHING:
             yield StateChanged(JobId(job_id), last, *said)
@@ -131,6 +139,8 @@ def events_of(entry: Mapping[bytes, bytes]) -> Iterator[Event]:
             yield change
             if isinstance(change, StateChanged):
                 alike, said = told[len(fields[2]) :], _said(change)
+            else:
+                said, newer = _NOTHING, change
             continue
         match fields:
             case ["P", job_id, _, attempt, report, *rest]:

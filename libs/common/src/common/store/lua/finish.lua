@@ -29,14 +29,31 @@ local NEXT = {
     cancelled = 'CANCELLED'},
 }
 
--- One read and one removal fence the whole batch.
 local plainly = tonumber(ARGV[2])
 local others = 3 + plainly
 local members = {unpack(ARGV, 3, others - 1)}
 for at = others, #ARGV, 9 do members[#members + 1] = ARGV[at] end
-local scores = redis.call('ZMSCORE', LEASES, unpack(members))
-local held = {}
-for place, member in ipairs(members) do held[member] = scores[place] end
+
+-- Plain successes: their ids, the keys of their runs, and the runs as far as they are brief.
+local ids, keys, found = {}, {}, {}
+for place = 1, plainly do
+  ids[place] = string.match(members[place], '^(.*)/%d+$')
+  keys[place] = run_key(ids[place])
+end
+if plainly > 0 then found = redis.call('MGET', unpack(keys)) end
+
+-- One read and one removal fence the whole batch. A brief run that runs has its lease: whatever ends one without
+-- the other opens or removes the run.
+local held, unsure = {}, {}
+for place, member in ipairs(members) do
+  if found[place] and string.byte(found[place], 1) == RUNS then
+    held[member] = ms(now)
+  else
+    unsure[#unsure + 1] = member
+  end
+end
+local scores = #unsure > 0 and redis.call('ZMSCORE', LEASES, unpack(unsure)) or {}
+for place, member in ipairs(unsure) do held[member] = scores[place] end
 redis.call('ZREM', LEASES, unpack(members))
 if redis.call('EXISTS', CANCELLING) == 1 then redis.call('SREM', CANCELLING, unpack(members)) end
 
@@ -146,15 +163,8 @@ local function finish_one(member, outcome, delay, error_json, media, result, pay
   return state
 end
 
--- Plain successes: their ids, the keys of their runs, the runs as far as they are brief, and what those that are alike
--- have in common: the run when it has ended, how long it ran (ms), tenant.
-local ids, keys, found, alike = {}, {}, {}, {}
-for place = 1, plainly do
-  ids[place] = string.match(members[place], '^(.*)/%d+$')
-  keys[place] = run_key(ids[place])
-end
-if plainly > 0 then found = redis.call('MGET', unpack(keys)) end
-
+-- What brief runs that are alike have in common: the run when it has ended, how long it ran (ms), tenant.
+local alike_runs = {}
 local function ending_of(brief)
   local run = unfolded(brief)
   if run[2] ~= 'RUNNING' then return nil end
@@ -165,9 +175,9 @@ end
 local function succeed_plainly(place)
   local member, brief = members[place], found[place]
   if not brief or not held[member] then return finish_one(member, 'succeed', '0', '', '', '', '', '', '') end
-  local ending = alike[brief] or ending_of(brief)
+  local ending = alike_runs[brief] or ending_of(brief)
   if not ending then return 'STALE' end
-  alike[brief] = ending
+  alike_runs[brief] = ending
   observe('r', ending[2])
   return end_briefly(ids[place], keys[place], ending[1], ending[3])
 end
@@ -181,7 +191,7 @@ local function attempt_to(place, finish, ...)
   local done_well, answer = pcall(finish, ...)
   if not done_well then
     redis.log(redis.LOG_WARNING, 'the end of ' .. member .. ' could not be written')
-    redis.call('ZADD', LEASES, scores[place], member)
+    if held[member] then redis.call('ZADD', LEASES, held[member], member) end
     answer = 'STALE'
   end
   answers[member] = answer

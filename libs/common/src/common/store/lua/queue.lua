@@ -82,7 +82,16 @@ local function shown(tenant) return tenant == DEFAULT_TENANT and '' or tenant en
 local LETTERS = {SCHEDULED = 'H', PENDING = 'P', RUNNING = 'R', RETRYING = 'T', CANCELLING = 'K', FAILED = 'F',
   CANCELLED = 'C', EXPIRED = 'X'}
 
+-- What the last line about a state said beside its job and its time, unless it told of an error. A line that would say
+-- the same, of the same time, is the id alone.
+local alike = {}
 local function emit_state(id, tenant, now, attempt, before, state, error_json)
+  if state == alike[1] and before == alike[2] and attempt == alike[3] and tenant == alike[4] and now == told_at
+    and not error_json then
+    lines[#lines + 1] = id
+    return
+  end
+  alike = error_json and {} or {state, before, attempt, tenant}
   lines[#lines + 1] = 'S\t' .. id .. '\t' .. told(now) .. '\t' .. attempt .. '\t' .. state .. '\t'
     .. (error_json or '') .. '\t' .. shown(tenant) .. '\t' .. (LETTERS[before] or '-')
 end

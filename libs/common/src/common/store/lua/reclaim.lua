@@ -67,7 +67,11 @@ local function take_back(member, now)
   redis.call('ZREM', LEASES, member)
   local cancelled = redis.call('SREM', CANCELLING, member) == 1
   local fields = header_of(id)
-  if not fields then return end
+  if not fields then
+    -- Its record has gone, as by hand; what is left of it must not look as if it were leased.
+    redis.call('DEL', run_key(id))
+    return
+  end
   local tenant = fields[H.tenant]
   note_leased(tenant, -1)
   release_tenant(tenant)

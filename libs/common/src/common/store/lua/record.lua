@@ -14,6 +14,7 @@ end
 -- A brief run that ran, ended.
 local function ended_run(brief, now) return 'S' .. ms(now) .. string.sub(brief, 2) end
 
+local RUNS = 82
 local BRIEF = '^([RS])(%d*)\t(%d+)\t([^\t]*)\t([^\t]*)\t?(%d*)$'
 
 -- Reads a brief run as HGETALL would read the hash that stands for the same.
