@@ -40,7 +40,7 @@ WAKE_AFTER_S: Final = 0.01
 #: A worker that sleeps has asked for the first jobs that come: so many of them, and most often one comes.
 FIRST_JOBS: Final = 2
 #: It sleeps for at most this share of a lease, which is taken as begun when it fell asleep.
-SLEEP_OF_LEASE: Final = 1 / 4
+SLEEP_OF_LEASE: Final = 1 / 8
 #: What a fetch found is still so after this (s).
 FRESH_S: Final = 0.005
 #: While the store does not answer, it is asked again after this (s), for at most so long (s).

@@ -21,6 +21,7 @@ from common.store.durability import EVERYSEC, Command, Durability, proof, proven
 from common.store.functions import Functions, drive, drive_async, loading
 from common.store.scripts import Script
 from common.store.shared import NotAnswered, SharedConnection
+from common.store.straight import straight_connections
 from common.store.together import send_together, send_together_async
 
 R = TypeVar("R")
@@ -71,6 +72,7 @@ class SyncRunner:
         self._client: Any = client
         self._durability = durability
         self._functions = Functions(enabled=functions and not isinstance(client, redis.RedisCluster))
+        self._straight = straight_connections(client)
 
     def run(self, operation: Operation[R]) -> R:
         """Run one operation and return what it reads.
@@ -97,7 +99,7 @@ class SyncRunner:
         """
         call = operation.fcall if self._functions.has(operation.script) else operation.evalsha
         try:
-            waited, reply = send_together(self._client, operation.keys[0], [wait, call])
+            waited, reply = self._exchange(operation.keys[0], [wait, call])
             if isinstance(waited, Exception):
                 raise waited
             if isinstance(reply, redis.exceptions.NoScriptError) or (
@@ -137,10 +139,28 @@ class SyncRunner:
             self._functions.note_loaded(asked)
 
     def _send(self, operation: Operation[Any], call: Command) -> Any:
-        if not operation.durable or not self._durability.waits:
-            return self._client.execute_command(*call)
-        commands = [call, *proof(operation.durable, self._durability)]
-        return proven(send_together(self._client, operation.durable, commands), self._durability)
+        if operation.durable and self._durability.waits:
+            commands = [call, *proof(operation.durable, self._durability)]
+            return proven(self._exchange(operation.durable, commands), self._durability)
+        if self._straight is not None:
+            try:
+                [reply] = self._straight.exchange([call])
+            except NotAnswered:
+                pass
+            else:
+                if isinstance(reply, Exception):
+                    raise reply
+                return reply
+        return self._client.execute_command(*call)
+
+    def _exchange(self, key: str, commands: Sequence[Command]) -> list[Any]:
+        """Send commands together, to the server that has `key`; return their replies and refusals."""
+        if self._straight is not None:
+            try:
+                return self._straight.exchange(commands)
+            except NotAnswered:
+                pass
+        return send_together(self._client, key, commands)
 
 
 class AsyncRunner:

@@ -26,7 +26,7 @@ MAX_WAITING: Final = 256
 #: Between two attempts to open a connection (s).
 OPEN_EVERY_S: Final = 1.0
 #: Refusals that redis-py answers with another connection, perhaps to another server.
-_ELSEWHERE: Final = (
+ELSEWHERE: Final = (
     redis.exceptions.ConnectionError,  # BUSYLOADING too
     redis.exceptions.ReadOnlyError,
     redis.exceptions.MasterDownError,
@@ -170,7 +170,7 @@ class _Link(asyncio.Protocol):
             self._settle(self._calls.popleft()[0], NotAnswered())
 
     def _settle(self, call: asyncio.Future[Any], reply: Any) -> None:
-        if isinstance(reply, _ELSEWHERE):
+        if isinstance(reply, ELSEWHERE):
             self.hang_up()
             reply = NotAnswered()
         if call.done():
