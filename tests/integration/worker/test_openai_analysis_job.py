@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -121,6 +123,38 @@ def test_topics_alone_are_the_models_or_else_the_local_engines(
         local.provenance[0].input_sha256
     }
     assert first.word_count == local.word_count > 0
+
+
+def test_topics_of_many_debates_at_once_are_those_of_each_alone(
+    valkey: str, client: redis.Redis, tmp_path: Path, server: OpenAiServer
+) -> None:
+    """A debate that no child would remember until the answer comes is read as that is put into it."""
+    desk = Desk(client)
+    names = [desk.put(debate(turns, conversation_id=f"bridge-{turns}")) for turns in range(8, 12)]
+    only = [pb.DIMENSION_TOPICS]
+    # Given a provider that refuses the first, and answers when it has been asked about all others
+    together = threading.Barrier(len(names) - 1, timeout=30)
+
+    def author(body: Mapping[str, Any]) -> str:
+        together.wait()
+        return honest(body)
+
+    server.author = author
+    server.faults = [error(400)]
+    with worker_program(valkey, tmp_path, OPENAI_API_KEY=KEY, OPENAI_BASE_URL=server.url):
+        together_ids = [desk.analyse(name, dimensions=only) for name in names]
+        at_once = [result_of(desk, job_id) for job_id in together_ids]
+        server.author = honest
+        alone = [result_of(desk, desk.analyse(name, dimensions=only)) for name in names]
+
+    # Then but for the one that was refused each is what the recorded answer gives it alone
+    refused = [made for made in at_once if reasons(made)]
+    assert [reasons(made) for made in refused] == [{pb.DIMENSION_TOPICS: "unavailable"}]
+    assert refused[0].topics.segments
+    assert [made for made in at_once if not reasons(made)] == [
+        made for made, before in zip(alone, at_once, strict=True) if not reasons(before)
+    ]
+    assert len(server.heard) == len(names) + 1
 
 
 def test_without_a_key_only_who_asked_for_a_model_is_told(

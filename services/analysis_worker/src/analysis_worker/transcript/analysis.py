@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from analysis_worker.domain.result import Dimension
+from analysis_worker.domain.result import Dimension, Overview
+from analysis_worker.domain.safety import Safety
 from analysis_worker.runtime.context import JobContext
 from analysis_worker.transcript import in_child
 from analysis_worker.transcript.by_model import ASKED, Outcome, Unanswered, Wish, start
@@ -22,6 +23,7 @@ from analysis_worker.transcript.places import Place, Turns
 from analysis_worker.transcript.plan import Course, Pace, Step, steps_for
 from analysis_worker.transcript.screening import Screen
 from analysis_worker.transcript.sending import outbound
+from analysis_worker.transcript.stopping import stop
 from bothsides.jobs import v1 as pb
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ async def analyse(
             await run.with_models()
         return made.analysis()
     finally:
-        await _stop(run.asked.values())
+        await stop(run.asked.values())
 
 
 class _Run:
@@ -119,9 +121,9 @@ class _Run:
         self._asking = asyncio.create_task(self._ask())
         reader = self.turns.at() if self.asks and self._screen.waits_for_reading else places[-1]
         try:
-            self._made.overview, safety = await reader.run(in_child.read, self._conversation)
-            self._course.prepared(self._made.overview.word_count)
-            self._screen.receive(safety)
+            if await self._read_last():
+                return
+            self._read(*await reader.run(in_child.read, self._conversation))
             if self._screen.waits_for_moderation:
                 await self._asking
                 await self._screen.judged(self._open.values())
@@ -131,9 +133,38 @@ class _Run:
                 ready = (place.run(in_child.ready, self._conversation, self._packed) for place in places)
                 await asyncio.gather(*ready)
         finally:
-            await _stop([self._asking])
+            await stop([self._asking])
         if not self._unmade:
             self._course.learn(_now_ms())
+
+    def _read(self, overview: Overview, safety: Safety) -> None:
+        self._made.overview = overview
+        self._course.prepared(overview.word_count)
+        self._screen.receive(safety)
+
+    async def _read_last(self) -> bool:
+        """Read the debate as a model's topics are put into it; False if it is to be read before.
+
+        So it is if more is wanted, if no model gives topics, or if it would not be forgotten by then.
+        """
+        wants_more = self._waiting or self._screen.waits_for_reading
+        if wants_more or not self.asks or self._pace.analyses <= in_child.DOCUMENTS_KEPT:
+            return False
+        await self._asking
+        [(dimension, answer)] = self._open.items()
+        self._tell("Waiting for the model")
+        await asyncio.wait([answer])
+        found = answer.result()
+        if found is None or isinstance(found, Unanswered):
+            return False
+        del self._open[dimension]
+        overview, safety, made = await self.turns.at().run(
+            in_child.read_with_topics, self._conversation, self._packed, found
+        )
+        self._read(overview, safety)
+        self._course.finish(self._unmade[dimension])
+        self._made.settle(made)
+        return True
 
     async def with_models(self) -> None:
         """Put each answer that is left in its place as it comes."""
@@ -154,7 +185,7 @@ class _Run:
                     putting.remove(ended)
                     ended.result()
         finally:
-            await _stop(putting)
+            await stop(putting)
 
     async def _ask(self) -> None:
         if self._wish is None:
@@ -200,7 +231,7 @@ class _Run:
                 for step in steps.values():  # what still goes on, from further along
                     self._tell(step.stage)
         finally:
-            await _stop(running)
+            await stop(running)
 
     async def _run_step(self, place: Place, step: Step) -> None:
         self._tell(step.stage)
@@ -261,14 +292,6 @@ class _Run:
             total_units=self._course.steps,
             finish_ms=self._course.finish_ms(_now_ms()),
         )
-
-
-async def _stop(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """End what still runs: a call that is cancelled kills its child, so that none works on for nobody."""
-    stopped = list(tasks)
-    for task in stopped:
-        task.cancel()
-    await asyncio.gather(*stopped, return_exceptions=True)
 
 
 def _now_ms() -> int:

@@ -161,6 +161,11 @@ def topics_by_model(conversation: bytes, packed: Packed, found: Found) -> Finish
     return Finished(Dimension.TOPICS, result, _found(_engine().provenance(Dimension.TOPICS, document), found))
 
 
+def read_with_topics(conversation: bytes, packed: Packed, found: Found) -> tuple[Overview, Safety, Finished]:
+    """Return what `read` and `topics_by_model` do."""
+    return *read(conversation), topics_by_model(conversation, packed, found)
+
+
 def _found(counted: Provenance, found: Found) -> Provenance:
     """Return how a dimension was made that a model found, of the same input as the local engine's."""
     from analysis_worker.engines.openai.findings import ENGINE_NAME, ENGINE_VERSION
