@@ -34,7 +34,9 @@ def _collect(value: Any, texts: list[str]) -> None:
         for part in value:
             _collect(part, texts)
     elif type(value) not in _TEXTLESS:
-        for part in _parts(value).values():
+        # What a pydantic model has is asked for some thousand times in an answer.
+        parts = vars(value) if hasattr(value, "model_copy") else _parts(value)
+        for part in parts.values():
             _collect(part, texts)
 
 

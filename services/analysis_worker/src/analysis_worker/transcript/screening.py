@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-#: Between texts that are looked through together: the lists see nothing across it.
-_APART: Final = 16 * "\n"
 #: Places that an error names.
 _MOST_NAMED: Final = 5
 _OUTCOME: Final = {
@@ -171,12 +169,12 @@ class Screen:
             ContentRefused: They may not be.
             ProviderFailure: As for `sent`.
         """
-        texts = list(dict.fromkeys(texts_in(found)))
+        from analysis_worker.engines.openai.outbound import is_id
+
+        # Most are ids, which are words of nobody's.
+        texts = [text for text in dict.fromkeys(texts_in(found)) if not is_id(text)]
+        by_lists = {text: kinds for text in texts if (kinds := kinds_in(text))}
         sentences = [text for text in texts if " " in text]
-        # Most are ids, and seldom is one of them flagged: they are looked through all at once first.
-        words = _APART.join(text for text in texts if " " not in text)
-        listed = texts if kinds_in(words) else sentences
-        by_lists = {text: kinds for text in listed if (kinds := kinds_in(text))}
         judged = await self._moderated(client, sentences)
         by_moderation = {text: set(each) for text, each in zip(sentences, judged, strict=True) if each}
         action = _OUTCOME[self._rules.output]

@@ -28,6 +28,7 @@ from common.provider.tokens import estimate_tokens
 _SIDES: Final = frozenset({"for", "against", "pro", "con", "proposition", "opposition"})
 #: What a turn and a sentence cost beside their text (tokens).
 _FRAME_TOKENS: Final = 16
+_ID: Final = re.compile(r"[0-9a-f]{12}")
 _SPEAKER: Final = re.compile(r"\[S(\d{1,4})\]")
 #: Who speaks, in JSON of ours: what people say has no quotation mark there without a backslash before it.
 _SAYS: Final = re.compile(r'"speaker":"([^"]+)"')
@@ -86,10 +87,13 @@ class Window(Unshown):
     lines: tuple[Line, ...] = field(repr=False)
     #: What is sent of it: swapped or not, blind or not.
     _sent: dict[tuple[bool, bool], str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _by_id: dict[str, Line] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def line(self, sid: str) -> Line | None:
         """Return a sentence of this window, or None."""
-        return next((line for line in self.lines if line.sid == sid), None)
+        if not self._by_id:
+            self._by_id.update((line.sid, line) for line in reversed(self.lines))
+        return self._by_id.get(sid)
 
 
 def _columns(line: Line) -> tuple[str, int, int, str | None]:
@@ -163,6 +167,11 @@ def outbound_of(conversation: Conversation, secret: bytes, kept: PlaceholderMap 
         nonce=hmac.digest(key, b"nonce", "sha256").hex()[:16],
         withheld=withheld,
     )
+
+
+def is_id(text: str) -> bool:
+    """Say whether a text has the form of a sentence's id."""
+    return _ID.fullmatch(text) is not None
 
 
 def _harmless(text: str, start: int, end: int, suspicion: Suspicion) -> bool:
