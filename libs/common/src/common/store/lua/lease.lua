@@ -54,7 +54,8 @@ end
 -- When (ms) something may be ready that is not now; nil if only a job's end or a submit can change that.
 local function nearest_due(now, looks_again, gate)
   local nearest = looks_again
-  for _, waiting in ipairs({SCHEDULED, RETRYING, LEASES, SUSPECTS, HELD, EXPIRING}) do
+  local some = redis.call('EXISTS', SCHEDULED, RETRYING, SUSPECTS, HELD, EXPIRING) > 0
+  for _, waiting in ipairs(some and {SCHEDULED, RETRYING, LEASES, SUSPECTS, HELD, EXPIRING} or {LEASES}) do
     local head = redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')
     local at = head[2] and tonumber(head[2])
     if at and at < math.huge and not (waiting == RETRYING and looks_again) and (not nearest or at < nearest) then

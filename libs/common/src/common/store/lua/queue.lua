@@ -146,14 +146,14 @@ local before_commit = {}
 local function commit(now)
   for _, step in ipairs(before_commit) do step(now) end
   local minute = minute_key(now)
-  local counted = false
+  local is_new = false
   for field, by in pairs(counts) do
-    redis.call('HINCRBY', minute, field, by)
+    -- The first count of a minute is the first of its field.
+    if redis.call('HINCRBY', minute, field, by) == by then is_new = true end
     -- Histograms are kept by the minute only; totals are plain counts.
     if not string.find(field, '%d$') then redis.call('HINCRBY', COUNTERS, field, by) end
-    counted = true
   end
-  if counted then redis.call('EXPIRE', minute, MINUTE_TTL_S) end
+  if is_new then redis.call('EXPIRE', minute, MINUTE_TTL_S) end
   for field, by in pairs(gauges) do
     if by ~= 0 then redis.call('HINCRBY', COUNTERS, field, by) end
   end

@@ -33,8 +33,11 @@ local FIRST_JOB = FIRST_TERMS + TERMS * tonumber(ARGV[4])
 local now = clock(ARGV[1])
 local config = redis.call('HMGET', CONFIG, 'depth', 'draining', 'labels')
 local depth = tonumber(config[1] or 'inf')
-local waiting = tonumber(redis.call('HGET', COUNTERS, 'ready') or 0)
-  + redis.call('ZCARD', SCHEDULED) + redis.call('ZCARD', RETRYING) + redis.call('ZCARD', SUSPECTS)
+local waiting = 0
+if config[1] then
+  waiting = tonumber(redis.call('HGET', COUNTERS, 'ready') or 0)
+    + redis.call('ZCARD', SCHEDULED) + redis.call('ZCARD', RETRYING) + redis.call('ZCARD', SUSPECTS)
+end
 
 -- The names of a job's indexes, with those of the labels that the queue indexes.
 local function with_labels(index, labels)
