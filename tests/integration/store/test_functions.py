@@ -145,14 +145,16 @@ async def test_an_event_loop_loads_them_too(bare: redis.Redis, looped: redis.asy
 
 
 async def test_the_keeper_loads_all_that_are_missing(bare: redis.Redis, looped: redis.asyncio.Redis) -> None:
-    keeper = asyncio.create_task(FunctionKeeper(looped, every_s=0.01).run())
+    keeper = FunctionKeeper(looped, every_s=0.01)
+    running = asyncio.create_task(keeper.run())
     try:
         await _until_all(bare)
         bare.function_delete(script("renew").function)
         await _until_all(bare)
     finally:
-        keeper.cancel()
-        await asyncio.wait([keeper])
+        keeper.close()
+        running.cancel()
+        await asyncio.wait([running])
 
 
 async def _until_all(client: redis.Redis) -> None:

@@ -164,6 +164,7 @@ class Scheduler:
         )
         self._probe = StoreProbe(self._client, namespace, self._report, every_s=probe_s)
         self._sweeper = Sweeper(self._client, store, namespace)
+        self._functions = FunctionKeeper(self._client)
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     async def start(self) -> int:
@@ -175,7 +176,7 @@ class Scheduler:
         await check_servers_async(self._client)
         port = await self._server.start()
         await self._probe.look()
-        loops = (self._probe, self._sweeper, self._eraser, FunctionKeeper(self._client))
+        loops = (self._probe, self._sweeper, self._eraser, self._functions)
         self._tasks = tuple(asyncio.create_task(loop.run()) for loop in loops)
         return port
 
@@ -183,6 +184,7 @@ class Scheduler:
         """Say NOT_SERVING, end the watches, let calls in progress finish, and let go of the store."""
         self._sweeper.close()
         self._eraser.close()
+        self._functions.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:

@@ -135,10 +135,16 @@ class FunctionKeeper:
         self._client = client
         self._every_s = every_s
         self._told = False
+        # Nobody calls functions of a cluster.
+        self._closed = isinstance(client, redis.asyncio.RedisCluster)
+
+    def close(self) -> None:
+        """End `run` with the look that is under way: redis-py may swallow a cancellation."""
+        self._closed = True
 
     async def run(self) -> None:
-        """Look now and then, until cancelled. Nobody calls functions of a cluster."""
-        while not isinstance(self._client, redis.asyncio.RedisCluster):
+        """Look now and then, until closed or cancelled."""
+        while not self._closed:
             await self.look()
             await asyncio.sleep(self._every_s)
 
