@@ -60,7 +60,8 @@ class Batch:
     def job_ids(self) -> Iterator[str]:
         """Yield the job of each line, without reading the rest."""
         for line in self._fields.get(_LINES, b"").decode("utf-8", "replace").split("\n"):
-            yield line[2 : line.find("\t", 2)]
+            # A job that moved as the one before is told of by its id alone.
+            yield line[2 : line.find("\t", 2)] if "\t" in line else line
 
     def at(self, line: int) -> Position:
         """Return the place after one line."""
