@@ -71,7 +71,9 @@ async def test_random_requests_get_what_each_would_get_by_itself_or_are_left_as_
             if chance.random() < 0.4:
                 request.CopyFrom(random_message(pb.CreateJobRequest, chance, ("work", "mine") * 8))
                 request.job.spec.generic.queue = chance.choice(["", "mine", "not one"])
-            asked.append((request, Origin(chance.choice(["acme", "default"]))))
+            trace_id = chance.choice(["", f"{chance.getrandbits(128):032x}"])
+            context = {"traceparent": f"00-{trace_id}-1-01"} if trace_id else {}
+            asked.append((request, Origin(chance.choice(["acme", "default"]), trace_id, context)))
         before = [pb.CreateJobRequest.FromString(request.SerializeToString()) for request, _ in asked]
 
         answers = await asyncio.gather(*(together.create(*each) for each in asked))
@@ -101,14 +103,12 @@ async def test_what_comes_together_is_created_together_and_a_refusal_costs_no_on
     assert sorted(store.sizes) == [3, 5]
 
 
-async def test_what_is_traced_or_typed_is_left_to_who_reads_it_by_itself() -> None:
+async def test_what_is_typed_is_left_to_who_reads_it_by_itself() -> None:
     store = Store()
     typed = pb.CreateJobRequest()
     typed.job.spec.transcript_analysis.conversation_id = "debate-1"
 
     assert await grouped(store).create(typed, Origin("acme")) is None
-    traced = Origin("acme", "ab" * 16, {"traceparent": "00-1-2-01"})
-    assert await grouped(store).create(generic(), traced) is None
     assert await grouped(store).create(pb.CreateJobRequest(), Origin("acme")) is None
     assert store.sizes == []
 

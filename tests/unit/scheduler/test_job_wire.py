@@ -235,6 +235,7 @@ def test_jobs_of_one_response_are_what_each_would_be_by_itself(
             run_at_ms=run_at_ms,
             conversation_id="" if job_type == "GENERIC" else "debate-1",
             labels=labels,
+            trace_id=f"{number % 3:032x}" if number % 4 else "",
         )
         for number, (job_type, run_at_ms, labels, _) in enumerate(drawn)
     ]

@@ -45,6 +45,14 @@ def by_itself(request: pb.CreateJobRequest, origin: Origin) -> JobRequest | None
         return None
 
 
+def origin_of(chance: random.Random, tenant: str) -> Origin:
+    """Return an origin in a trace of its own, or in none."""
+    if chance.random() < 0.5:
+        return Origin(tenant)
+    trace_id = f"{chance.getrandbits(128):032x}"
+    return Origin(tenant, trace_id, {"traceparent": f"00-{trace_id}-1-01", "tracestate": "a=b"})
+
+
 def test_random_requests_of_random_tenants_are_read_as_each_would_be_by_itself_or_not_at_all() -> None:
     chance = random.Random(11)
     requests = KnownRequests(RETRY)
@@ -57,7 +65,7 @@ def test_random_requests_of_random_tenants_are_read_as_each_would_be_by_itself_o
             request.job.priority = chance.choice([pb.Job.LOW, pb.Job.HIGH])
         else:
             request.CopyFrom(random_message(pb.CreateJobRequest, chance, ("work", "mine", "blue") * 8))
-        origin = Origin(chance.choice(["acme", "default", "south"]))
+        origin = origin_of(chance, chance.choice(["acme", "default", "south"]))
         expected, given = by_itself(request, origin), pb.CreateJobRequest()
         given.CopyFrom(request)
 
@@ -71,12 +79,6 @@ def test_random_requests_of_random_tenants_are_read_as_each_would_be_by_itself_o
             assert not request.validate_only
             assert but_for_the_new(found) == but_for_the_new(expected)
     assert read > 500
-
-
-def test_what_is_traced_is_read_by_itself() -> None:
-    requests = KnownRequests(RETRY)
-    assert requests.read(generic(), Origin("acme")) is not None
-    assert requests.read(generic(), Origin("acme", "ab" * 16, {"traceparent": "00-1-2-01"})) is None
 
 
 def test_a_tenant_whose_requests_are_all_different_costs_the_others_nothing() -> None:

@@ -12,7 +12,7 @@ import grpc.aio
 from opentelemetry import metrics, trace
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.instrumentation.grpc import aio_server_interceptor, filters
+from opentelemetry.instrumentation.grpc import aio_server_interceptor
 from opentelemetry.sdk.metrics import Histogram, MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
@@ -29,7 +29,7 @@ SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 _METRICS_EVERY_MS: Final = 15_000
 _EXPORT_TIMEOUT_S: Final = 5
 #: Calls of these are the platform looking at itself; traces of them would bury the others.
-_NOT_TRACED: Final = ("grpc.health", "grpc.reflection", "grpc.channelz")
+_NOT_TRACED: Final = ("/grpc.health.", "/grpc.reflection.", "/grpc.channelz.")
 
 
 class Telemetry:
@@ -77,9 +77,8 @@ class Telemetry:
         """Return what makes a span of every call, as a child of the caller's; nothing if telemetry is off."""
         if self._tracer_provider is None:
             return ()
-        looking = filters.any_of(*(filters.service_prefix(name) for name in _NOT_TRACED))
         interceptor = aio_server_interceptor(  # type: ignore[no-untyped-call]  # it has no annotations
-            tracer_provider=self._tracer_provider, filter_=filters.negate(looking)
+            tracer_provider=self._tracer_provider, filter_=_is_traced
         )
         return (interceptor,)
 
@@ -89,6 +88,11 @@ class Telemetry:
             self._tracer_provider.shutdown()
         if self._meter_provider is not None:
             self._meter_provider.shutdown()
+
+
+def _is_traced(call: grpc.HandlerCallDetails) -> bool:
+    """Say whether a call is. The filters of the package take 50 µs for it."""
+    return not call.method.startswith(_NOT_TRACED)
 
 
 def make_tracer_provider(

@@ -50,7 +50,7 @@ class GroupedRequests:
             JobsError: As Submission.create.
         """
         spec = request.job.spec
-        if not spec.HasField("generic") or not self._known.may_know(origin):
+        if not spec.HasField("generic"):
             return None
         outcome = await self._batches.put(spec.generic.queue, (request, origin))
         if isinstance(outcome, Exception):

@@ -35,11 +35,16 @@ _LABELS_FOLLOW: Final = field_check(pb.Job.DESCRIPTOR, "labels")
 _FIELDS: Final = tuple(part.name for part in fields(JobRequest))
 _PAYLOAD: Final = _FIELDS.index("payload")
 _LABELS: Final = _FIELDS.index("labels")
-_REQUEST_ID: Final = _FIELDS.index("request_id")
+#: Between the two stands the id of the trace.
+_REQUEST_ID: Final = _LABELS + 2
 
 
 class AlikeRequests:
-    """Reads requests for generic jobs, all of one caller."""
+    """Reads requests for generic jobs, all of one tenant, and all in traces or all in none.
+
+    Args:
+        origin: Who asks, if no other origin is given with a request.
+    """
 
     def __init__(self, origin: Origin, default_retry: RetryPolicy) -> None:
         self._origin = origin
@@ -47,7 +52,7 @@ class AlikeRequests:
         self._forms: dict[bytes, _Form | None] = {}
         self._seen = 0
 
-    def read(self, request: pb.CreateJobRequest) -> JobRequest | None:
+    def read(self, request: pb.CreateJobRequest, origin: Origin | None = None) -> JobRequest | None:
         """Return the job to submit, under a new id, as request_from_pb would.
 
         None if the request has to be looked at and read by itself; it is then as it was. Otherwise what was
@@ -83,15 +88,17 @@ class AlikeRequests:
             job.ParseFromString(asked)
             request.request_id = request_id
             return None
+        if origin is None:
+            origin = self._origin
         job_id = next(form.ids)
         digest = request_digest(asked) if request_id else ""
         return _made(
             job_id,
             *form.to_payload,
-            form.frame.message(args, kwargs, job_id),
+            form.frame.message(args, kwargs, job_id, origin.trace_context),
             *form.to_labels,
             labels,
-            *form.to_request_id,
+            origin.trace_id,
             request_id,
             digest,
             *form.rest,
@@ -118,7 +125,7 @@ class _Form:
         values = tuple(getattr(common, name) for name in _FIELDS)
         self.to_payload = values[1:_PAYLOAD]
         self.to_labels = values[_PAYLOAD + 1 : _LABELS]
-        self.to_request_id = values[_LABELS + 1 : _REQUEST_ID]
         self.rest = values[_REQUEST_ID + 2 :]
-        self.frame = MessageFrame(work_from_pb(bare.job.spec), origin.tenant, origin.trace_context)
+        work, traced = work_from_pb(bare.job.spec), bool(origin.trace_context)
+        self.frame = MessageFrame(work, origin.tenant, traced=traced)
         self.ids = new_job_ids(common.queue)

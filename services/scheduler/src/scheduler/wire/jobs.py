@@ -25,8 +25,8 @@ from scheduler.wire.times import duration_to_pb, instant_to_pb, set_instant
 TYPES: Final = dict(pb.Job.Type.items())
 STATES: Final = {state: pb.Job.State.Value(state.value) for state in JobState}
 _PRIORITIES: Final = {priority: pb.Job.Priority.Value(priority.value) for priority in Priority}
-#: All of a job but its id.
-_REST: Final = attrgetter(*(part.name for part in fields(Job) if part.name != "job_id"))
+#: All of a job but its id and that of its trace.
+_REST: Final = attrgetter(*(part.name for part in fields(Job) if part.name not in ("job_id", "trace_id")))
 #: In these a known time has to come first.
 _WAITING: Final = frozenset({JobState.SCHEDULED, JobState.RETRYING})
 
@@ -53,31 +53,38 @@ def job_to_pb(job: Job, payload: bytes = b"") -> pb.Job:
 
 
 class AlikeJobs:
-    """Spells messages of a job each, of which most differ from the one before by their ids alone.
+    """Spells messages of a job each, of which most differ from the one before by two ids alone: the job's own
+    and, where jobs are traced, that of its trace.
 
     Args:
-        message_of: Returns the message of a job, which holds its id once.
+        message_of: Returns the message of a job, which holds either id once.
     """
 
     def __init__(self, message_of: Callable[[Job], Message] = job_to_pb) -> None:
         self._message_of = message_of
         self._rest: tuple[Any, ...] = ()
-        #: The last one that was not like the one before it, and its id.
+        #: The last one that was not like the one before it, and its ids.
         self._last: Message = pb.Job()
-        self._last_id = ""
+        self._last_id = self._last_trace = ""
         #: Made of it once there is one like it.
         self._mould: Mould | None = None
 
     def spell(self, job: Job) -> bytes:
         """Return the message of this job, as bytes."""
         rest = _REST(job)
-        if rest == self._rest:
+        if rest == self._rest and len(job.trace_id) == len(self._last_trace):
             if self._mould is None:
                 self._mould = Mould(self._last, self._last_id)
             if self._mould.fits(job.job_id):
-                return self._mould.cast(job.job_id)
+                spelled = self._mould.cast(job.job_id)
+                if job.trace_id == self._last_trace:
+                    return spelled
+                own, other = job.trace_id.encode(), self._last_trace.encode()
+                if len(own) == len(other) and spelled.count(other) == 1:
+                    return spelled.replace(other, own)
         message = self._message_of(job)
-        self._rest, self._last, self._last_id, self._mould = rest, message, job.job_id, None
+        self._rest, self._last, self._mould = rest, message, None
+        self._last_id, self._last_trace = job.job_id, job.trace_id
         return message.SerializeToString()
 
 

@@ -77,26 +77,36 @@ def _generic(spec: pb.GenericSpec, field: str) -> Work:
 
 def message_of(work: Work, job_id: JobId, tenant: str, trace_context: Mapping[str, str]) -> bytes:
     """Return the Dramatiq message that a worker gets; its id is the job's."""
-    return orjson.dumps(_message(work, tenant, trace_context, (work.args, work.kwargs, job_id, _now_ms())))
+    own = (work.args, work.kwargs, job_id, _now_ms())
+    return orjson.dumps(_message(work, tenant, dict(trace_context), own))
 
 
 class MessageFrame:
-    """The messages of jobs that differ by what their actor is called with: all else is spelled once."""
+    """The messages of jobs that differ by what their actor is called with: all else is spelled once.
 
-    def __init__(self, work: Work, tenant: str, trace_context: Mapping[str, str]) -> None:
+    Args:
+        traced: Whether each has a trace context.
+    """
+
+    def __init__(self, work: Work, tenant: str, *, traced: bool) -> None:
         gap = orjson.Fragment(_GAP)
-        spelled = orjson.dumps(_message(work, tenant, trace_context, (gap, gap, gap, gap)))
-        self._to_args, self._to_kwargs, to_id, from_id, self._end = spelled.split(_GAP)
+        spelled = orjson.dumps(_message(work, tenant, gap if traced else None, (gap, gap, gap, gap)))
+        self._to_args, self._to_kwargs, *to_trace, to_id, from_id, self._end = spelled.split(_GAP)
+        self._to_trace = to_trace[0] if traced else None
         self._to_id, self._to_time = to_id + b'"', b'"' + from_id
 
-    def message(self, args: Sequence[Any], kwargs: Mapping[str, Any], job_id: JobId) -> bytes:
+    def message(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], job_id: JobId, trace_context: Mapping[str, str]
+    ) -> bytes:
         """Return the message as message_of would."""
+        to_trace = self._to_trace
         return b"".join(
             (
                 self._to_args,
                 orjson.dumps(args),
                 self._to_kwargs,
                 orjson.dumps(kwargs) if kwargs else b"{}",
+                b"" if to_trace is None else to_trace + orjson.dumps(dict(trace_context)),
                 self._to_id,
                 job_id.encode(),
                 self._to_time,
@@ -106,13 +116,11 @@ class MessageFrame:
         )
 
 
-def _message(
-    work: Work, tenant: str, trace_context: Mapping[str, str], own: tuple[Any, Any, Any, Any]
-) -> dict[str, Any]:
+def _message(work: Work, tenant: str, trace_context: Any, own: tuple[Any, Any, Any, Any]) -> dict[str, Any]:
     """Return a message; `own` is what no two have in common: args, kwargs, id, and the time (Unix ms)."""
     options: dict[str, Any] = {"tenant": tenant}
     if trace_context:
-        options["otel"] = dict(trace_context)
+        options["otel"] = trace_context
     if work.version > 1:
         options["spec_version"] = work.version
     args, kwargs, job_id, made_ms = own
