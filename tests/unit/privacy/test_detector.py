@@ -233,6 +233,7 @@ def test_a_form_is_found_wherever_it_stands_in_a_long_text(said: str) -> None:
             st.sampled_from(_FILLER.split()),
             st.text(string.ascii_letters + string.digits + ".,:-@/()+#", max_size=20),
             st.sampled_from([_FILLER, "\n", "token:", "post", "Quay Street", "at example dot com"]),
+            st.sampled_from(["pwd = hunter", "é key: 'open'", "fe::b", 8 * "ab:", "eyJhbGciOiJ.ab", "zip"]),
         ),
         max_size=30,
     ).map(" ".join)

@@ -10,6 +10,7 @@ from typing import Final
 
 from analysis_worker.domain.conversation import Participant
 from analysis_worker.privacy.kinds import INVISIBLE, Kind, Span, apart
+from analysis_worker.privacy.known import FEW
 from analysis_worker.privacy.names import NameMode, Names, is_word
 from analysis_worker.privacy.patterns import by_form
 from analysis_worker.privacy.roster import Roster, fold
@@ -100,7 +101,13 @@ class Met:
         """Yield where one of them stands, the longest at each place; hyphens and full stops do not matter."""
         if not self._by_first:
             return
-        said = _WORD.findall(text.lower()) if text.isascii() else [fold(word) for word in _WORD.findall(text)]
+        if text.isascii():
+            lower = text.lower()
+            if len(self._by_first) <= FEW and not any(first in lower for first in self._by_first):
+                return
+            said = _WORD.findall(lower)
+        else:
+            said = [fold(word) for word in _WORD.findall(text)]
         if self._by_first.keys().isdisjoint(said):
             return
         places = [match.span() for match in _WORD.finditer(text)]

@@ -156,14 +156,15 @@ def speaks_to_a_model(text: str, suspicion: Suspicion = ANY) -> bool:
     Args:
         suspicion: That of a text of which it is a part.
     """
-    own = suspicion.of(text)
-    if any(form.search(text) is not None for _, form in own.forms):
+    if suspicion.forms and _instructs(text, suspicion.forms):
         return True
-    return bool(own.hides) and any(map(_instructs, _readings(text)))
+    if not any(may_hide(text) for may_hide in suspicion.hides):
+        return False
+    return any(_instructs(reading, _FORMS) for reading in _readings(text))
 
 
-def _instructs(reading: str) -> bool:
-    return any(form.search(reading) is not None for _, form in _triggered(_FORMS, reading.lower()))
+def _instructs(reading: str, forms: tuple[_Form, ...]) -> bool:
+    return any(form.search(reading) is not None for _, form in _triggered(forms, reading.lower()))
 
 
 def _triggered(forms: tuple[_Form, ...], lower: str) -> tuple[_Form, ...]:

@@ -20,6 +20,9 @@ from analysis_worker.privacy.names import is_word
 SHORTEST_LOOKED_FOR: Final = 3
 #: So many digits are looked for however they are grouped.
 DIGITS_LOOKED_FOR: Final = 7
+#: So many words are sought in a text one by one in less time than it takes to cut the text into words.
+FEW: Final = 64
+_DIGIT: Final = re.compile(r"\d")
 
 
 class Known:
@@ -61,7 +64,7 @@ class Known:
         if not self._seen:
             return
         whole = FoldedText.of(text)
-        words = whole.words()
+        words = () if self._has_none_of(text, whole.letters) else whole.words()
         if not self._words.keys().isdisjoint(words):
             yield from self._names_in(words, whole.spans())
         if self._digits and any(word[0].isdigit() or word[-1].isdigit() for word in words):
@@ -74,6 +77,15 @@ class Known:
                 )
             for match in self._exact_form.finditer(text):
                 yield Span(*match.span(), *self._exact[match.group()])
+
+    def _has_none_of(self, text: str, letters: str) -> bool:
+        """Say of most texts that they hold no known name and no number."""
+        return (
+            text.isascii()
+            and len(self._words) <= FEW
+            and not any(word in letters for word in self._words)
+            and not (self._digits and _DIGIT.search(letters))
+        )
 
     def _names_in(self, words: Sequence[str], spans: Sequence[tuple[int, int]]) -> Iterator[Span]:
         for at, word in enumerate(words):

@@ -40,10 +40,14 @@ DOCUMENTS_KEPT: Final = 2
 
 _WARM_UP: Final = pb.Conversation(
     conversation_id="warm-up",
-    participants=[pb.Participant(participant_id="a"), pb.Participant(participant_id="b")],
+    participants=[pb.Participant(participant_id="a", display_name="Ada"), pb.Participant(participant_id="b")],
     turns=[
         pb.Turn(turn_id="1", participant_id="a", text="We should wait, because nothing is ready."),
-        pb.Turn(turn_id="2", participant_id="b", text="I do not agree that waiting would help."),
+        pb.Turn(
+            turn_id="2",
+            participant_id="b",
+            text="I do not agree, Ada, that waiting 9 days with Lexow would help.",
+        ),
     ],
 )
 
