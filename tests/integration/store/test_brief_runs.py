@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from common.job.model import Content, ErrorClass, JobError, Progress
+from common.job.model import Content, ErrorClass, JobError, PaidUsage, Progress, Usage
 from common.job.outcome import Cancelled, Fail, Outcome, Release, Retry, Succeed
 from common.job.states import JobState
 from common.store import jobs, queues, stats
@@ -169,14 +169,38 @@ class TestRunning:
 
     def test_a_success_with_a_result_stays_brief(self, client: redis.Redis) -> None:
         queue = Queue(client)
+        queue.configure(memory=str(1 << 30))
         lease = leased(queue)
-        batch = [jobs.Ending(lease.member, Succeed(RESULT), outbox=b"[]")]
+        batch = [jobs.Ending(lease.member, Succeed(RESULT), Usage(5, 70_000), outbox=b"[]")]
         for _ in range(2):
             [state] = queue.run(jobs.finish(queue.keys, batch, now_ms=queue.now_ms))
             assert state is JobState.SUCCEEDED
         assert is_brief(queue, lease.job_id)
-        assert queue.snapshot(lease.job_id).result == RESULT
         assert client.xlen(queue.keys.outbox) == 1
+        for _ in range(2):
+            snapshot = queue.snapshot(lease.job_id)
+            assert (snapshot.result, snapshot.job.usage) == (RESULT, Usage(5, 70_000))
+            assert is_brief(queue, lease.job_id)
+            # Then it is measured.
+            queue.run(queues.sweep(queue.keys, now_ms=queue.now_ms))
+        assert queue.run(stats.read_stats(queue.keys, now_ms=queue.now_ms)).kept_bytes > 250
+
+    def test_what_it_paid_is_kept_with_the_job(self, client: redis.Redis) -> None:
+        queue = Queue(client)
+        lease = leased(queue)
+        used = Usage(5, 70_000, PaidUsage(calls=1, cost_micro_usd=300))
+        assert queue.run(jobs.finish(queue.keys, [jobs.Ending(lease.member, Succeed(), used)]))
+        job = queue.job(lease.job_id)
+        assert (job.usage, job.paid) == (used, used.paid)
+
+    def test_a_member_of_another_attempt_is_stale(self, client: redis.Redis) -> None:
+        queue = Queue(client)
+        lease = leased(queue)
+        for outcome in (Succeed(), Succeed(RESULT), Fail(ERROR)):
+            for attempt in (0, 2, 11):
+                other = (f"{lease.job_id}/{attempt}", outcome)
+                assert queue.run(jobs.finish(queue.keys, [other], now_ms=queue.now_ms)) == [None]
+        assert queue.finish(lease, Succeed()) is JobState.SUCCEEDED
 
     @TENANTS
     def test_what_was_reported_and_kept_stays_with_the_end(self, client: redis.Redis, tenant: str) -> None:

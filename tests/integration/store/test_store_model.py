@@ -284,7 +284,7 @@ class QueueMachine(RuleBasedStateMachine):
         """Return the bytes that stand in a run, which may be brief."""
         if self.client.type(run) == b"string":
             brief: Any = self.client.get(run)
-            return int((brief.split(b"\t")[4:] or [b"0"])[0])
+            return int((brief.split(b"\t")[5:] or [b"0"])[0])
         return int(self.client.hget(run, "bytes") or 0)
 
     @precondition(lambda self: self.model.jobs)

@@ -12,9 +12,9 @@ hash that is made when the job first moves; its fields, all text:
     takes, once final, where the queue has a budget for memory).
 
 A job without a run is as it was submitted. A field whose value is the default is left out. While a run holds
-no more than state, started, ended, tenant, worker and bytes of a first attempt, which runs or has succeeded,
-it is *brief*: one string instead of the hash. Scripts write and read it (lua/record.lua); their replies are
-as if it were a hash.
+no more than state, started, ended, tenant, worker, usage and bytes of a first attempt, which runs or has
+succeeded, it is *brief*: one string instead of the hash. Scripts write and read it (lua/record.lua); their
+replies are as if it were a hash.
 """
 
 from __future__ import annotations

@@ -34,19 +34,19 @@ local others = 3 + plainly
 local members = {unpack(ARGV, 3, others - 1)}
 for at = others, #ARGV, 9 do members[#members + 1] = ARGV[at] end
 
--- Plain successes: their ids, the keys of their runs, and the runs as far as they are brief.
-local ids, keys, found = {}, {}, {}
-for place = 1, plainly do
-  ids[place] = string.match(members[place], '^(.*)/%d+$')
+-- Their ids, the keys of their runs, and the runs as far as they are brief.
+local ids, keys = {}, {}
+for place, member in ipairs(members) do
+  ids[place] = string.match(member, '^(.*)/%d+$')
   keys[place] = run_key(ids[place])
 end
-if plainly > 0 then found = redis.call('MGET', unpack(keys)) end
+local found = redis.call('MGET', unpack(keys))
 
 -- One read and one removal fence the whole batch. A brief run that runs has its lease: whatever ends one without
 -- the other opens or removes the run.
 local held, unsure = {}, {}
 for place, member in ipairs(members) do
-  if found[place] and string.byte(found[place], 1) == RUNS then
+  if found[place] and string.byte(found[place], 1) == RUNS and string.sub(member, -2) == '/1' then
     held[member] = ms(now)
   else
     unsure[#unsure + 1] = member
@@ -99,16 +99,16 @@ end
 
 -- Runs that stay brief, by keys and values: written at once, when all have ended.
 local briefs = {}
-local function end_briefly(id, key, brief, tenant)
-  briefs[#briefs + 1], briefs[#briefs + 2] = key, brief
-  note_done(id, tenant, 'RUNNING', 'SUCCEEDED', now, '1')
+local function end_briefly(place, brief, tenant)
+  briefs[#briefs + 1], briefs[#briefs + 2] = keys[place], brief
+  note_done(ids[place], tenant, 'RUNNING', 'SUCCEEDED', now, '1')
   note_leased(tenant, -1)
   return 'SUCCEEDED'
 end
 
-local function finish_one(member, outcome, delay, error_json, media, result, payload, usage, outbox)
-  local id, attempt = string.match(member, '^(.*)/(%d+)$')
-  local f, brief = run_fields(id, 'state', 'finished', 'tenant', 'started', 'spent', 'checkpoint', 'attempt')
+local function finish_one(place, member, outcome, delay, error_json, media, result, payload, usage, outbox)
+  local id, brief, attempt = ids[place], found[place], string.match(member, '%d+$')
+  local f = fields_of(id, brief, 'state', 'finished', 'tenant', 'started', 'spent', 'checkpoint', 'attempt')
   if not held[member] then
     local last, answer = string.match(f[2] or '', '^(%d+) (%u+)$')
     if not last and f[1] == 'SUCCEEDED' then last, answer = f[7], f[1] end
@@ -119,12 +119,12 @@ local function finish_one(member, outcome, delay, error_json, media, result, pay
   local tenant, state = f[3] or DEFAULT_TENANT, NEXT[f[1]][outcome]
   observe('r', now - tonumber(f[4]))
   if media ~= '' then redis.call('HSET', PREFIX .. 'result:' .. id, 'media', media, 'data', result) end
-  if brief and outcome == 'succeed' and usage == '' then
-    end_briefly(id, run_key(id), ended_run(brief, now), tenant)
+  if brief and outcome == 'succeed' and not string.find(usage, '"paid"', 1, true) then
+    end_briefly(place, ended_run(brief, now, usage), tenant)
     cause(member, outbox)
     return state
   end
-  local key = open_run(id)
+  local key = unfold(id, brief)
   if usage ~= '' then
     redis.call('HSET', key, 'usage', usage)
     add_paid(key, usage, outcome == 'retry' or outcome == 'fail')
@@ -168,18 +168,18 @@ local alike_runs = {}
 local function ending_of(brief)
   local run = unfolded(brief)
   if run[2] ~= 'RUNNING' then return nil end
-  return {ended_run(brief, now), now - run[6], run[10] or DEFAULT_TENANT}
+  return {ended_run(brief, now, ''), now - run[6], run[10] or DEFAULT_TENANT}
 end
 
 -- Ends a job that succeeded. If its run is brief, this was its first attempt, and nothing else is to be written.
 local function succeed_plainly(place)
   local member, brief = members[place], found[place]
-  if not brief or not held[member] then return finish_one(member, 'succeed', '0', '', '', '', '', '', '') end
+  if not brief or held[member] ~= ms(now) then return finish_one(place, member, 'succeed', '0', '', '', '', '', '', '') end
   local ending = alike_runs[brief] or ending_of(brief)
   if not ending then return 'STALE' end
   alike_runs[brief] = ending
   observe('r', ending[2])
-  return end_briefly(ids[place], keys[place], ending[1], ending[3])
+  return end_briefly(place, ending[1], ending[3])
 end
 
 -- One job whose keys were damaged must not cost the others their ends: its lease stays, and runs out. A member that
@@ -203,7 +203,7 @@ for place = 1, #members do
     reply[place] = attempt_to(place, succeed_plainly, place)
   else
     local at = others + 9 * (place - plainly - 1)
-    reply[place] = attempt_to(place, finish_one, unpack(ARGV, at, at + 8))
+    reply[place] = attempt_to(place, finish_one, place, unpack(ARGV, at, at + 8))
   end
 end
 set_all(briefs)

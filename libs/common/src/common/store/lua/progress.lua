@@ -21,13 +21,20 @@ local held = redis.call('ZMSCORE', LEASES, unpack(members))
 local asked = redis.call('EXISTS', CANCELLING) == 1 and redis.call('SMISMEMBER', CANCELLING, unpack(members)) or {}
 local now = clock(ARGV[1])
 
+local keys = {}
+for place, member in ipairs(members) do keys[place] = run_key(string.match(member, '^(.*)/%d+$')) end
+local briefs = redis.call('MGET', unpack(keys))
+
 -- What is known of each job, by its member, and what its record is to hold in the end.
 local jobs, order = {}, {}
-local function job_of(member)
+local function job_of(place)
+  local member = members[place]
   local job = jobs[member]
   if not job then
     local id, attempt = split_member(member)
-    job = {id = id, attempt = attempt, reports = 0, tenant = redis.call('HGET', open_run(id), 'tenant') or DEFAULT_TENANT}
+    local brief = briefs[place]
+    local tenant = fields_of(id, brief, 'tenant')[1] or DEFAULT_TENANT
+    job = {id = id, attempt = attempt, reports = 0, tenant = tenant, brief = brief}
     jobs[member], order[#order + 1] = job, job
   end
   return job
@@ -46,7 +53,7 @@ for place, member in ipairs(members) do
     reply[place] = 0
   else
     local at = 5 * place - 3
-    local job, progress, name, media = job_of(member), ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+    local job, progress, name, media = job_of(place), ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
     job.reports = job.reports + 1
     if progress ~= '' then
       job.progress = progress
@@ -62,12 +69,11 @@ for place, member in ipairs(members) do
   end
 end
 for _, job in ipairs(order) do
-  if job.progress then
-    redis.call('HSET', run_key(job.id), 'updated', ms(now), 'progress', job.progress)
-  else
-    redis.call('HSET', run_key(job.id), 'updated', ms(now))
-  end
-  redis.call('HINCRBY', run_key(job.id), 'revision', job.reports)
+  local written = {'updated', ms(now)}
+  if job.progress then written[3], written[4] = 'progress', job.progress end
+  if job.brief then written[#written + 1], written[#written + 2] = 'revision', job.reports end
+  unfold(job.id, job.brief, unpack(written))
+  if not job.brief then redis.call('HINCRBY', run_key(job.id), 'revision', job.reports) end
 end
 commit(now)
 return reply

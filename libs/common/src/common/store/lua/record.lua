@@ -6,20 +6,29 @@ local function run_key(id) return PREFIX .. 'run:' .. id end
 local function index_key(tenant, name) return PREFIX .. 'index:' .. tenant .. ':' .. name end
 
 -- The run of a first attempt that runs, or has succeeded with nothing else to keep in it: "R" or "S" and its end (ms),
--- start (ms), tenant unless it is the default, worker, and bytes if measured. Many are written at once, by one command for all of them.
+-- start (ms), tenant unless it is the default, worker, usage, and bytes if measured. Many are written at once, by one
+-- command for all of them.
 local function begun_run(started, tenant, worker)
   return 'R\t' .. ms(started) .. '\t' .. shown(tenant) .. '\t' .. worker
 end
 
 -- A brief run that ran, ended.
-local function ended_run(brief, now) return 'S' .. ms(now) .. string.sub(brief, 2) end
+local function ended_run(brief, now, usage)
+  return 'S' .. ms(now) .. string.sub(brief, 2) .. (usage ~= '' and '\t' .. usage or '')
+end
+
+-- A brief run that has ended, measured.
+local function measured_run(brief, bytes)
+  local most, usage = string.match(brief, '^([^\t]*\t[^\t]*\t[^\t]*\t[^\t]*)\t?(.*)$')
+  return most .. '\t' .. usage .. '\t' .. bytes
+end
 
 local RUNS = 82
-local BRIEF = '^([RS])(%d*)\t(%d+)\t([^\t]*)\t([^\t]*)\t?(%d*)$'
+local BRIEF = '^([RS])(%d*)\t(%d+)\t([^\t]*)\t([^\t]*)\t?([^\t]*)\t?(%d*)$'
 
 -- Reads a brief run as HGETALL would read the hash that stands for the same.
 local function unfolded(brief)
-  local state, ended, started, tenant, worker, bytes = string.match(brief, BRIEF)
+  local state, ended, started, tenant, worker, usage, bytes = string.match(brief, BRIEF)
   if not state then return {} end
   local run = {'state', 'RUNNING', 'attempt', '1', 'started', started, 'worker', worker}
   if tenant ~= '' then run[9], run[10] = 'tenant', tenant end
@@ -27,6 +36,7 @@ local function unfolded(brief)
     run[2] = 'SUCCEEDED'
     for _, word in ipairs({'spent', '1', 'ended', ended}) do run[#run + 1] = word end
   end
+  if usage ~= '' then run[#run + 1], run[#run + 2] = 'usage', usage end
   if bytes ~= '' then run[#run + 1], run[#run + 2] = 'bytes', bytes end
   return run
 end
@@ -40,9 +50,8 @@ local function run_of(id)
   return brief and unfolded(brief) or redis.call('HGETALL', run_key(id))
 end
 
--- Reads some fields of a run as HMGET does; and the run itself if it is brief.
-local function run_fields(id, ...)
-  local brief = brief_of(id)
+-- Reads some fields of a run, of which is known whether it is `brief`, as HMGET does.
+local function fields_of(id, brief, ...)
   if not brief then return redis.call('HMGET', run_key(id), ...) end
   local run, values = unfolded(brief), {}
   for place, field in ipairs({...}) do
@@ -51,19 +60,26 @@ local function run_fields(id, ...)
       if run[at] == field then values[place] = run[at + 1] end
     end
   end
-  return values, brief
+  return values
 end
 
--- Makes a run a hash, which all fields go into. Who writes to a run opens it first. Returns its key.
-local function open_run(id)
-  local brief = brief_of(id)
+local function run_fields(id, ...) return fields_of(id, brief_of(id), ...) end
+
+-- Makes a run, of which is known whether it is `brief`, a hash, which all fields go into; adds some, as fields and
+-- values. Who writes to a run opens it first. Returns its key.
+local function unfold(id, brief, ...)
   if brief then
     local run = unfolded(brief)
+    for _, word in ipairs({...}) do run[#run + 1] = word end
     redis.call('DEL', run_key(id))
     if run[1] then redis.call('HSET', run_key(id), unpack(run)) end
+  elseif select('#', ...) > 0 then
+    redis.call('HSET', run_key(id), ...)
   end
   return run_key(id)
 end
+
+local function open_run(id) return unfold(id, brief_of(id)) end
 
 -- Every job stands in the index of its type; all of these together hold all jobs of a tenant.
 local function types_key(tenant) return PREFIX .. 'types:' .. tenant end

@@ -25,10 +25,11 @@ local function measure(state, most)
   local size = redis.call('ZCOUNT', key, from, from) + most
   local page = redis.call('ZRANGE', key, from, '+inf', 'BYSCORE', 'LIMIT', 0, size, 'WITHSCORES')
   for at = 1, #page, 2 do
-    local run, brief = run_fields(page[at], 'state', 'bytes')
+    local brief = brief_of(page[at])
+    local run = fields_of(page[at], brief, 'state', 'bytes')
     if run[1] and not run[2] then
       local key, bytes = run_key(page[at]), bytes_of(page[at])
-      if brief then redis.call('SET', key, brief .. '\t' .. bytes) else redis.call('HSET', key, 'bytes', bytes) end
+      if brief then redis.call('SET', key, measured_run(brief, bytes)) else redis.call('HSET', key, 'bytes', bytes) end
       gauge('kept_bytes', bytes)
     end
   end
