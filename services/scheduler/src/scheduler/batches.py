@@ -20,7 +20,7 @@ _Waiting: TypeAlias = "tuple[Item, asyncio.Future[T]]"
 #: millisecond, so that seven or eight share a run.
 LINGER_S: Final = 0.003
 #: So few are not waited for: they would wait for longer than what that spares.
-FEW: Final = 3
+FEW: Final = 6
 
 
 class Batches(Generic[Item, T]):
