@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import shlex
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
 
 import pytest
 import redis
@@ -182,6 +183,12 @@ async def test_latencies_are_those_of_the_jobs(runner: AsyncRunner, driver: Queu
             assert elapsed_ms <= 2 ** ((bucket + 1) / 4) - 1 + 1e-6
 
 
+def scripts_in(commandstats: Mapping[str, Any]) -> int:
+    """Return how often scripts ran, in whichever form they were sent."""
+    forms = ("cmdstat_fcall", "cmdstat_evalsha", "cmdstat_eval")
+    return sum(commandstats[form]["calls"] for form in forms if form in commandstats)
+
+
 async def test_a_minute_is_read_once_and_a_tick_costs_one_call_a_queue(
     runner: AsyncRunner, driver: QueueDriver, client: redis.Redis
 ) -> None:
@@ -196,7 +203,7 @@ async def test_a_minute_is_read_once_and_a_tick_costs_one_call_a_queue(
         await collector.look()
     # Then each look was one script for the workers, one for the names, one for each of three queues
     after = client.info("commandstats")
-    assert after["cmdstat_evalsha"]["calls"] - before["cmdstat_evalsha"]["calls"] == 10 * 5
+    assert scripts_in(after) - scripts_in(before) == 10 * 5
     # And of the minutes and totals it read two hashes a queue
     assert after["cmdstat_hgetall"]["calls"] - before["cmdstat_hgetall"]["calls"] == 10 * 3 * 2
 
