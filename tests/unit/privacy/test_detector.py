@@ -233,7 +233,22 @@ def test_a_form_is_found_wherever_it_stands_in_a_long_text(said: str) -> None:
             st.sampled_from(_FILLER.split()),
             st.text(string.ascii_letters + string.digits + ".,:-@/()+#", max_size=20),
             st.sampled_from([_FILLER, "\n", "token:", "post", "Quay Street", "at example dot com"]),
-            st.sampled_from(["pwd = hunter", "é key: 'open'", "fe::b", 8 * "ab:", "eyJhbGciOiJ.ab", "zip"]),
+            st.sampled_from(
+                [
+                    "bearer abc12345",
+                    "baſic 1234567a",
+                    "12 Quay Street",
+                    "AB 12 34 56 C",
+                    "paſſport no A123456",
+                    "1.2.3.4",
+                    "pwd = hunter",
+                    "é key: 'open'",
+                    "fe::b",
+                    8 * "ab:",
+                    "eyJhbGciOiJ.ab",
+                    "zip",
+                ]
+            ),
         ),
         max_size=30,
     ).map(" ".join)

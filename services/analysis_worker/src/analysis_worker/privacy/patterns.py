@@ -13,6 +13,7 @@ from typing import Final
 
 from analysis_worker.privacy.kinds import Kind, Span
 from analysis_worker.privacy.nearby import around
+from analysis_worker.privacy.signs import MAY_HOLD, AskedText
 
 _TOP_LEVEL: Final = (
     "com|org|net|edu|gov|mil|int|info|biz|io|co|ai|app|dev|me|tv|cc|ly|gl|gd|fm|to|us|uk|ca|au|nz|ie|de|at|ch|fr|be|nl"
@@ -191,54 +192,16 @@ _ANCHORS: Final[Mapping[Kind, re.Pattern[str]]] = MappingProxyType(
 )
 
 
-#: Of an address in words: its end, as far as that has no word for the full stop.
-_TOP: Final = re.compile(r"\.\s*(?:com|org|net|edu|gov|io|co\.uk|uk|de|fr)\b", re.IGNORECASE)
-_INSIDE: Final = re.compile(r"\.(?<=[^\W_]\.)[^\W_]")
-
-
-#: Fewer colons or hyphens are in no address of this kind, but where two colons meet.
-_MAC_SIGNS: Final = 5
-_IP_SIGNS: Final = 7
-#: What a secret is called, in part; and how long one is that has no digit and no name.
-_SECRETS: Final = ("pass", "pwd", "pin", "key", "secret", "token")
-_LONGEST_WORD: Final = 32
-
-
-def _may_tell_a_secret(text: str) -> bool:
-    """Say whether a text without digits may hold one."""
-    if not text.isascii():  # there are letters that pass for those of its name
-        return True
-    lower = text.lower()
-    return any(name in lower for name in _SECRETS) or max(map(len, text.split())) >= _LONGEST_WORD
-
-
-#: Whether a text may hold a kind, by whether it has digits: told in less time than it takes to look for an anchor
-#: that is not there. A kind that is not here has digits.
-_MAY_HOLD: Final[Mapping[Kind, Callable[[str, bool], bool]]] = MappingProxyType(
-    {
-        Kind.EMAIL: lambda text, _: "@" in text or "dot" in text.lower() or _TOP.search(text) is not None,
-        Kind.URL: lambda text, _: "://" in text or ("." in text and _INSIDE.search(text) is not None),
-        Kind.SECRET: lambda text, digits: (
-            digits
-            or any(sign in text for sign in ("eyJ", "AKIA", "ASIA", "-----BEGIN"))
-            or ((":" in text or "=" in text) and _may_tell_a_secret(text))
-        ),
-        Kind.HANDLE: lambda text, _: "@" in text,
-        Kind.MAC: lambda text, _: text.count("-") + text.count(":") >= _MAC_SIGNS,
-        Kind.IP: lambda text, digits: digits or "::" in text or text.count(":") >= _IP_SIGNS,
-        Kind.POSTCODE: lambda text, digits: digits or "zip" in (lower := text.lower()) or "post" in lower,
-    }
-)
-_WITHOUT_DIGITS: Final = tuple(pattern for pattern in PATTERNS if pattern[0] in _MAY_HOLD)
+_WITHOUT_DIGITS: Final = tuple(pattern for pattern in PATTERNS if pattern[0] in MAY_HOLD)
 
 
 def by_form(text: str) -> Iterator[Span]:
     """Yield what has the form of personal data, in the order of PATTERNS; spans may meet."""
-    digits = _DIGITS.search(text) is not None
+    asked = AskedText(text)
     near: dict[re.Pattern[str], list[tuple[int, int]]] = {}
-    for kind, form, check in PATTERNS if digits else _WITHOUT_DIGITS:
-        may_hold = _MAY_HOLD.get(kind)
-        if may_hold is not None and not may_hold(text, digits):
+    for kind, form, check in PATTERNS if asked.digits else _WITHOUT_DIGITS:
+        may_hold = MAY_HOLD.get(kind)
+        if may_hold is not None and not may_hold(asked):
             continue
         anchor = _ANCHORS.get(kind)
         if anchor is None:
