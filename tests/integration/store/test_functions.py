@@ -152,9 +152,8 @@ async def test_the_keeper_loads_all_that_are_missing(bare: redis.Redis, looped: 
         bare.function_delete(script("renew").function)
         await _until_all(bare)
     finally:
-        keeper.close()
-        running.cancel()
-        await asyncio.wait([running])
+        await keeper.close()
+    await running
 
 
 async def _until_all(client: redis.Redis) -> None:

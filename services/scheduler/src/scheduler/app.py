@@ -184,7 +184,7 @@ class Scheduler:
         """Say NOT_SERVING, end the watches, let calls in progress finish, and let go of the store."""
         self._sweeper.close()
         self._eraser.close()
-        self._functions.close()
+        await self._functions.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:

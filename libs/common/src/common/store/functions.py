@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 import redis.asyncio
@@ -27,6 +28,8 @@ OFF_S: Final = 300.0
 OTHERS_KEPT: Final = 4
 #: Between two looks whether all functions are there (s).
 LOOK_EVERY_S: Final = 60.0
+#: The keeper's last command may take so long (s).
+CLOSE_S: Final = 2.0
 _log = logging.getLogger(__name__)
 
 
@@ -118,11 +121,11 @@ def drive(client: Any, steps: Loading) -> None:
         return
 
 
-async def drive_async(client: Any, steps: Loading) -> None:
-    """As drive, on an event loop."""
+async def drive_async(client: Any, steps: Loading, *, until: Callable[[], bool] = lambda: False) -> None:
+    """As drive, on an event loop, and only `until` something is so."""
     try:
         command = next(steps)
-        while True:
+        while not until():
             command = steps.send(await client.execute_command(*command))
     except StopIteration:
         return
@@ -135,23 +138,29 @@ class FunctionKeeper:
         self._client = client
         self._every_s = every_s
         self._told = False
-        # Nobody calls functions of a cluster.
-        self._closed = isinstance(client, redis.asyncio.RedisCluster)
+        self._running: asyncio.Task[None] | None = None
+        self._closed = asyncio.Event()
+        if isinstance(client, redis.asyncio.RedisCluster):
+            self._closed.set()  # nobody calls functions of a cluster
 
-    def close(self) -> None:
-        """End `run` with the look that is under way: redis-py may swallow a cancellation."""
-        self._closed = True
+    async def close(self) -> None:
+        """End `run`, after the command that is under way: to cancel that could leave its connection open."""
+        self._closed.set()
+        if self._running is not None:
+            await asyncio.wait([self._running], timeout=CLOSE_S)
 
     async def run(self) -> None:
         """Look now and then, until closed or cancelled."""
-        while not self._closed:
+        self._running = asyncio.current_task()
+        while not self._closed.is_set():
             await self.look()
-            await asyncio.sleep(self._every_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closed.wait(), self._every_s)
 
     async def look(self) -> None:
         """Load what is missing. A server that does not answer or does not allow it is left as it is."""
         try:
-            await drive_async(self._client, loading_all())
+            await drive_async(self._client, loading_all(), until=self._closed.is_set)
         except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
             return
         except redis.exceptions.RedisError as error:
