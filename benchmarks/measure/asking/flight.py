@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import count
+from typing import NamedTuple
 
 from bothsides.jobs import v1 as pb
 from bothsides_stack.embedded import EmbeddedServer
@@ -15,13 +16,27 @@ from measure.report import Row, Sample, Section
 CALL_S = 5.0
 #: Of the debates that are asked about: a call each, of about 2,000 tokens.
 WORDS = 500
+#: All jobs of the first wave start at once and keep each other from the processors; by and by their ends,
+#: and so the starts of those that follow, spread over the time of a call. From this wave on (of 0) they have.
+SPREAD_FROM = 3
 _seeds = count(100_000)
+
+
+class _Flown(NamedTuple):
+    #: The ideal time over the measured one, from the first start to the last end.
+    whole: float
+    #: The same of the time from a start to that of the job which takes its place, once starts are spread.
+    spread: float
+    #: Shares of a core.
+    worker: float
+    children: float
 
 
 def flight(server: EmbeddedServer, rounds: int, scale: float) -> Section:
     """Measure `10 * scale` waves of jobs from the first start to the last end."""
-    waves = max(2, round(10 * scale))
+    waves = max(SPREAD_FROM + 2, round(10 * scale))
     throughput = Row("topics of a debate, of ideal"), Row("actor of one's own, of ideal")
+    spread = Row(f"  from wave {SPREAD_FROM + 1} on"), Row(f"  from wave {SPREAD_FROM + 1} on ")
     share = Row("  worker, of one core"), Row("  worker, of one core ")
     children = Row("  its children, of one core"), Row("  its children, of one core ")
     settings = {"WORKER_ACTOR_MODULES": "measure.asking.actors"}
@@ -30,12 +45,13 @@ def flight(server: EmbeddedServer, rounds: int, scale: float) -> Section:
         kinds: Sequence[Callable[[Platform], pb.JobSpec]] = (_topics, _own)
         for _ in range(rounds):
             for kind, make in enumerate(kinds):
-                done, own, others = _measure(running, [make(running) for _ in range(AT_ONCE * waves)])
-                throughput[kind].samples.append(Sample(100 * done))
-                share[kind].samples.append(Sample(100 * own))
-                children[kind].samples.append(Sample(100 * others))
-    rows = [row for both in zip(throughput, share, children, strict=True) for row in both]
-    bars = {row.name: "bar 95" for row in throughput} | {row.name: "bar 25" for row in share}
+                flown = _measure(running, [make(running) for _ in range(AT_ONCE * waves)])
+                throughput[kind].samples.append(Sample(100 * flown.whole))
+                spread[kind].samples.append(Sample(100 * flown.spread))
+                share[kind].samples.append(Sample(100 * flown.worker))
+                children[kind].samples.append(Sample(100 * flown.children))
+    rows = [row for both in zip(throughput, spread, share, children, strict=True) for row in both]
+    bars = {row.name: "bar 95" for row in (*throughput, *spread)} | {row.name: "bar 25" for row in share}
     return Section(
         f"{AT_ONCE} jobs in flight in one worker process, each with a call of {CALL_S:g} s; {waves} waves",
         "%",
@@ -60,12 +76,14 @@ def _own(running: Platform) -> pb.JobSpec:
     return pb.JobSpec(generic=spec)
 
 
-def _measure(running: Platform, specs: Sequence[pb.JobSpec]) -> tuple[float, float, float]:
-    """Return the throughput over the ideal, and the shares of a core of the worker and of its children."""
+def _measure(running: Platform, specs: Sequence[pb.JobSpec]) -> _Flown:
     before = running.used()
     jobs = [running.ended(job_id) for job_id in running.create(specs)]
     used = running.used() - before
-    began = min(job.start_time.ToNanoseconds() for job in jobs)
-    took_s = (max(job.end_time.ToNanoseconds() for job in jobs) - began) / 1e9
-    ideal_s = len(jobs) / AT_ONCE * CALL_S
-    return ideal_s / took_s, used.worker_s / took_s, used.children_s / took_s
+    starts_s = sorted(job.start_time.ToNanoseconds() / 1e9 for job in jobs)
+    took_s = max(job.end_time.ToNanoseconds() for job in jobs) / 1e9 - starts_s[0]
+    waves = len(jobs) // AT_ONCE
+    spread = range(SPREAD_FROM * AT_ONCE, (SPREAD_FROM + 1) * AT_ONCE)
+    rounds = waves - 1 - SPREAD_FROM
+    cycle_s = sum(starts_s[at + rounds * AT_ONCE] - starts_s[at] for at in spread) / AT_ONCE / rounds
+    return _Flown(waves * CALL_S / took_s, CALL_S / cycle_s, used.worker_s / took_s, used.children_s / took_s)
