@@ -41,6 +41,8 @@ WAKE_AFTER_S: Final = 0.01
 FIRST_JOBS: Final = 2
 #: It sleeps for at most this share of a lease, which is taken as begun when it fell asleep.
 SLEEP_OF_LEASE: Final = 1 / 8
+#: Threads that were given jobs after a sleep have the interpreter for so long (s) before another is prepared.
+LET_RUN_S: Final = 0.0001
 #: What a fetch found is still so after this (s).
 FRESH_S: Final = 0.005
 #: While the store does not answer, it is asked again after this (s), for at most so long (s).
@@ -184,6 +186,10 @@ class JobConsumer(Consumer):
                 raise ConnectionClosed(error) from error
             return
         fetched = self._run(self._fetch(min(free, FIRST_JOBS)), wait)
+        if fetched.leases:
+            time.sleep(
+                LET_RUN_S
+            )  # else they would wait, and what they have not taken yet would pass for work ahead
         self._heed(fetched)
         if not fetched.more and not fetched.suspect_waits:
             self._found = fetched, time.monotonic()
