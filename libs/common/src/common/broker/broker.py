@@ -23,7 +23,8 @@ from dramatiq.middleware import AgeLimit, Callbacks, CurrentMessage, Middleware,
 
 from common.broker.cancels import CancelListener
 from common.broker.committer import Committer
-from common.broker.consumer import STUCK_AFTER_S, WAKE_AFTER_S, FetchCursor, JobConsumer
+from common.broker.consumer import JobConsumer
+from common.broker.fetcher import STUCK_AFTER_S, WAKE_AFTER_S, FetchCursor, void_fetch
 from common.broker.follow_ups import FollowUps, JobPipelines
 from common.broker.hooks import Hooks
 from common.broker.isolation import refuse_unisolated
@@ -46,7 +47,7 @@ from common.job.outcome import Release, Retry
 from common.store import jobs, queues
 from common.store.durability import EVERYSEC, Durability
 from common.store.keys import QueueKeys
-from common.store.operation import Client, Operation, SyncRunner
+from common.store.operation import STORE_ERRORS, Client, Operation, SyncRunner
 from common.store.packing import packed
 
 #: What ends are waited for when a worker shuts down (s).
@@ -182,7 +183,10 @@ class JobBroker(Broker):
             self._cursors.clear()
             self._start_parts()
         self._slots = Slots(total, self._concurrency, self._default_concurrency)
-        self.draining.clear()
+        if self.draining.is_set():
+            for cursor in self._cursors.values():
+                cursor.number += 1  # that of a fetch which was made void
+            self.draining.clear()
 
     def running_jobs(self) -> list[RunningJob]:
         """Return the jobs that this process holds."""
@@ -220,9 +224,16 @@ class JobBroker(Broker):
 
     def stop_fetching(self) -> None:
         """Take no more jobs until a worker boots again. When no slot is used, none will be."""
+        if self.draining.is_set():
+            return
         self.draining.set()
         if self._slots is not None:
             self._slots.close()
+        try:
+            for queue, cursor in list(self._cursors.items()):
+                void_fetch(self.client, self.queues[queue], cursor, self.lease_ms)
+        except STORE_ERRORS:
+            self.logger.debug("what is fetched from now on will be given back")
 
     def stop_jobs(self, reason: StopReason) -> None:
         """Tell all running jobs to stop, and take no more."""
