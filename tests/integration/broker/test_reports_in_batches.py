@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, TypeVar
 
 import dramatiq
@@ -10,6 +11,7 @@ import redis
 from common.broker import JobBroker, current_job
 from common.broker.committer import Committer
 from common.broker.running import RunningJob
+from common.broker.writer import BATCH
 from common.job.model import Content
 from common.job.outcome import Succeed
 from common.job.states import JobState
@@ -108,3 +110,33 @@ def test_who_waits_for_all_to_be_written_waits_for_no_more_progress(client: redi
     assert snapshot is not None
     assert snapshot.job.progress is not None
     assert snapshot.job.progress.stage == "half"
+
+
+class Held(SyncRunner):
+    """A runner that waits before it runs."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        super().__init__(client)
+        self.may_run = threading.Event()
+
+    def run(self, operation: Operation[R]) -> R:
+        assert self.may_run.wait(20)
+        return super().run(operation)
+
+
+def test_ends_that_a_batch_has_no_room_for_wait_for_no_progress(client: redis.Redis) -> None:
+    queue = Queue(client)
+    count = BATCH + 20
+    queue.submit_all([queue.request() for _ in range(count)])
+    leases = queue.fetch(count)
+    runner = Held(client)
+    ended: list[RunningJob] = []
+    committer = Committer(runner, queue.keys.namespace, ended.extend, progress_s=600)
+    try:
+        # While the first is being written, more come than the next batch takes
+        for lease in leases:
+            committer.end(RunningJob(lease, queue.keys.queue, "actor", committer), Succeed())
+        runner.may_run.set()
+        wait_until(lambda: len(ended) == count)
+    finally:
+        committer.close()
