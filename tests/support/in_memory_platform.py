@@ -195,7 +195,9 @@ class Conversations(pb.ConversationServiceServicer):
             stop(context, status(grpc.StatusCode.NOT_FOUND, "no such conversation"))
         analysed = self._platform.analyses.pop(request.conversation_id, None) is not None
         jobs = 3 if request.delete_jobs else 0
-        return pb.DeleteConversationResponse(answer_count=2, analysis_deleted=analysed, job_count=jobs)
+        return pb.DeleteConversationResponse(
+            answer_count=2, analysis_deleted=analysed, job_count=jobs, ending_job_count=jobs // 2
+        )
 
 
 class Analyses(pb.AnalysisServiceServicer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import redis
 from redis.backoff import ConstantBackoff
@@ -19,6 +19,12 @@ def proxy_before(url: str) -> Iterator[LossyProxy]:
     parts = urlsplit(url)
     with LossyProxy(parts.hostname or "127.0.0.1", parts.port or 6379) as proxy:
         yield proxy
+
+
+def url_behind(proxy: LossyProxy, url: str) -> str:
+    """Return the URL of the proxy, with the login of the server's."""
+    server = urlsplit(url)
+    return urlunsplit(server._replace(netloc=f":{server.password}@127.0.0.1:{proxy.port}"))
 
 
 @contextmanager

@@ -365,7 +365,10 @@ class TestConversationsAndAnalyses:
         assert run("conversations", "delete").exit_code == 2
         assert run("conversations", "delete", name, "--all", "--yes").exit_code == 2
         deleted = run("conversations", "delete", name, "--with-jobs", "--yes")
-        assert deleted.stdout == f"{name} is deleted, with 2 answers of models, 3 jobs.\n"
+        assert deleted.stdout == (
+            f"{name} is deleted, with 2 answers of models, 3 jobs."
+            " Jobs that have not stopped yet: 1; repeat it to remove them.\n"
+        )
         platform.conversations[name] = stored[0]
         deleted = run("conversations", "delete", "--all", "--yes", "--json")
         assert len(json_lines(deleted.stdout)) == len({each.conversation_id for each in stored})

@@ -144,6 +144,15 @@ async def test_an_event_loop_loads_them_too(bare: redis.Redis, looped: redis.asy
     assert (ran(bare, "fcall"), ran(bare, "evalsha")) == (1, 0)
 
 
+async def test_those_who_miss_one_at_the_same_time_load_it_once(
+    bare: redis.Redis, looped: redis.asyncio.Redis
+) -> None:
+    runner = AsyncRunner(looped)
+    await asyncio.gather(*(runner.run(declare_queue("test", "default")) for _ in range(20)))
+    assert ran(bare, "function|load") == 1
+    assert ran(bare, "fcall") == 20
+
+
 async def test_the_keeper_loads_all_that_are_missing(bare: redis.Redis, looped: redis.asyncio.Redis) -> None:
     keeper = FunctionKeeper(looped, every_s=0.01)
     running = asyncio.create_task(keeper.run())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -32,15 +33,7 @@ class Watched(RecordedAttempt):
         super().__init__()
         self.counted = asyncio.Event()
 
-    def report(
-        self,
-        fraction: float,
-        stage: str,
-        *,
-        completed_units: int = 0,
-        total_units: int = 0,
-        finish_ms: int | None = None,
-    ) -> None:
+    def report(self, fraction: float, stage: str, **units: Any) -> None:
         if stage == "Weighing the argumentation":  # the last one
             self.counted.set()
 

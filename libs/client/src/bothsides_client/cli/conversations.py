@@ -110,4 +110,4 @@ def delete(
 
 
 def _still_ending(count: int) -> str:
-    return f" {count} jobs have not stopped yet: repeat it to remove them." if count else ""
+    return f" Jobs that have not stopped yet: {count}; repeat it to remove them." if count else ""

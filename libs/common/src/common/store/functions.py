@@ -9,17 +9,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 import redis.asyncio
 import redis.exceptions
 
+from common.store.durability import Command
 from common.store.scripts import LIBRARY_PREFIX, Script, script, script_names
 
 #: The commands that load something, each of which is sent its reply.
-Loading: TypeAlias = "Generator[tuple[str, ...], Any, None]"
+Loading: TypeAlias = "Generator[Command, Any, None]"
 #: A function that could not be loaded is not asked for again for so long (s).
 ABSENT_S: Final = 30.0
 #: A server that refuses FCALL itself is not sent one for so long (s).
@@ -81,18 +82,18 @@ class Functions:
 
 def loading(asked: Script) -> Loading:
     """Load the function of a script, and remove what versions of long ago left of it."""
-    yield ("FUNCTION LOAD", "REPLACE", asked.library)
+    yield ("FUNCTION", "LOAD", "REPLACE", asked.library)
     prefix = f"{LIBRARY_PREFIX}{asked.name}_"
-    libraries = yield ("FUNCTION LIST", "LIBRARYNAME", f"{prefix}[0-9]*")
+    libraries = yield ("FUNCTION", "LIST", "LIBRARYNAME", f"{prefix}[0-9]*")
     others = [name for name in _names(libraries) if name != asked.function]
     if len(others) > OTHERS_KEPT:
         for name in others:
-            yield ("FUNCTION DELETE", name)
+            yield ("FUNCTION", "DELETE", name)
 
 
 def loading_all() -> Loading:
     """Load what is missing of the functions of all scripts."""
-    there = set(_names((yield ("FUNCTION LIST", "LIBRARYNAME", f"{LIBRARY_PREFIX}*"))))
+    there = set(_names((yield ("FUNCTION", "LIST", "LIBRARYNAME", f"{LIBRARY_PREFIX}*"))))
     for name in script_names():
         if script(name).function not in there:
             yield from loading(script(name))
@@ -107,8 +108,8 @@ def _names(libraries: list[Any]) -> list[str]:
     return found
 
 
-def drive(client: Any, steps: Loading) -> None:
-    """Send the commands of `steps` by a client for threads.
+def drive(send: Callable[[Command], Any], steps: Loading) -> None:
+    """Send the commands of `steps`, and each reply to them.
 
     Raises:
         redis.exceptions.RedisError: One was refused, or did not get through.
@@ -116,17 +117,19 @@ def drive(client: Any, steps: Loading) -> None:
     try:
         command = next(steps)
         while True:
-            command = steps.send(client.execute_command(*command))
+            command = steps.send(send(command))
     except StopIteration:
         return
 
 
-async def drive_async(client: Any, steps: Loading, *, until: Callable[[], bool] = lambda: False) -> None:
+async def drive_async(
+    send: Callable[[Command], Awaitable[Any]], steps: Loading, *, until: Callable[[], bool] = lambda: False
+) -> None:
     """As drive, on an event loop, and only `until` something is so."""
     try:
         command = next(steps)
         while not until():
-            command = steps.send(await client.execute_command(*command))
+            command = steps.send(await send(command))
     except StopIteration:
         return
 
@@ -157,10 +160,13 @@ class FunctionKeeper:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closed.wait(), self._every_s)
 
+    async def _send(self, command: Command) -> Any:
+        return await self._client.execute_command(*command)
+
     async def look(self) -> None:
         """Load what is missing. A server that does not answer or does not allow it is left as it is."""
         try:
-            await drive_async(self._client, loading_all(), until=self._closed.is_set)
+            await drive_async(self._send, loading_all(), until=self._closed.is_set)
         except (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError):
             return
         except redis.exceptions.RedisError as error:

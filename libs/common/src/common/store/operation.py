@@ -132,7 +132,7 @@ class SyncRunner:
             self._functions.note_absent(asked)
             return
         try:
-            drive(self._client, loading(asked))
+            drive(self._command, loading(asked))
         except redis.exceptions.ResponseError as error:
             self._functions.note_not_loaded(asked, error)
         else:
@@ -142,16 +142,19 @@ class SyncRunner:
         if operation.durable and self._durability.waits:
             commands = [call, *proof(operation.durable, self._durability)]
             return proven(self._exchange(operation.durable, commands), self._durability)
+        return self._command(call)
+
+    def _command(self, command: Command) -> Any:
         if self._straight is not None:
             try:
-                [reply] = self._straight.exchange([call])
+                [reply] = self._straight.exchange([command])
             except NotAnswered:
                 pass
             else:
                 if isinstance(reply, Exception):
                     raise reply
                 return reply
-        return self._client.execute_command(*call)
+        return self._client.execute_command(*command)
 
     def _exchange(self, key: str, commands: Sequence[Command]) -> list[Any]:
         """Send commands together, to the server that has `key`; return their replies and refusals."""
@@ -181,6 +184,8 @@ class AsyncRunner:
         self._durability = durability
         self._shared = shared
         self._functions = Functions(enabled=not isinstance(client, redis.asyncio.RedisCluster))
+        #: Functions that are being loaded, by the names of their scripts.
+        self._loads: dict[str, asyncio.Task[None]] = {}
 
     async def run(self, operation: Operation[R]) -> R:
         """Run one operation and return what it reads; errors as for SyncRunner.run."""
@@ -206,11 +211,19 @@ class AsyncRunner:
             return await self._send(operation, operation.eval)
 
     async def _load(self, asked: Script) -> None:
+        """Load a function; those who miss it at the same time wait for the same loading."""
+        task = self._loads.get(asked.name)
+        if task is None:
+            task = self._loads[asked.name] = asyncio.create_task(self._load_now(asked))
+            task.add_done_callback(lambda _: self._loads.pop(asked.name))
+        await asyncio.shield(task)
+
+    async def _load_now(self, asked: Script) -> None:
         if not self._functions.may_load():
             self._functions.note_absent(asked)
             return
         try:
-            await drive_async(self._client, loading(asked))
+            await drive_async(self._command, loading(asked))
         except redis.exceptions.ResponseError as error:
             self._functions.note_not_loaded(asked, error)
         else:
@@ -218,15 +231,18 @@ class AsyncRunner:
 
     async def _send(self, operation: Operation[Any], call: Command) -> Any:
         if not operation.durable or not self._durability.waits:
-            if self._shared is not None:
-                try:
-                    return await self._shared.call(call)
-                except NotAnswered:
-                    pass
-            return await self._client.execute_command(*call)
+            return await self._command(call)
         commands = [call, *proof(operation.durable, self._durability)]
         replies = await send_together_async(self._client, operation.durable, commands)
         return proven(replies, self._durability)
+
+    async def _command(self, command: Command) -> Any:
+        if self._shared is not None:
+            try:
+                return await self._shared.call(command)
+            except NotAnswered:
+                pass
+        return await self._client.execute_command(*command)
 
 
 class LoopRunner(Protocol):
