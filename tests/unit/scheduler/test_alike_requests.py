@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from dramatiq import Message
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from bothsides.jobs import v1 as pb
-from common.errors import JobsError
-from common.job.ids import JobId, queue_of
-from common.job.model import JobRequest, RetryPolicy
-from common.rpc.validation import validate
+from common.job.ids import queue_of
 from scheduler.wire.alike import AlikeRequests
-from scheduler.wire.requests import Origin, request_from_pb
+from scheduler.wire.requests import Origin
 from scheduler.wire.values import object_to_pb, value_to_pb
 from support.random_messages import random_message
+from support.read_alone import RETRY, but_for_the_new, by_itself
 
 ORIGIN = Origin("acme", "ab" * 16, {"traceparent": "00-1-2-01"})
-RETRY = RetryPolicy(max_attempts=5)
 ARGUMENTS: list[Any] = ["a", 1, -2.5, None, True, {"deep": [1, {"x": "\x00 ü"}]}, [], "\t\n"]
 
 
@@ -30,23 +25,6 @@ def generic(*args: Any, request_id: str = "r-1", **fields: Any) -> pb.CreateJobR
     spec = pb.JobSpec(generic=pb.GenericSpec(actor="work", queue="mine"))
     spec.generic.args.extend(value_to_pb(argument) for argument in args)
     return pb.CreateJobRequest(job=pb.Job(spec=spec, **fields), request_id=request_id)
-
-
-def by_itself(request: pb.CreateJobRequest) -> JobRequest | None:
-    """Return the job that is asked for; None if it is refused."""
-    try:
-        validate(request)
-        return request_from_pb(request, ORIGIN, RETRY)
-    except JobsError:
-        return None
-
-
-def but_for_the_new(wanted: JobRequest) -> tuple[JobRequest, dict[str, Any]]:
-    """Return a job and its message without what is new each time."""
-    message = Message.decode(wanted.payload).asdict()
-    assert message.pop("message_id") == wanted.job_id
-    message.pop("message_timestamp")
-    return replace(wanted, job_id=JobId(""), payload=b""), message
 
 
 def assert_read_alike(alike: AlikeRequests, request: pb.CreateJobRequest) -> bool:
@@ -57,7 +35,7 @@ def assert_read_alike(alike: AlikeRequests, request: pb.CreateJobRequest) -> boo
     if found is None:
         assert given == request
         return False
-    expected = by_itself(request)
+    expected = by_itself(request, ORIGIN)
     assert expected is not None
     assert not request.validate_only
     assert queue_of(found.job_id) == found.queue

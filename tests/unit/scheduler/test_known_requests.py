@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from dramatiq import Message
 
 from bothsides.jobs import v1 as pb
-from common.errors import JobsError
-from common.job.ids import JobId
-from common.job.model import JobRequest, RetryPolicy
-from common.rpc.validation import validate
 from scheduler.wire import known
 from scheduler.wire.known import KnownRequests
-from scheduler.wire.requests import Origin, request_from_pb
+from scheduler.wire.requests import Origin
 from support.random_messages import random_message
-
-RETRY = RetryPolicy(max_attempts=5)
+from support.read_alone import RETRY, but_for_the_new, by_itself
 
 
 def generic(text: str = "x", **fields: Any) -> pb.CreateJobRequest:
@@ -27,22 +20,6 @@ def generic(text: str = "x", **fields: Any) -> pb.CreateJobRequest:
     request.job.spec.generic.actor = "work"
     request.job.spec.generic.args.add().string_value = text
     return request
-
-
-def but_for_the_new(wanted: JobRequest) -> tuple[JobRequest, dict[str, Any]]:
-    message = Message.decode(wanted.payload).asdict()
-    assert message.pop("message_id") == wanted.job_id
-    message.pop("message_timestamp")
-    return replace(wanted, job_id=JobId(""), payload=b""), message
-
-
-def by_itself(request: pb.CreateJobRequest, origin: Origin) -> JobRequest | None:
-    """Return the job that is asked for, read the long way; None if it is refused."""
-    try:
-        validate(request)
-        return request_from_pb(request, origin, RETRY)
-    except JobsError:
-        return None
 
 
 def origin_of(chance: random.Random, tenant: str) -> Origin:
