@@ -53,6 +53,15 @@ def test_what_has_a_form_is_found_whole(kind: Kind, said: str) -> None:
     assert (kind.value, said) in found(f"you can have it, it is {said} as far as we know")
 
 
+@pytest.mark.parametrize("before", ["But ", "Ask ", "In Paris ", "Thank Prof. ", "Zelda Quist, "])
+@pytest.mark.parametrize("title", ["Mr. ", "Mrs ", "Dr. ", "Senator ", "Professor "])
+@pytest.mark.parametrize("mode", list(NameMode))
+def test_a_name_behind_a_title_is_found_whatever_capital_stands_before_it(
+    before: str, title: str, mode: NameMode
+) -> None:
+    assert ("PERSON", "Brankovitz") in found(f"{before}{title}Brankovitz said no.", mode)
+
+
 @pytest.mark.parametrize(
     ("said", "secret"),
     [

@@ -72,7 +72,7 @@ class Names:
         for at in tokens.capitals:
             if at < after or self._is_lone_word(tokens.said, at):
                 continue
-            run = _run(text, tokens, at)
+            run = _up_to_next_title(tokens, at, _run(text, tokens, at))
             kept = _name(tokens, at, at + run - 1, text, self._mode, self._spoken, introduced)
             if kept is not None:
                 yield Span(tokens[kept[0]].start, _end_of(tokens[kept[1]], text), Kind.PERSON)
@@ -173,6 +173,15 @@ def _run(text: str, tokens: Sequence[_Token], at: int) -> int:
     return count
 
 
+def _up_to_next_title(tokens: Sequence[_Token], at: int, count: int) -> int:
+    """Return how many of the tokens of a run come before a title that follows a word: "But" of "But Mr. Hill"."""
+    behind = at
+    while behind < at + count and tokens[behind].word in TITLES:
+        behind += 1
+    titles = (place for place in range(behind, at + count) if tokens[place].word in TITLES)
+    return next(titles, at + count) - at
+
+
 def _name(
     tokens: Sequence[_Token],
     first: int,
@@ -188,8 +197,6 @@ def _name(
     while first <= last and tokens[first].word in TITLES:
         titled = True
         first += 1
-    inner = (at for at in range(first, last + 1) if tokens[at].word in TITLES)
-    last = next(inner, last + 1) - 1  # another person begins there
     # What follows a title is a name, whatever else the word means, but for places and parties.
     while first <= last and (
         tokens[first].word in PLACES_AND_THINGS
