@@ -29,7 +29,7 @@ def own(tmp_path: Path) -> Iterator[Server]:
 @pytest.fixture
 def broker(own: Server) -> Iterator[JobBroker]:
     with own.client() as client:
-        made = JobBroker(client, namespace="full", lease_ms=1_000)
+        made = JobBroker(client, namespace="full", lease_ms=5_000)
         yield made
         made.close()
 

@@ -192,7 +192,7 @@ def test_a_killed_child_costs_one_attempt_and_the_next_one_succeeds(
     valkey: str, client: redis.Redis, tmp_path: Path
 ) -> None:
     desk = Desk(client)
-    desk.put(debate(600))
+    desk.put(debate(LONG_TURNS))
     with worker_program(valkey, tmp_path) as program:
         # Given an analysis on its way
         job_id = desk.analyse("bridge", job={"retry": RetryPolicy(min_backoff_ms=1, max_backoff_ms=1)})
@@ -226,7 +226,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_analysis_over(
     valkey: str, client: redis.Redis, tmp_path: Path
 ) -> None:
     desk = Desk(client)
-    desk.put(debate(600))
+    desk.put(debate(LONG_TURNS))
     # Given a worker in the middle of an analysis
     with worker_program(valkey, tmp_path, WORKER_SHUTDOWN_MS="0") as first:
         job_id = desk.analyse("bridge")
@@ -312,15 +312,15 @@ def test_a_worker_that_was_gone_for_longer_than_its_lease_changes_nothing_when_i
     valkey: str, client: redis.Redis, tmp_path: Path
 ) -> None:
     desk = Desk(client)
-    desk.put(debate(600))
-    with worker_program(valkey, tmp_path, JOB_LEASE_MS="1000") as first:
+    desk.put(debate(LONG_TURNS))
+    with worker_program(valkey, tmp_path, JOB_LEASE_MS="4000") as first:
         # Given a worker that stands still in the middle of an analysis
         job_id = desk.analyse("bridge")
         under_way(desk, job_id)
         first.process.send_signal(signal.SIGSTOP)
 
         # When another one has taken the job over and finished it
-        with worker_program(valkey, tmp_path, JOB_LEASE_MS="1000"):
+        with worker_program(valkey, tmp_path, JOB_LEASE_MS="4000"):
             result_of(desk, job_id)
         done = desk.job(job_id)
         kept = desk.kept("bridge")
