@@ -236,6 +236,18 @@ async def test_a_mask_that_names_anything_else_is_refused(scheduler: Served) -> 
         assert (refused.reason, refused.fields) == ("FIELD_INVALID", ["update_mask"]), path
 
 
+async def test_a_path_into_a_tenants_limits_is_no_tenant_of_that_name(scheduler: Served) -> None:
+    await scheduler.create()
+
+    limits = {"acme": pb.TenantLimits(weight=2), "b.weight": pb.TenantLimits(weight=3)}
+    refused = await _refused(scheduler, "tenant_limits.acme.weight", tenant_limits=limits)
+    named = await _set(scheduler, "tenant_limits.`b.weight`", tenant_limits=limits)
+
+    assert refused.fields == ["update_mask"]
+    assert "tenant_limits.acme," in refused.status.message
+    assert {name: of.weight for name, of in named.tenant_limits.items()} == {"b.weight": 3}
+
+
 async def test_an_update_without_a_name_is_refused(scheduler: Served) -> None:
     refused = await refusal(
         scheduler.queues.UpdateQueue(pb.UpdateQueueRequest(queue=pb.Queue(concurrency=1)))

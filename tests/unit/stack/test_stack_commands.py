@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 from pathlib import Path
 
 import psutil
 import pytest
+import redis
 
 from bothsides_stack.commands import example_debate
 from bothsides_stack.health import is_serving
@@ -32,6 +34,11 @@ def test_up_runs_until_it_is_told_to_end(
         wait_until(lambda: "Ctrl-C stops everything." in up.output())
         assert is_serving(f"127.0.0.1:{port}")
         assert f"export BOTHSIDES_SCHEDULER_ADDR=127.0.0.1:{port}" in up.output()
+        [store_file] = re.findall(r"^ {2}\. (\S+)", up.output(), re.MULTILINE)
+        assert Path(store_file).stat().st_mode & 0o777 == 0o600
+        [url] = re.findall(r"export REDIS_URL=(\S+)", Path(store_file).read_text())
+        with redis.Redis.from_url(url) as client:
+            assert client.ping()
         wait_until(lambda: "worker-2 | analysis_worker starts with 777" in up.output())
         up.process.send_signal(number)
         assert up.end() == status

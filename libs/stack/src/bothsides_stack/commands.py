@@ -151,6 +151,8 @@ def run(stack: Supervisor, body: Callable[[Supervisor], int], console: Console) 
 
 def introduce(stack: Supervisor, console: Console) -> None:
     """Say where everything is, and how a client in another terminal finds it."""
+    from bothsides_stack.environment import STORE_FILE
+
     server = stack.server
     store = f"embedded, 127.0.0.1:{server.port}" if server else "the one that the environment names"
     lines = (
@@ -163,6 +165,7 @@ def introduce(stack: Supervisor, console: Console) -> None:
         f"  export BOTHSIDES_SCHEDULER_ADDR={stack.scheduler_addr} "
         f"BOTHSIDES_MONITOR_ADDR={stack.monitor_addr}",
         "  bothsides analyze examples/school_phones.json --watch",
+        *([f"  . {stack.run_dir / STORE_FILE}   # REDIS_URL, for actors of your own"] if server else []),
         "Ctrl-C stops everything.",
     )
     for line in lines:

@@ -7,6 +7,7 @@ passed on as it is, for the services to judge.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
@@ -21,6 +22,8 @@ FAMILIES: Final = (
 SINGLE: Final = ("LOG_LEVEL", "NAMESPACE")
 #: Any of them names a store.
 _STORE: Final = ("REDIS_URL", "REDIS_HOST", "REDIS_SENTINELS", "REDIS_CLUSTER_NODES")
+#: In the stack's folder: a shell that reads it finds the embedded server, with its password.
+STORE_FILE: Final = "store.env"
 #: A worker hands its unfinished jobs back this long before it would be killed.
 HAND_BACK_S: Final = 3.0
 #: Addresses that mean every interface, with one that reaches them from here.
@@ -52,6 +55,13 @@ def named_store(variables: Mapping[str, str]) -> str | None:
     login = f":{quote(password, safe='')}@" if password else ""
     host = f"[{host}]" if ":" in host and not host.startswith("[") else host
     return f"redis://{login}{host}:{variables.get('REDIS_PORT') or 6379}/{variables.get('REDIS_DB') or 0}"
+
+
+def write_store_file(path: Path, url: str) -> None:
+    """Write how programs of one's own reach the embedded server, for the eyes of this user only."""
+    path.unlink(missing_ok=True)
+    path.touch(0o600)
+    path.write_text(f"export REDIS_URL={url}\n")
 
 
 def split_address(address: str) -> tuple[str, int]:

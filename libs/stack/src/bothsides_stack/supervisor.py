@@ -22,12 +22,14 @@ from typing import Final, Self
 from bothsides_stack.children import ChildProcess
 from bothsides_stack.embedded import EmbeddedServer
 from bothsides_stack.environment import (
+    STORE_FILE,
     agree_on_stopping,
     named_store,
     names_store,
     reachable,
     split_address,
     without_settings,
+    write_store_file,
 )
 from bothsides_stack.errors import AddressInUse, ChildDied, DidNotStart, StackError
 from bothsides_stack.health import is_serving
@@ -233,6 +235,7 @@ class Supervisor:
             self._server = EmbeddedServer(data_dir=self.run_dir / "valkey")
             self._server.start()
             self._env["REDIS_URL"] = self._server.url
+            write_store_file(self.run_dir / STORE_FILE, self._server.url)
         names = [self._launch(service.module, service, addr) for service, addr in self._addresses.items()]
         names += [self._launch_worker() for _ in range(self._wanted_workers)]
         for name in names:

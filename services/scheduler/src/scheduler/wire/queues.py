@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from bothsides.jobs import v1 as pb
@@ -142,8 +142,19 @@ def changes_from_pb(request: pb.UpdateQueueRequest, held: QueueSettings) -> Chan
                 changes |= {TENANT + name: _tenant_limits(queue, name) for name in queue.tenant_limits}
             case _:
                 name = key_in(path) or ""
+                _check_whole(name, {*queue.tenant_limits, *held.tenants})
                 changes[TENANT + name] = _tenant_limits(queue, name) if name in queue.tenant_limits else None
     return changes
+
+
+def _check_whole(name: str, tenants: Collection[str]) -> None:
+    """Refuse a path into a tenant's limits, which reads as the name of a tenant that has none."""
+    tenant, _, within = name.rpartition(".")
+    if name not in tenants and within in pb.TenantLimits.DESCRIPTOR.fields_by_name:
+        raise InvalidField(
+            "update_mask",
+            f'"{_TENANTS}.{name}" names a part: name {_TENANTS}.{tenant}, and send its limits whole',
+        )
 
 
 def _retry_budget(budget: pb.RetryBudget) -> Changes:
