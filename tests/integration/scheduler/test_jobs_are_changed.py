@@ -169,15 +169,23 @@ async def test_a_job_that_does_not_wait_cannot_change(scheduler: Served, worker:
         assert refused.metadata["state"] == state
 
 
-async def test_a_retrying_job_changes_but_for_its_start(scheduler: Served, worker: BareWorker) -> None:
+async def test_a_retry_is_moved_and_then_begun_at_once(scheduler: Served, worker: BareWorker) -> None:
     job = await scheduler.create()
     worker.finish(worker.fetch(), Retry(BROKEN, delay_ms=60_000))
 
     updated = await _update(scheduler, job, labels={"team": "red"})
-    refused = await _refused(scheduler, job, schedule_time=FAR)
+    later = await _update(scheduler, job, schedule_time=FAR)
 
     assert (updated.state, dict(updated.labels)) == (pb.Job.RETRYING, {"team": "red"})
-    assert refused.reason == "JOB_NOT_MUTABLE"
+    assert (later.state, later.next_attempt_time.ToSeconds()) == (pb.Job.RETRYING, FAR.ToSeconds())
+    assert not later.HasField("schedule_time")
+    assert worker.fetch_up_to(1) == []
+
+    now = await _update(scheduler, job, "schedule_time")
+
+    assert (now.state, now.HasField("next_attempt_time")) == (pb.Job.PENDING, False)
+    [lease] = worker.fetch_up_to(1)
+    assert (lease.job_id, lease.attempt) == (job.job_id, 2)
 
 
 async def test_a_suspect_cannot_be_brought_back_among_others(scheduler: Served, worker: BareWorker) -> None:

@@ -61,9 +61,9 @@ def check_mutable(job: Job, fields: Collection[str]) -> None:
     """Refuse changes that come too late.
 
     Raises:
-        JobNotMutable: It does not wait; or it waits for a retry or to run alone, and its start is to change.
+        JobNotMutable: It does not wait; or it waits to run alone, and its start is to change.
     """
-    is_due_otherwise = job.state is JobState.RETRYING or job.wait_reason == BlockerKind.SUSPECT
+    is_due_otherwise = job.wait_reason == BlockerKind.SUSPECT
     if job.state not in WAITING or (is_due_otherwise and "schedule_time" in fields):
         raise JobNotMutable(job.job_id, job.state.value)
 

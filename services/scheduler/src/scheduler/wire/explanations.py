@@ -24,7 +24,8 @@ _WITHOUT_VALUE: Final = frozenset(
 )
 _DETAILS: Final[Mapping[BlockerKind | WorkerBlockerKind, str]] = {
     _K.RUN_TIME: "its schedule_time has not come; UpdateJob can change that",
-    _K.BACKOFF: "its last attempt failed, and the pause before the next one is not over",
+    _K.BACKOFF: "its last attempt failed, and the pause before the next one is not over: UpdateJob with a "
+    "schedule_time of now ends it",
     _K.RETRY_BUDGET: "queue {queue} has used {value} of the {limit} retries that two minutes allow: "
     "UpdateQueue with another retry_budget allows more",
     _K.PAUSED: "queue {queue} is paused: ResumeQueue ends it",

@@ -9,7 +9,7 @@
 --   ARGV[4]  revision that the job must have, or ''
 --   ARGV[5]  names of its indexes from now on, or '=' to leave them
 --   ARGV[6…] places in the header and their new values, in pairs; the place of `score` means: latest start for
---            its deadline (ms) or '', and of `schedule`: run at (ms)
+--            its deadline (ms) or '', and of `schedule`: run at (ms), of a job that waits for a retry that retry's
 --
 -- Output: a code and the state the job is in:
 --    1  changed
@@ -35,8 +35,8 @@ for at = 6, #ARGV, 2 do
   elseif place == H.schedule then run_at = tonumber(ARGV[at + 1])
   else fields[place] = ARGV[at + 1] end
 end
--- When a retry is due is the backoff's to say; when a suspect runs, that of the worker which is free for it alone.
-if run_at and (state == 'RETRYING' or redis.call('ZSCORE', SUSPECTS, id)) then return {0, state} end
+-- When a suspect runs is to be said by the worker which is free for it alone.
+if run_at and redis.call('ZSCORE', SUSPECTS, id) then return {0, state} end
 if ARGV[5] ~= '=' then
   for _, name in ipairs(index_names(fields)) do redis.call('ZREM', index_key(tenant, name), id) end
   fields[H.index] = ARGV[5]
@@ -46,19 +46,20 @@ redis.call('ZREM', EXPIRING, id)
 watch_expiry(id, fields)
 local allowance = ALLOWANCE_MS[fields[H.priority]] or ALLOWANCE_MS.NORMAL
 local since = tonumber(fields[H.schedule] ~= '' and fields[H.schedule] or fields[H.created])
-if run_at then since = math.max(run_at, now) end
+local retries = state == 'RETRYING'
+if run_at and not retries then since = math.max(run_at, now) end
 local score = since + allowance
 if allowance >= 0 and latest and latest ~= '' then score = math.min(score, tonumber(latest)) end
 fields[H.score] = ms(score)
 if run_at then
-  fields[H.schedule] = run_at > now and ms(run_at) or ''
+  if not retries then fields[H.schedule] = run_at > now and ms(run_at) or '' end
   unqueue(id, tenant)
   watch_expiry(id, fields)
-  local next_state = run_at > now and 'SCHEDULED' or 'PENDING'
+  local next_state = run_at <= now and 'PENDING' or retries and state or 'SCHEDULED'
   redis.call('HSET', run_key(id), 'state', next_state)
   if run_at > now then
     redis.call('HSET', run_key(id), 'run_at', ms(run_at))
-    redis.call('ZADD', SCHEDULED, ms(run_at), id)
+    redis.call('ZADD', retries and RETRYING or SCHEDULED, ms(run_at), id)
   else
     redis.call('HDEL', run_key(id), 'run_at', 'reason')
     redis.call('HSET', run_key(id), 'ready', ms(now))
