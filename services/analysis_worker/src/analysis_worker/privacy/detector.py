@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from analysis_worker.domain.conversation import Participant
+from analysis_worker.privacy.folding import WORD
 from analysis_worker.privacy.kinds import INVISIBLE, Kind, Span, apart
 from analysis_worker.privacy.known import FEW
 from analysis_worker.privacy.names import NameMode, Names, is_word
@@ -18,7 +19,6 @@ from analysis_worker.privacy.roster import Roster, fold
 _WHOLE: Final = frozenset({Kind.EMAIL, Kind.URL, Kind.HANDLE, Kind.SECRET})
 #: Shorter parts of names are let go.
 _SHORTEST: Final = 2
-_WORD: Final = re.compile(r"[^\W_]+")
 
 
 class Detector:
@@ -93,7 +93,7 @@ class Met:
         # A part that is also a word of the language would hide that word: only the whole name counts then.
         parts = set(names) | {part for name in names for part in name.split() if not is_word(part)}
         for part in sorted(parts, key=_longest_first):
-            words = [fold(word) for word in _WORD.findall(part)]
+            words = [fold(word) for word in WORD.findall(part)]
             if words and len(part) > _SHORTEST and part[0].isupper():
                 self._by_first[words[0]].append((words, part if is_word(part) else ""))
 
@@ -105,12 +105,12 @@ class Met:
             lower = text.lower()
             if len(self._by_first) <= FEW and not any(first in lower for first in self._by_first):
                 return
-            said = _WORD.findall(lower)
+            said = WORD.findall(lower)
         else:
-            said = [fold(word) for word in _WORD.findall(text)]
+            said = [fold(word) for word in WORD.findall(text)]
         if self._by_first.keys().isdisjoint(said):
             return
-        places = [match.span() for match in _WORD.finditer(text)]
+        places = [match.span() for match in WORD.finditer(text)]
         for at, word in enumerate(said):
             if word not in self._by_first:
                 continue

@@ -1,5 +1,7 @@
 """Text as names and numbers are compared in it: no case, no accents, and every sign a space.
 
+Where a script has no spaces, each letter is a word: a name is found right between others.
+
 Also with the way back: where in the text each of its folded words stands.
 """
 
@@ -12,10 +14,16 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
+from analysis_worker.engines.local.words import UNSPACED
 from analysis_worker.privacy.kinds import INVISIBLE
 
 _NOT_ALPHANUMERIC: Final = re.compile(r"[\W_]+")
-_WORD: Final = re.compile(r"[^\W_]+")
+#: Letters right beside which a name or a number may begin and end: those of scripts without spaces, and those
+#: of Korean, where what says how a name is meant follows it at once.
+JOINED: Final = rf"{UNSPACED}\u1100-\u11ff\uac00-\ud7a3"
+#: As words are cut for comparison.
+WORD: Final = re.compile(rf"[{JOINED}]|[^\W_{JOINED}]+")
+_JOINED_LETTER: Final = re.compile(f"[{JOINED}]")
 #: Signs of print that are letters in no language, for a space each.
 _SIGNS: Final = str.maketrans("‘’“”„–—…•·´«»", " " * 13)
 
@@ -28,7 +36,7 @@ def folded(text: str) -> str:
         return _NOT_ALPHANUMERIC.sub(" ", text.lower()).strip()
     decomposed = unicodedata.normalize("NFKD", INVISIBLE.sub("", text)).casefold()
     plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
-    return _NOT_ALPHANUMERIC.sub(" ", plain).strip()
+    return _NOT_ALPHANUMERIC.sub(" ", _JOINED_LETTER.sub(r" \g<0> ", plain)).strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +59,11 @@ class FoldedText:
 
     def words(self) -> list[str]:
         """Return the words."""
-        return _WORD.findall(self.letters)
+        return WORD.findall(self.letters)
 
     def spans(self) -> list[tuple[int, int]]:
         """Return where each word stands in the text (code points)."""
-        spans = [match.span() for match in _WORD.finditer(self.letters)]
+        spans = [match.span() for match in WORD.finditer(self.letters)]
         if self.places is None:
             return spans
         return [(self.places[start], self.places[end - 1] + 1) for start, end in spans]

@@ -17,10 +17,13 @@ from typing import Any, Final
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from analysis_worker.engines.local.lexicon import STOP_WORDS
+from analysis_worker.privacy.folding import JOINED
 from analysis_worker.privacy.kinds import Kind, Span
 from analysis_worker.privacy.name_lists import COMMON, FIRST_NAMES, PARTICLES, PLACES_AND_THINGS, TITLES
 
-_TOKEN: Final = re.compile(r"[^\W\d_]+(?:['’`´-][^\W\d_]+)*")
+#: Letters of scripts without capitals show no names, and end words of others.
+_LETTERS: Final = rf"[^\W\d_{JOINED}]+"
+_TOKEN: Final = re.compile(rf"{_LETTERS}(?:['’`´-]{_LETTERS})*")
 _INTRODUCTION: Final = re.compile(
     r"\b(?:my|his|her|their|your|the|whose|whole|full) (?:first |last |full |real |sur|maiden )?name(?:'s| is| was)"
     r"|\bi(?:'m|’m| am)(?: called| named)?|\bcall(?:ed)? (?:me|him|her)|\bthis is|\bnamed|\bsigned,?|\bdear|\bhello,?|\bhi,?",

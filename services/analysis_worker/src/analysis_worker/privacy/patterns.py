@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from analysis_worker.privacy.folding import JOINED
 from analysis_worker.privacy.kinds import Kind, Span
 from analysis_worker.privacy.nearby import around
 from analysis_worker.privacy.signs import MAY_HOLD, AskedText
@@ -195,8 +196,23 @@ _ANCHORS: Final[Mapping[Kind, re.Pattern[str]]] = MappingProxyType(
 _WITHOUT_DIGITS: Final = tuple(pattern for pattern in PATTERNS if pattern[0] in MAY_HOLD)
 
 
+_JOINED_LETTER: Final = re.compile(f"[{JOINED}]")
+
+
 def by_form(text: str) -> Iterator[Span]:
     """Yield what has the form of personal data, in the order of PATTERNS; spans may meet."""
+    if text.isascii() or _JOINED_LETTER.search(text) is None:
+        yield from _by_form(text)
+        return
+    # Forms begin and end with words, which such letters do not.
+    apart = [*_by_form(_JOINED_LETTER.sub(" ", text))]
+    yield from apart
+    for span in _by_form(text):  # an address may hold such letters
+        if not any(span.start < other.end and other.start < span.end for other in apart):
+            yield span
+
+
+def _by_form(text: str) -> Iterator[Span]:
     asked = AskedText(text)
     near: dict[re.Pattern[str], list[tuple[int, int]]] = {}
     for kind, form, check in PATTERNS if asked.digits else _WITHOUT_DIGITS:

@@ -10,6 +10,7 @@ from typing import Final
 
 from analysis_worker.domain.conversation import Participant
 from analysis_worker.engines.local.lexicon import STOP_WORDS
+from analysis_worker.privacy.folding import JOINED
 from analysis_worker.privacy.kinds import Kind, Span
 from analysis_worker.privacy.name_lists import PARTICLES, TITLES
 from analysis_worker.privacy.names import is_word
@@ -113,7 +114,7 @@ def _any_of(spellings: Iterable[str], apostrophe: str, flags: int = 0) -> re.Pat
         r"\s+".join(apostrophe.join(map(re.escape, word)) for word in spelling.split(" "))
         for spelling in spellings
     )
-    return re.compile(rf"(?<![^\W_])(?:{'|'.join(forms)})(?![^\W_])", flags)
+    return re.compile(rf"(?<![^\W_{JOINED}])(?:{'|'.join(forms)})(?![^\W_{JOINED}])", flags)
 
 
 def fold(word: str) -> str:
@@ -128,6 +129,8 @@ def _fold_in_place(text: str) -> str:
 
 def _folded(letter: str) -> str:
     if letter.isascii():
+        return letter
+    if "\uac00" <= letter <= "\ud7a3":  # a whole syllable: its first sign says too little
         return letter
     base = unicodedata.normalize("NFKD", letter)[:1]
     return base if base.isalpha() else letter

@@ -10,17 +10,17 @@ from types import MappingProxyType
 from typing import Final
 
 #: Scripts that put no spaces between words; each character counts as a word, as in Unicode UAX #29's default.
-_UNSPACED: Final = (
+UNSPACED: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 )
 _WORD: Final = re.compile(
-    rf"[{_UNSPACED}]"
+    rf"[{UNSPACED}]"
     r"|\d+(?:[.,]\d+)*"
-    rf"|(?:[^\W\d_{_UNSPACED}][\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0903\u093a-\u094d]*)+"
-    rf"(?:['’\-](?:[^\W\d_{_UNSPACED}][\u0300-\u036f]*)+)*"
+    rf"|(?:[^\W\d_{UNSPACED}][\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0903\u093a-\u094d]*)+"
+    rf"(?:['’\-](?:[^\W\d_{UNSPACED}][\u0300-\u036f]*)+)*"
 )
 
-_ALONE: Final = re.compile(f"[{_UNSPACED}]")
+_ALONE: Final = re.compile(f"[{UNSPACED}]")
 
 _VOWELS: Final = re.compile(r"[aeiouy]+")
 #: A vowel group that two syllables share, as in "media", "museum", "poem", "dual", "science", "idea".
