@@ -500,3 +500,57 @@ def _feeds(client: redis.Redis, count: int) -> Any:
 
 def _no_feed(client: redis.Redis) -> Any:
     return _feeds(client, 0)
+
+
+def _parts(told: list[pb.WatchJobResponse]) -> list[str]:
+    """Return what was told of parts: content, not only names."""
+    parts = [message.partial_result for message in told if message.HasField("partial_result")]
+    return [f"{part.part} {part.attempt} {part.result.generic.string_value}" for part in parts]
+
+
+async def test_parts_that_gave_way_to_newer_ones_are_told_as_they_were(
+    valkey: str, client: redis.Redis
+) -> None:
+    worker = BareWorker(client)
+    async with serving(valkey) as one, serving(valkey) as other:
+        # Given a job whose parts were made anew, in one attempt and by the next
+        job = await one.create()
+        token = (await anext(aiter(one.watch(job.job_id)))).resume_token
+        lease = worker.fetch()
+        for name, text in (("tone", "warm"), ("claims", "two"), ("tone", "warmer")):
+            worker.keep(lease, name, text)
+        worker.finish(lease, Retry(JobError(ErrorClass.TRANSIENT, "FLAKY", attempt=1, at_ms=1), delay_ms=0))
+        lease = worker.fetch()
+        worker.keep(lease, "tone", "cold")
+        worker.succeed(lease)
+
+        # When one watches that was away all the time, and one that is dropped after each message
+        told = await _all(one.watch(job.job_id, resume_token=token))
+        pieces: list[pb.WatchJobResponse] = []
+        while not pieces or not pieces[-1].HasField("snapshot"):
+            call = (one, other)[len(pieces) % 2].watch(job.job_id, resume_token=token)
+            pieces.append(await anext(aiter(call)))
+            token = pieces[-1].resume_token
+            call.cancel()
+
+        # Then both are told of each part what it was, in order
+        made = ["tone 1 warm", "claims 1 two", "tone 1 warmer", "tone 2 cold"]
+        assert _parts(told) == _parts(pieces) == made
+        assert [_told(message) for message in pieces] == [_told(message) for message in told]
+
+
+async def test_a_watch_that_comes_too_late_for_a_part_begins_anew(
+    scheduler: Served, worker: BareWorker, client: redis.Redis
+) -> None:
+    job = await scheduler.create()
+    token = (await anext(aiter(scheduler.watch(job.job_id)))).resume_token
+    lease = worker.fetch()
+    worker.keep(lease, "tone", "warm")
+    worker.keep(lease, "tone", "warmer")
+    # Given that what gave way is not kept any more
+    client.delete(f"{worker.keys.prefix}former:{job.job_id}")
+    worker.succeed(lease)
+
+    told = await _all(scheduler.watch(job.job_id, resume_token=token))
+    assert [_told(message) for message in told] == ["RUNNING 1", "reset", "snapshot SUCCEEDED"]
+    assert [part.result.generic.string_value for part in told[-1].snapshot.partial_results] == ["warmer"]

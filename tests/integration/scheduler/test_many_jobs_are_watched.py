@@ -513,3 +513,41 @@ async def test_a_watcher_that_is_dropped_50_times_while_200_jobs_run_is_told_the
 
     # Then both were told the same changes and parts of each job, in order, each once
     assert _by_job(dropped) == _by_job(steady.events)
+
+
+async def test_parts_are_told_as_they_were_and_none_of_a_job_that_has_gone(
+    scheduler: Served, worker: BareWorker, client: redis.Redis
+) -> None:
+    # Given a watcher that is away while one job makes a part anew, and another one is removed with its part
+    async with watching(scheduler, view=pb.JOB_VIEW_FULL) as watcher:
+        token = watcher.token
+    stays, goes = await scheduler.create(), await scheduler.create()
+    one, other = worker.fetch_up_to(2)
+    worker.keep(one, "tone", "warm")
+    worker.keep(one, "tone", "warmer")
+    worker.keep(other, "tone", "secret")
+    worker.succeed(one)
+    worker.succeed(other)
+    await scheduler.jobs.DeleteJob(pb.DeleteJobRequest(job_id=goes.job_id))
+
+    # Then it is told of each version, and of the job that is no more nothing but its states
+    async with watching(scheduler, view=pb.JOB_VIEW_FULL, resume_token=token) as watcher:
+        await watcher.read_until(lambda: "removed" in watcher.told())
+    life = ["PENDING 0", "RUNNING 1"]
+    assert watcher.told_of(stays.job_id) == [
+        *life,
+        "part tone",
+        "part tone",
+        "SUCCEEDED 1",
+        "snapshot SUCCEEDED",
+    ]
+    assert watcher.told_of(goes.job_id) == [*life, "SUCCEEDED 1", "removed"]
+    parts = [event.partial_result for event in watcher.events if event.HasField("partial_result")]
+    assert [part.result.generic.string_value for part in parts] == ["warm", "warmer"]
+    assert not any(message.HasField("reset") for message in watcher.messages)
+
+    # What gave way and is not kept any more is no matter for one who is told again what is there
+    client.delete(f"{worker.keys.prefix}former:{stays.job_id}")
+    async with watching(scheduler, view=pb.JOB_VIEW_FULL, resume_token=token) as watcher:
+        await watcher.read_until(lambda: any(message.HasField("reset") for message in watcher.messages))
+    assert "part tone" not in watcher.told()

@@ -8,12 +8,12 @@ import orjson
 import redis
 
 from common.job.ids import JobId
-from common.job.model import ErrorClass, JobError
+from common.job.model import Content, ErrorClass, JobError
 from common.job.outcome import Fail, Release, Retry, Succeed
 from common.job.priority import Priority
 from common.job.states import JobState
 from common.store import jobs, queues
-from common.store.events import StateChanged, Updated, events_of
+from common.store.events import PartMade, StateChanged, Updated, events_of
 from common.store.record import HEADER, VERSION
 from common.store.workers import WorkerReport, list_workers, report_worker
 from support.store import Queue
@@ -184,6 +184,11 @@ class TestEvents:
             Updated(JobId("ai-1"), 7, 1),
             StateChanged(JobId("ai-2"), 7, 1, JobState.RUNNING, None),
         ]
+
+    def test_a_part_that_an_older_version_has_told_of_stands_in_its_event(self) -> None:
+        entry = {b"1": b"R\tai-1\t5\t2\ttone\ttext/plain\tacme", b"data": b"\x00\nfine"}
+        content = Content("text/plain", b"\x00\nfine")
+        assert list(events_of(entry)) == [PartMade(JobId("ai-1"), 5, 2, "tone", "acme", content)]
 
     def test_an_entry_that_holds_nothing_known_is_passed_over(self) -> None:
         assert list(events_of({b"2": b"S\tai-1"})) == []

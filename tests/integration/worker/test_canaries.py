@@ -42,7 +42,7 @@ KEY = "sk-canary-of-the-key-4711"
 SAID = "the pillars will hold for ten years"
 #: Where content is meant to be: conversations and analyses, jobs with their orders and results.
 CONTENT = re.compile(
-    rb"\{bothsides:(?:conversations|analyses|insights):[^}]*\}:(?:item|index).*|\{bothsides:ai_analysis\}:(?:job|parts|result):.*"
+    rb"\{bothsides:(?:conversations|analyses|insights):[^}]*\}:(?:item|index).*|\{bothsides:ai_analysis\}:(?:job|parts|former|result):.*"
 )
 ECHO = " ".join(sentence for _, sentence in PLANTED)
 #: Answers that hand back what a provider may have come to know, one way of failing each.
@@ -168,16 +168,11 @@ def kept_values(store: str) -> Iterator[tuple[bytes, bytes]]:
         b"list": lambda key: raw.lrange(key, 0, -1),
         b"set": raw.smembers,
         b"zset": lambda key: raw.zrange(key, 0, -1, withscores=True),
-        b"stream": lambda key: [(place, _without_parts(entry)) for place, entry in raw.xrange(key)],
+        b"stream": raw.xrange,
     }
     for key in raw.scan_iter():
         yield key, b"".join(_bytes_in(read[raw.type(key)](key)))
     raw.close()
-
-
-def _without_parts(entry: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    """Leave out the bytes of a partial result, which only a watch with the payload role is shown."""
-    return {name: value for name, value in entry.items() if name != b"data"}
 
 
 def _bytes_in(value: Any) -> Iterator[bytes]:

@@ -207,7 +207,7 @@ def test_a_debate_that_goes_on_keeps_its_placeholders(
     # Originals stand in the conversation, and as evidence in results and parts for those who may read them.
     # What they were sent as stands beside them nowhere.
     originals = (b"Ostrova", b"tamsin@example.org", b"Halvorsen", b"piet@example.org")
-    payloads = (":item:", ":result:", ":parts:", ":events")
+    payloads = (":item:", ":result:", ":parts:", ":former:")
     for key in client.scan_iter():
         payload = any(kind in key.decode() for kind in payloads)
         held = all_of(client, key)

@@ -27,7 +27,7 @@ def _progressed(place: int, attempt: int = 1) -> Placed:
 
 def _made(place: int, size_bytes: int = 1) -> Placed:
     content = Content("text/plain", b"x" * size_bytes)
-    return Placed(Position(place, 0, 0), PartMade(JOB, place, 1, f"p{place}", content))
+    return Placed(Position(place, 0, 0), PartMade(JOB, place, 1, f"p{place}", content=content))
 
 
 async def _taken(subscription: Subscription) -> list[int]:

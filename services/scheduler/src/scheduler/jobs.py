@@ -18,9 +18,9 @@ from common.errors import (
     JobNotRetryable,
 )
 from common.job.ids import queue_of
-from common.job.model import Job
+from common.job.model import Job, Part
 from common.store import jobs, queue_settings
-from common.store.jobs import Snapshot
+from common.store.jobs import NoPart, Snapshot
 from common.store.keys import QueueKeys, queue_keys
 from common.store.operation import AsyncRunner
 from common.store.packing import is_large
@@ -64,6 +64,10 @@ class Jobs:
 
         snapshots = await asyncio.gather(*map(read, job_ids))
         return [snapshot for snapshot in snapshots if snapshot is not None]
+
+    async def part(self, job_id: str, name: str, entry_id: str) -> Part | NoPart:
+        """Read a part of a job as an entry of the event stream told of it."""
+        return await self._store.run(jobs.read_part(self.keys_of(job_id), job_id, name, entry_id))
 
     async def records(self, queue: str, job_ids: Sequence[str]) -> list[Job]:
         """Read records of one queue, of any tenant: in order, but without those that have gone."""

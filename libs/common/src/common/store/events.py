@@ -1,11 +1,13 @@
 """The event stream of a queue: what happened to which job, in order.
 
 An entry packs the events of one script call, one a line, fields apart by tabs; lines hold no tab or
-line feed of their own. The entry's field is the version, "1"; a part's bytes stand in field "data".
+line feed of their own. The entry's field is the version, "1". Nothing that a job has made stands here, so
+that it goes with the job: of a part the entry's id says which version of it this was, see jobs/parts.py.
 
     S  id  at  attempt  state  error JSON or nothing  tenant  state before
     P  id  at  attempt  progress JSON  tenant
-    R  id  at  attempt  part  media type  tenant
+    M  id  at  attempt  part  media type  tenant        the only line of its entry
+    R  id  at  attempt  part  media type  tenant        of an older version: the part in field "data"
     U  id  at  attempt  tenant        what may be changed of a job that waits was changed
     D  id  at  attempt  tenant        the job was removed on request
 
@@ -63,8 +65,9 @@ class PartMade:
     at_ms: int
     attempt: int
     name: str
-    content: Content
     tenant: str = DEFAULT_TENANT
+    #: Only in an event that an older version has written; else it stands with the job.
+    content: Content | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +148,11 @@ def events_of(entry: Mapping[bytes, bytes]) -> Iterator[Event]:
         match fields:
             case ["P", job_id, _, attempt, report, *rest]:
                 yield Progressed(JobId(job_id), last, int(attempt), progress_of(report), _tenant_of(rest))
+            case ["M", job_id, _, attempt, name, _, *rest]:
+                yield PartMade(JobId(job_id), last, int(attempt), name, _tenant_of(rest))
             case ["R", job_id, _, attempt, name, media_type, *rest]:
                 content = Content(media_type, entry[b"data"])
-                yield PartMade(JobId(job_id), last, int(attempt), name, content, _tenant_of(rest))
+                yield PartMade(JobId(job_id), last, int(attempt), name, _tenant_of(rest), content)
             case ["U", job_id, _, attempt, *rest]:
                 yield Updated(JobId(job_id), last, int(attempt), _tenant_of(rest))
             case ["D", job_id, _, attempt, *rest]:

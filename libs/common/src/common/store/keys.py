@@ -33,7 +33,9 @@
 {NS:QUEUE}:attempts:ID     list    attempts that are over and were not the last
 {NS:QUEUE}:specs:ID        list    messages that a retry with another spec replaced
 {NS:QUEUE}:result:ID       hash    media, data
-{NS:QUEUE}:parts:ID        hash    part name -> attempt, time, media type and data
+{NS:QUEUE}:parts:ID        hash    part name -> attempt, time, media type, entry that tells of it, and data
+{NS:QUEUE}:former:ID       hash    entry -> the same of parts that gave way to newer ones
+{NS:QUEUE}:former          zset    "entry id" of these by the entry's time (ms), see lua/parts.lua
 {NS:QUEUE}:logs:ID         list    the job's own log, newest last, see jobs/logs.py
 {NS:QUEUE}:checkpoint:ID   string  what an attempt left for the next one
 {NS:QUEUE}:requests:N      hash    tenant and request id -> job id and digest, of period N since 1970

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from common.job.ids import JobId
-from common.store.events import PartMade, Progressed, StateChanged
+from common.store.events import Progressed, StateChanged
 from common.store.jobs import Snapshot
+from scheduler.watch.parts import PartTold
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Removed:
     at_ms: int
 
 
-Told = StateChanged | Progressed | PartMade | Snapshot | Removed
+Told = StateChanged | Progressed | PartTold | Snapshot | Removed
 
 
 class Kind(Enum):

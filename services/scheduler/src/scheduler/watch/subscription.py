@@ -15,7 +15,7 @@ from scheduler.watch.position import Placed
 #: A watcher may fall this far behind.
 MAX_WAITING: Final = 1_000
 MAX_WAITING_BYTES: Final = 4 * 1024 * 1024
-#: What an event without a part takes up, about.
+#: What an event takes up, about: without a part, which only events of an older version hold.
 _EVENT_BYTES: Final = 500
 
 
@@ -108,4 +108,5 @@ def _supersedes(placed: Placed, last: Placed) -> bool:
 
 
 def _size_of(placed: Placed) -> int:
-    return _EVENT_BYTES + (len(placed.event.content.data) if isinstance(placed.event, PartMade) else 0)
+    event = placed.event
+    return _EVENT_BYTES + (len(event.content.data) if isinstance(event, PartMade) and event.content else 0)

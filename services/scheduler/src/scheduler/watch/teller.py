@@ -16,6 +16,7 @@ from scheduler.watch.course import Course
 from scheduler.watch.facts import Facts, Known
 from scheduler.watch.judge import Verdict
 from scheduler.watch.packet import Removed, Told
+from scheduler.watch.parts import ReadPart, part_told
 
 #: Jobs that are read whole at once, and wait in memory to be told.
 WHOLE_AT_ONCE: Final = 16
@@ -39,6 +40,7 @@ class Teller:
 
     Args:
         read_whole: Returns snapshots of the given jobs, without those that have gone.
+        read_part: Reads a part that an event names.
         full: Parts as they are made, and the job with its result when it has ended.
     """
 
@@ -46,12 +48,14 @@ class Teller:
         self,
         facts: Facts,
         read_whole: Callable[[Sequence[str]], Awaitable[Sequence[Snapshot]]],
+        read_part: ReadPart,
         tenant: str,
         *,
         full: bool,
     ) -> None:
         self._facts = facts
         self._read_whole = read_whole
+        self._read_part = read_part
         self._tenant = tenant
         self._full = full
 
@@ -107,16 +111,26 @@ class Teller:
         """Return what the lines tell; None if a job has to be read for that, or they may be large."""
         if self._full or any(isinstance(line.event, Updated) for line in lines):
             return None
-        return [_plain(line) for line in lines]
+        # Who is told no job whole is told no parts either.
+        return [_plain(line.verdict, line.event) for line in lines if not isinstance(line.event, PartMade)]
 
     async def told(self, lines: Sequence[Line]) -> AsyncIterator[tuple[Line, list[Told], int]]:
-        """Yield each line with what it tells and about how many bytes that is."""
+        """Yield each line with what it tells and about how many bytes that is.
+
+        Raises:
+            PositionLost: A part is not kept any more.
+        """
         whole: dict[JobId, Snapshot] = {}
         wanted = [line.event.job_id for line in lines if self._is_whole(line)]
         for line in lines:
             event = line.event
+            if isinstance(event, PartMade):
+                part = await part_told(event, line.batch.position, self._read_part)
+                if part is not None:
+                    yield line, [part], _EVENT_BYTES + len(part.part.content.data)
+                continue
             if not self._is_whole(line):
-                yield line, [_plain(line)], _size_of(event)
+                yield line, [_plain(line.verdict, event)], _EVENT_BYTES
                 continue
             if event.job_id not in whole:
                 whole = await self._whole(wanted[:WHOLE_AT_ONCE])
@@ -172,12 +186,7 @@ def _newest(lines: list[Line]) -> Iterable[Line]:
     )
 
 
-def _plain(line: Line) -> Told:
-    event = line.event
-    if line.verdict is Verdict.REMOVE or isinstance(event, Updated | Deleted):
+def _plain(verdict: Verdict, event: StateChanged | Progressed | Updated | Deleted) -> Told:
+    if verdict is Verdict.REMOVE or isinstance(event, Updated | Deleted):
         return Removed(event.job_id, event.at_ms)
     return event
-
-
-def _size_of(event: Event) -> int:
-    return _EVENT_BYTES + (len(event.content.data) if isinstance(event, PartMade) else 0)

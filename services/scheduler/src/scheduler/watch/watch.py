@@ -14,10 +14,11 @@ from typing import Final
 
 from common.errors import Draining, JobNotFound, WatchTooSlow
 from common.job.ids import JobId
-from common.store.events import Deleted, Event, PartMade, StateChanged, Updated
+from common.store.events import Deleted, PartMade, Progressed, StateChanged, Updated
 from common.store.jobs import Snapshot
 from scheduler.jobs import Jobs
 from scheduler.watch.feeds import Feeds, Watched
+from scheduler.watch.parts import PartTold, part_told
 from scheduler.watch.position import ORIGIN, Placed, Position
 from scheduler.watch.stream import PositionLost
 from scheduler.watch.subscription import FellBehind, Gap, Subscription
@@ -41,7 +42,7 @@ class WasReset:
 class Update:
     """One message of a watch."""
 
-    what: Snapshot | Event | Beat | WasReset
+    what: Snapshot | StateChanged | Progressed | PartTold | Beat | WasReset
     resume_token: str
     at_ms: int
 
@@ -157,11 +158,19 @@ class _Watch:
                     for update in self._anew(await self._snapshot()):
                         yield update
                 case Placed(position) if position > self._position:
-                    async for update in self._event(item):
-                        yield update
+                    try:
+                        async for update in self._event(item):
+                            yield update
+                    except PositionLost:  # a part that gave way to another, so long has this watch waited
+                        for update in self._anew(await self._snapshot()):
+                            yield update
 
     async def _event(self, placed: Placed) -> AsyncGenerator[Update, None]:
-        """Tell of an event; and if it was the job's end, of the job as it is then."""
+        """Tell of an event; and if it was the job's end, of the job as it is then.
+
+        Raises:
+            PositionLost: It is a part that is not kept any more.
+        """
         self._position = placed.position
         event = placed.event
         if isinstance(event, Deleted):
@@ -171,8 +180,12 @@ class _Watch:
             if not snapshot.job.state.is_final:  # else its end is told next
                 yield self._update(snapshot, event.at_ms)
             return
-        if self._full or not isinstance(event, PartMade):
-            yield self._update(event, event.at_ms)
+        if isinstance(event, PartMade):
+            told = await part_told(event, placed.position, self._jobs.part) if self._full else None
+            if told is not None:
+                yield self._update(told, event.at_ms)
+            return
+        yield self._update(event, event.at_ms)
         if isinstance(event, StateChanged) and event.state.is_final:
             snapshot = await self._snapshot()
             if snapshot.job.state.is_final:  # else it was retried since, and the watch goes on
@@ -190,7 +203,9 @@ class _Watch:
         self._position = Position.of(snapshot.position)
         return self._update(snapshot, snapshot.job.updated_ms)
 
-    def _update(self, what: Snapshot | Event | Beat | WasReset, at_ms: int) -> Update:
+    def _update(
+        self, what: Snapshot | StateChanged | Progressed | PartTold | Beat | WasReset, at_ms: int
+    ) -> Update:
         return Update(what, self._token(), at_ms)
 
     def _token(self) -> str:

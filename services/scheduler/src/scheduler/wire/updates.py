@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from bothsides.jobs import v1 as pb
-from common.job.model import Part
-from common.store.events import PartMade, Progressed, StateChanged
+from common.store.events import Progressed, StateChanged
 from common.store.jobs import Snapshot
 from scheduler.watch.packet import Kind, Packet, Removed, Told
+from scheduler.watch.parts import PartTold
 from scheduler.watch.watch import Beat, Update, WasReset
 from scheduler.wire.jobs import STATES, error_to_pb, progress_to_pb, snapshot_to_pb
 from scheduler.wire.moulds import Mould
@@ -25,8 +25,8 @@ def update_to_pb(update: Update, *, full: bool) -> pb.WatchJobResponse:
             message.state_change.CopyFrom(state_change_to_pb(change))
         case Progressed(progress=progress):
             message.progress.CopyFrom(progress_to_pb(progress))
-        case PartMade(at_ms=at_ms, attempt=attempt, name=name, content=content):
-            message.partial_result.CopyFrom(part_to_pb(Part(name, attempt, at_ms, content)))
+        case PartTold(part=part):
+            message.partial_result.CopyFrom(part_to_pb(part))
         case Beat():
             message.heartbeat.SetInParent()
         case WasReset():
@@ -88,13 +88,12 @@ def _fill_event(event: pb.WatchJobsResponse.Event, told: Told, full: bool) -> No
         set_instant(event.event_time, told.job.updated_ms)
         return
     event.job_id = told.job_id
-    set_instant(event.event_time, told.at_ms)
+    set_instant(event.event_time, told.part.at_ms if isinstance(told, PartTold) else told.at_ms)
     match told:
         case Progressed():
             event.progress.CopyFrom(progress_to_pb(told.progress))
-        case PartMade():
-            part = Part(told.name, told.attempt, told.at_ms, told.content)
-            event.partial_result.CopyFrom(part_to_pb(part))
+        case PartTold():
+            event.partial_result.CopyFrom(part_to_pb(told.part))
         case Removed():
             event.removed.SetInParent()
 

@@ -18,6 +18,7 @@ from common.store.jobs.leasing import (
 )
 from common.store.jobs.logs import LoggedLine, LogPage, NewLine, append_log, read_log
 from common.store.jobs.operating import Verdict, cancel, delete, retry, update
+from common.store.jobs.parts import NoPart, read_part
 from common.store.jobs.reading import (
     AttemptRecord,
     Condition,
@@ -65,6 +66,7 @@ __all__ = [
     "LogPage",
     "LoggedLine",
     "NewLine",
+    "NoPart",
     "Page",
     "Rejected",
     "Repeated",
@@ -86,6 +88,7 @@ __all__ = [
     "progress",
     "read_checkpoint",
     "read_log",
+    "read_part",
     "read_records",
     "renew",
     "retry",

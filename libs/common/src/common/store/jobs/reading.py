@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from common.job.model import DEFAULT_TENANT, Content, Job, JobError, Part, Usage
 from common.job.states import JobState
+from common.store.jobs.parts import part_of
 from common.store.keys import QueueKeys
 from common.store.operation import Argument, Operation
 from common.store.packing import expanded, unpacked
@@ -39,7 +40,7 @@ def get(keys: QueueKeys, job_id: str, *, full: bool = False) -> Operation[Snapsh
             return None
         named = {result[i]: result[i + 1] for i in range(0, len(result), 2)}
         content = expanded(Content(named[b"media"].decode(), named[b"data"])) if named else None
-        kept = tuple(_part(parts[i], parts[i + 1]) for i in range(0, len(parts), 2))
+        kept = tuple(part_of(parts[i].decode(), parts[i + 1]) for i in range(0, len(parts), 2))
         job = job_of(job_id, keys.queue, line.decode(), text_map(run))
         return Snapshot(
             job, position.decode(), unpacked(payload), content, kept, tuple(map(unpacked, former))
@@ -58,12 +59,6 @@ def read_records(keys: QueueKeys, job_ids: Sequence[str]) -> Operation[list[Job]
         ]
 
     return Operation(script("records"), keys.all(), list(job_ids), read)
-
-
-def _part(name: bytes, value: bytes) -> Part:
-    header, _, data = value.partition(b"\n")
-    attempt, at_ms, media_type, *_ = header.decode().split("\t")
-    return Part(name.decode(), int(attempt), int(at_ms), Content(media_type, data))
 
 
 @dataclass(frozen=True, slots=True)

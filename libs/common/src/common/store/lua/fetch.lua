@@ -24,6 +24,7 @@
 -- @include reclaim
 -- @include gates
 -- @include turns
+-- @include parts
 -- @include take
 -- @include lease
 

@@ -14,6 +14,7 @@
 --   0  stale: another attempt holds the job, or it is final
 -- @include queue
 -- @include record
+-- @include parts
 
 local members = {}
 for at = 2, #ARGV, 5 do members[#members + 1] = ARGV[at] end
@@ -40,11 +41,19 @@ local function job_of(place)
   return job
 end
 
--- A part is an entry of its own, so that its bytes need no escaping; what was told before it stands before it.
-local function tell_part(job, name, media, data)
+-- A part is told by an entry of its own, whose id is that of the part's version; what was told before it stands before
+-- it.
+local function keep_part(job, name, media, data)
   if #lines > 0 then append_events(table.concat(lines, '\n')) end
   lines, told_at = {}, nil
-  append_events(table.concat({'R', job.id, ms(now), job.attempt, name, media, shown(job.tenant)}, '\t'), data)
+  local key, at = PREFIX .. 'parts:' .. job.id, ms(now)
+  local entry = append_events(table.concat({'M', job.id, at, job.attempt, name, media, shown(job.tenant)}, '\t'))
+  local before = redis.call('HGET', key, name)
+  redis.call('HSET', key, name, table.concat({job.attempt, at, media, entry}, '\t') .. '\n' .. data)
+  if before then
+    give_way(job.id, before)
+    drop_former(#before)
+  end
 end
 
 local reply = {}
@@ -60,11 +69,7 @@ for place, member in ipairs(members) do
       lines[#lines + 1] = 'P\t' .. job.id .. '\t' .. told(now) .. '\t' .. job.attempt .. '\t' .. progress .. '\t'
         .. shown(job.tenant)
     end
-    if name ~= '' then
-      redis.call('HSET', PREFIX .. 'parts:' .. job.id, name,
-        table.concat({job.attempt, ms(now), media}, '\t') .. '\n' .. ARGV[at + 4])
-      tell_part(job, name, media, ARGV[at + 4])
-    end
+    if name ~= '' then keep_part(job, name, media, ARGV[at + 4]) end
     reply[place] = asked[place] == 1 and 2 or 1
   end
 end

@@ -101,15 +101,10 @@ local function emit_change(kind, id, tenant, now, attempt)
   lines[#lines + 1] = kind .. '\t' .. id .. '\t' .. told(now) .. '\t' .. attempt .. '\t' .. shown(tenant)
 end
 
--- Appends an entry to the event stream; `data` is the bytes of a part, or nil.
-local function append_events(text, data)
-  local bytes = #text + (data and #data or 0)
-  local kept = math.max(EVENTS_LEAST, math.min(EVENTS_KEPT, math.floor(EVENTS_BYTES / bytes)))
-  if data then
-    redis.call('XADD', EVENTS, 'MAXLEN', '~', kept, '*', '1', text, 'data', data)
-  else
-    redis.call('XADD', EVENTS, 'MAXLEN', '~', kept, '*', '1', text)
-  end
+-- Appends an entry to the event stream; returns its id.
+local function append_events(text)
+  local kept = math.max(EVENTS_LEAST, math.min(EVENTS_KEPT, math.floor(EVENTS_BYTES / #text)))
+  return redis.call('XADD', EVENTS, 'MAXLEN', '~', kept, '*', '1', text)
 end
 
 -- Calls a variadic command for a list of arguments, a slice at a time.

@@ -187,7 +187,7 @@ local function replace_message(id, message, now)
   if split_packed(old) ~= split_packed(own) then let_go(id, old) end
 end
 
-local OWN_KEYS = {'job:', 'run:', 'result:', 'parts:', 'attempts:', 'logs:', 'checkpoint:', 'specs:'}
+local OWN_KEYS = {'job:', 'run:', 'result:', 'parts:', 'former:', 'attempts:', 'logs:', 'checkpoint:', 'specs:'}
 
 -- Removes a job that waits nowhere and is leased by no one.
 local function delete_job(id)

@@ -17,6 +17,7 @@
 -- @include blobs
 -- @include retry_budget
 -- @include reclaim
+-- @include parts
 
 -- Jobs of each state that one sweep measures, and all that it removes for the memory budget.
 local ROOM_JOBS = 300
@@ -47,6 +48,7 @@ if redis.call('HGET', CONFIG, 'paused') == '1' then
   end
 end
 look_at_blobs(now)
+drop_former(0)
 -- Without waiting for their expiry, which some servers carry out all at once and at length.
 redis.call('UNLINK', PREFIX .. 'requests:' .. ms(math.floor(now / tonumber(ARGV[3])) - 2))
 if made_ready > 0 then ring(made_ready) end

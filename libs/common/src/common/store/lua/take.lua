@@ -45,7 +45,7 @@ local function start(id, whole, ran, reply, members, now, worker, alone)
   if last ~= '0' then
     attempt = ms(tonumber(last) + 1)
     redis.call('HDEL', key, 'progress', 'run_at', 'reason', 'alone', 'usage')
-    redis.call('UNLINK', PREFIX .. 'parts:' .. id)
+    put_parts_by(id)
   end
   if ran then
     if tenant ~= DEFAULT_TENANT then redis.call('HSET', key, 'tenant', tenant) end
