@@ -85,6 +85,8 @@ class OpenAiServer:
     faults: list[Fault] = field(default_factory=list)
     #: What happens to all calls of a model, by its name.
     away: dict[str, Fault] = field(default_factory=dict)
+    #: What happens to a request, by what it holds; None: it is answered.
+    fault_of: Callable[[Mapping[str, Any]], Fault | None] = lambda _: None
     author: Author = lambda _: "{}"
     #: Bodies of moderations, apart from those of completions.
     moderated: list[bytes] = field(default_factory=list)
@@ -114,7 +116,8 @@ class OpenAiServer:
             self.heard.append((body, headers))
             if self.faults:
                 return self.faults.pop(0)
-        return self.away.get(json.loads(body)["model"])
+        read = json.loads(body)
+        return self.away.get(read["model"]) or self.fault_of(read)
 
     def moderate(self, body: bytes) -> Fault:
         with self.lock:

@@ -54,7 +54,7 @@ from scheduler.watch.reader import EventReader
 from scheduler.watch.stream import EventStream
 from scheduler.watch.subscription import MAX_WAITING, Subscription
 from scheduler.watch.watch import HEARTBEAT_S, Watches
-from scheduler.wire.texts import text_of
+from scheduler.wire.texts import spoken_in
 
 JOB_SERVICE: Final = "bothsides.jobs.v1.JobService"
 QUEUE_SERVICE: Final = "bothsides.jobs.v1.QueueService"
@@ -133,7 +133,7 @@ class Scheduler:
             retry,
             many,
             Estimates(store, namespace),
-            ModelRules(settings.models, settings.openai_model, partial(text_of, conversations)),
+            ModelRules(settings.models, settings.openai_model, partial(spoken_in, conversations)),
         )
         self._server = Server.build(
             settings.server,

@@ -8,13 +8,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from common.errors import InvalidField
 from common.provider.models import ModelCard, ModelTable
+from common.provider.most import Extent, Most
 from common.provider.planning import Reading
+from common.provider.tokens import estimate_tokens
 
+#: What is told of each who takes part (tokens).
+_SPEAKER_TOKENS: Final = 20
 #: A longer text (characters) is read on a thread: it would hold others up.
 _SHORT: Final = 20_000
 
@@ -49,10 +52,21 @@ class Plan:
     least: int
     #: The model that the least is of.
     cheapest: str
+    #: What it costs at most, by all models that may be asked; None if its text is not kept here.
+    most: int | None
 
 
-#: The text of a tenant's conversation; None if it is not kept here.
-Texts = Callable[[str, str], Awaitable[str | None]]
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """What was said in a conversation, by how many."""
+
+    turns: tuple[str, ...] = ()
+    motion: str = ""
+    speakers: int = 0
+
+
+#: A tenant's conversation; None if it is not kept here.
+Texts = Callable[[str, str], Awaitable[Spoken | None]]
 
 
 class ModelRules:
@@ -100,7 +114,8 @@ class ModelRules:
             raise InvalidField(
                 _bound_of(wish),
                 f"{wish.max_cost} is too little: to ask {plan.cheapest} takes at least {plan.least}, and all "
-                f"should cost about {plan.cost}; raise it, name a cheaper model, or set engine to LOCAL",
+                f"should cost about {plan.cost}{_enough(plan)}; raise it, name a cheaper model, or set "
+                "engine to LOCAL",
             )
 
     async def plan(self, wish: ModelWish, tenant: str) -> Plan | None:
@@ -111,18 +126,24 @@ class ModelRules:
         priced = [card for card in self._cards(wish) if card.priced]
         if not priced or not wish.passes:
             return None
-        reading = await self._reading(wish, tenant)
+        reading, most = await self._readings(wish, tenant)
         least, cheapest = min((reading.least_micro_usd(card), card.name) for card in priced)
-        return Plan(reading.planned_micro_usd(priced[0]), least, cheapest)
+        cost = reading.planned_micro_usd(priced[0])
+        return Plan(
+            cost, least, cheapest, None if most is None else max(cost, sum(map(most.micro_usd, priced)))
+        )
 
-    async def _reading(self, wish: ModelWish, tenant: str) -> Reading:
+    async def _readings(self, wish: ModelWish, tenant: str) -> tuple[Reading, Most | None]:
         if wish.tokens:
-            return Reading(wish.tokens, 0, wish.passes)
-        said = (await self._texts(tenant, wish.conversation_id) or "") if wish.conversation_id else ""
-        measure = partial(Reading.of_reflection, wish.text) if wish.text else Reading.of
-        if len(wish.text) + len(said) <= _SHORT:
-            return measure(said, wish.passes)
-        return await asyncio.to_thread(measure, said, wish.passes)
+            extent = Extent(wish.tokens, 3 * wish.tokens, wish.tokens)
+            return Reading(wish.tokens, 0, wish.passes), Most(extent, wish.passes)
+        spoken = await self._texts(tenant, wish.conversation_id) if wish.conversation_id else Spoken()
+        said = Spoken() if spoken is None else spoken
+        if len(wish.text) + sum(map(len, said.turns)) <= _SHORT:
+            reading, most = _measured(wish, said)
+        else:
+            reading, most = await asyncio.to_thread(_measured, wish, said)
+        return reading, None if spoken is None else most
 
     def _cards(self, wish: ModelWish) -> Iterator[ModelCard]:
         """Yield the cards of the models that may be asked, as far as the table has them."""
@@ -142,6 +163,21 @@ class ModelRules:
             f"{name!r} is not in the table of models: describe it in the file that PROVIDER_MODELS_FILE "
             f"names, for the scheduler and the workers, or use one of {', '.join(sorted(self._table.cards))}"
         )
+
+
+def _measured(wish: ModelWish, said: Spoken) -> tuple[Reading, Most]:
+    text = "\n".join(said.turns)
+    # Twice, as its names become placeholders.
+    about = 2 * estimate_tokens(said.motion) + _SPEAKER_TOKENS * (1 + said.speakers)
+    extent = Extent.of(said.turns)
+    if wish.text:
+        reading = Reading.of_reflection(wish.text, text, wish.passes)
+        return reading, Most(Extent.of((wish.text,)), wish.passes, about, beside=extent)
+    return Reading.of(text, wish.passes), Most(extent, wish.passes, about)
+
+
+def _enough(plan: Plan) -> str:
+    return "" if plan.most is None else f", and {plan.most} is enough whatever the models answer"
 
 
 def _bound_of(wish: ModelWish) -> str:

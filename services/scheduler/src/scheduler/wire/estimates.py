@@ -20,6 +20,7 @@ def estimate_to_pb(estimate: JobEstimate, plan: Plan | None) -> pb.JobEstimate:
     if plan is not None:
         message.planned_cost_micro_usd = plan.cost
         message.least_max_cost_micro_usd = plan.least
+        message.sure_max_cost_micro_usd = plan.most or 0
     if estimate.start is not None:
         message.start_time_p50.CopyFrom(instant_to_pb(estimate.start.p50_ms))
         message.start_time_p90.CopyFrom(instant_to_pb(estimate.start.p90_ms))
