@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from common.provider.circuit import CircuitState
-from common.provider.limits import Quota, Told
+from common.provider.limits import NOTHING_TOLD, Quota, Told
 from common.store.keys import ProviderKeys
 from common.store.operation import Operation, SyncRunner
 from common.store.provider import calls, operating
@@ -60,7 +60,7 @@ class Model:
         assert isinstance(verdict, Held), verdict
         return verdict
 
-    def settle(self, asked: Asked, told: Told = calls.NOTHING_TOLD) -> None:
+    def settle(self, asked: Asked, told: Told = NOTHING_TOLD) -> None:
         paid = Paid(b"x", 100, 0, 50, 7)
         self.run(calls.settle(self._keys, asked, paid, told, keep_ms=0, now_ms=self.now_ms))
 

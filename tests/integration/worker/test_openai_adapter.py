@@ -17,6 +17,7 @@ from analysis_worker.engines.openai.request import Message, ModelRequest, reques
 from common.job.model import ErrorClass
 from common.provider import errors
 from common.provider.errors import ProviderFailure
+from common.provider.limits import Quota
 from common.provider.models import ModelTable
 from support.openai_server import Fault, OpenAiServer, completion, error, openai_server
 from support.waiting import wait_until_async
@@ -155,6 +156,21 @@ async def test_a_refusal_says_when_to_come_back(
     with pytest.raises(errors.RateLimited) as raised:
         await ask(server)
     assert raised.value.retry_after_ms == retry_after_ms
+
+
+async def test_a_refusal_says_what_the_limits_are(server: OpenAiServer) -> None:
+    server.faults = [
+        error(
+            429,
+            "rate_limit_exceeded",
+            x_ratelimit_limit_tokens="200000",
+            x_ratelimit_remaining_tokens="300",
+            x_ratelimit_reset_tokens="59.9s",
+        )
+    ]
+    with pytest.raises(errors.RateLimited) as raised:
+        await ask(server)
+    assert raised.value.told.tokens == Quota(200_000, 300)
 
 
 async def test_an_exhausted_quota_says_when_it_is_renewed(server: OpenAiServer) -> None:

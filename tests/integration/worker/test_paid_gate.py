@@ -29,6 +29,7 @@ from common.job.limits import TenantLimits
 from common.provider.budget import Budget, Budgets, BudgetScope, SpentPolicy
 from common.provider.circuit import CircuitState, ProviderReport
 from common.provider.errors import AuthenticationFailed, ProviderFailure, RateLimited, ServerFailed
+from common.provider.limits import told_by
 from common.provider.models import ModelCard, ModelTable, PriceUnknown
 from common.sealing import Sealer
 from common.store.keys import provider_keys, queue_keys
@@ -336,6 +337,17 @@ async def test_the_provider_is_believed(fleet: Fleet) -> None:
     with pytest.raises(CallHeld) as held:
         await gate.ask(call_of("b"), provider)
     assert held.value.reason == "REQUEST_LIMIT"
+    assert (await fleet.report()).left["requests"].limit == 60
+
+
+async def test_a_refusal_tells_the_limits_as_well(fleet: Fleet) -> None:
+    headers = {"x-ratelimit-limit-requests": "60", "x-ratelimit-remaining-requests": "0"}
+    refusal = RateLimited("slow down", retry_after_ms=0, told=told_by(headers))
+    provider, gate = Provider(failure=refusal), fleet.gate(longest_wait_ms=100)
+    # The first call that was ever made is refused: it is not sent again into a limit that is used up
+    with pytest.raises(CallHeld) as held:
+        await gate.ask(call_of(), provider)
+    assert (held.value.reason, provider.calls) == ("REQUEST_LIMIT", 1)
     assert (await fleet.report()).left["requests"].limit == 60
 
 

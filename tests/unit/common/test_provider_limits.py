@@ -28,7 +28,9 @@ from common.provider.tokens import estimate_tokens
         ("soon", None),
         ("6m 0s", None),
         ("-1s", None),
-        ("5", None),
+        ("5", 5_000),
+        ("0.25", 250),
+        ("5 s", None),
     ],
 )
 def test_spans_are_read_as_providers_write_them(text: str, expected: int | None) -> None:
@@ -41,7 +43,11 @@ def test_spans_are_read_as_providers_write_them(text: str, expected: int | None)
         ({"Retry-After": "2"}, 2_000),
         ({"retry-after": "2", "Retry-After-Ms": "1500"}, 1_500),
         ({"retry-after-ms": "0.4"}, 1),
-        ({"retry-after": "Wed, 25 Nov 2026 10:00:00 GMT"}, None),
+        ({"retry-after": "Wed, 25 Nov 2026 10:00:00 GMT", "date": "Wed, 25 Nov 2026 09:59:30 GMT"}, 30_000),
+        ({"retry-after": "Wed, 25 Nov 2026 10:00:00 GMT", "date": "Wed, 25 Nov 2026 10:00:30 GMT"}, 0),
+        ({"retry-after": "Tue, 24 Nov 2026 10:00:00 GMT"}, 0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "99999999999"}, 86_400_000),
         ({"retry-after": "nan"}, None),
         ({"retry-after": "-3"}, None),
         ({}, None),

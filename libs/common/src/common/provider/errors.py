@@ -23,6 +23,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from common.job.model import ErrorClass
+from common.provider.limits import NOTHING_TOLD, Told
 
 
 class ProviderFailure(Exception):
@@ -34,13 +35,20 @@ class ProviderFailure(Exception):
     opens_circuit: ClassVar[bool] = False
 
     def __init__(
-        self, message: str = "", *, retry_after_ms: int | None = None, reset_ms: int | None = None
+        self,
+        message: str = "",
+        *,
+        retry_after_ms: int | None = None,
+        reset_ms: int | None = None,
+        told: Told = NOTHING_TOLD,
     ) -> None:
         super().__init__(message or self.reason)
         #: How long the provider asked to wait; None if it did not.
         self.retry_after_ms = retry_after_ms
         #: When its quota is renewed, in ms from now; None if it did not say.
         self.reset_ms = reset_ms
+        #: What its headers say of the provider's limits.
+        self.told = told
         #: The provider answers nobody, and may be asked again then (Unix ms). None: it does, or nobody knows.
         #: Set by who made the call, as a call alone does not show it.
         self.away_until_ms: int | None = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import email.utils
 import math
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +18,9 @@ _LONG_PERIOD_MS: Final = 180_000
 #: From so many units used on, the period that headers imply is believed.
 _MEASURABLE: Final = 10
 _UNITS_MS: Final[Mapping[str, float]] = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+#: Nobody is waited for longer without a new look, whatever is asked for.
+_LONGEST_PAUSE_MS: Final = 86_400_000
+_SECONDS: Final = re.compile(r"\d+(?:\.\d+)?")
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 
 
@@ -52,6 +57,10 @@ class Told:
     retry_after_ms: int | None = None
 
 
+#: Of a call that brought no headers.
+NOTHING_TOLD: Final = Told()
+
+
 def told_by(headers: Mapping[str, str]) -> Told:
     """Read x-ratelimit-* and retry-after*; what cannot be read counts as not told."""
     low = {name.lower(): value.strip() for name, value in headers.items()}
@@ -59,19 +68,40 @@ def told_by(headers: Mapping[str, str]) -> Told:
 
 
 def retry_after_of(headers: Mapping[str, str]) -> int | None:
-    """Return how long the provider asks to wait (ms). retry-after-ms is finer, and counts first."""
+    """Return how long the provider asks to wait (ms), a day at most. retry-after-ms is finer, and goes first.
+
+    Retry-After may also be a date (RFC 9110, 10.2.3): it is held against the reply's own, or else our clock.
+    """
     for name, unit in (("retry-after-ms", 1), ("retry-after", 1_000)):
         try:
             value = float(headers.get(name, ""))
         except ValueError:
             continue
         if math.isfinite(value) and value >= 0:
-            return math.ceil(value * unit)
-    return None
+            return math.ceil(min(value * unit, _LONGEST_PAUSE_MS))
+    until_s = _date_s(headers.get("retry-after", ""))
+    if until_s is None:
+        return None
+    now_s = _date_s(headers.get("date", ""))
+    left_s = until_s - (time.time() if now_s is None else now_s)
+    return math.ceil(min(max(0, left_s * 1_000), _LONGEST_PAUSE_MS))
+
+
+def _date_s(text: str) -> float | None:
+    """Return a date as HTTP writes it (Unix s); None for anything else."""
+    try:
+        return email.utils.parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def duration_ms(text: str) -> int | None:
-    """Return a span such as "6m0s", "1.2s" or "120ms" in ms, rounded up; None for anything else."""
+    """Return a span such as "6m0s", "1.2s", "120ms" or "5", which is in seconds, in ms, rounded up.
+
+    None for anything else.
+    """
+    if _SECONDS.fullmatch(text):
+        return math.ceil(float(text) * 1_000)
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         return None

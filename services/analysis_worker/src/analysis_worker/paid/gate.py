@@ -27,7 +27,7 @@ from analysis_worker.paid.steady import Steady, through
 from analysis_worker.paid.under_way import UnderWay
 from common.errors import JobsError, StoreFull, StoreUnavailable
 from common.provider.errors import ProviderFailure
-from common.provider.limits import Told, told_by
+from common.provider.limits import told_by
 from common.provider.models import ModelTable
 from common.store.keys import ProviderKeys, provider_keys
 from common.store.operation import AsyncRunner
@@ -237,7 +237,7 @@ class PaidGate:
             failure.reset_ms,
             self._settings.key_fingerprint,
         )
-        released = await self._store.insist(calls.release(keys, asked.token, ended, Told()))
+        released = await self._store.insist(calls.release(keys, asked.token, ended, failure.told))
         failure.away_until_ms = away_until_ms(failure, released, until(0))
         await self._purse.give_back(call, asked.token)
 

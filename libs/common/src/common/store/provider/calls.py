@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from common.provider.limits import Quota, Told
+from common.provider.limits import NOTHING_TOLD, Quota, Told
 from common.store.jobs.arguments import blank_or, now_argument
 from common.store.keys import ProviderKeys
 from common.store.operation import Argument, Operation
@@ -15,8 +15,6 @@ from common.store.scripts import script
 
 #: A call whose caller says nothing for so long is taken to be dead (ms).
 LEASE_MS: Final = 30_000
-#: Of a call that brought no headers.
-NOTHING_TOLD: Final = Told()
 #: How long answers are kept, unless set otherwise.
 KEEP_MS: Final = 30 * 86_400_000
 #: What the answers of one model may take, unless set otherwise.

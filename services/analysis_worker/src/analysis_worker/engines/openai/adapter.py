@@ -32,7 +32,7 @@ from common.provider.errors import (
     ServerFailed,
     Timeout,
 )
-from common.provider.limits import duration_ms, retry_after_of
+from common.provider.limits import duration_ms, retry_after_of, told_by
 from common.provider.tokens import estimate_tokens
 
 if TYPE_CHECKING:
@@ -134,7 +134,12 @@ def _refusal(error: openai.APIStatusError) -> ProviderFailure:
         case openai.RateLimitError():
             if "insufficient_quota" in (code, error.type):
                 return QuotaExhausted(told, reset_ms=_reset_ms(headers))
-            return RateLimited(told, retry_after_ms=retry_after_of(headers), reset_ms=_reset_ms(headers))
+            return RateLimited(
+                told,
+                retry_after_ms=retry_after_of(headers),
+                reset_ms=_reset_ms(headers),
+                told=told_by(headers),
+            )
         case openai.AuthenticationError() | openai.PermissionDeniedError():
             return AuthenticationFailed(told)
         case openai.NotFoundError():
