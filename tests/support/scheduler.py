@@ -49,6 +49,10 @@ class Served:
         return pb.JobServiceStub(self.channel)
 
     @property
+    def batches(self) -> pb.BatchServiceAsyncStub:
+        return pb.BatchServiceStub(self.channel)
+
+    @property
     def queues(self) -> pb.QueueServiceAsyncStub:
         return pb.QueueServiceStub(self.channel)
 

@@ -8,6 +8,11 @@ from pathlib import Path
 
 from common.errors import (
     AnalysisNotFound,
+    BatchNotCancellable,
+    BatchNotDeletable,
+    BatchNotFound,
+    BatchNotOpen,
+    BatchNotRetryable,
     ConversationNotFound,
     ConversationRefused,
     Draining,
@@ -58,6 +63,11 @@ EXAMPLES: list[JobsError] = [
     AnalysisNotFound("c"),
     InsightsNotFound("p"),
     QueueNotFound("q"),
+    BatchNotFound("batch-1"),
+    BatchNotCancellable("batch-1", "SUCCEEDED"),
+    BatchNotRetryable("batch-1", "SUCCEEDED"),
+    BatchNotDeletable("batch-1", "RUNNING"),
+    BatchNotOpen("batch-1", "RUNNING"),
     JobNotCancellable("ai-1", "SUCCEEDED"),
     JobNotRetryable("ai-1", "RUNNING"),
     JobNotMutable("ai-1", "RUNNING"),

@@ -17,7 +17,14 @@ from common.rpc.server import Server, Service, UnguardedMethod
 from common.settings import ServerSettings
 from support.rpc import ANYWHERE, JOB_SERVICE, ScriptedJobs
 
-FILES = ("job_service", "queue_service", "conversation", "analysis_service", "monitor_service")
+FILES = (
+    "job_service",
+    "batch_service",
+    "queue_service",
+    "conversation",
+    "analysis_service",
+    "monitor_service",
+)
 
 
 def methods_of_the_contract() -> Iterator[str]:

@@ -19,6 +19,8 @@ REFUSED = {
     "log",
     "provider_reserve",
     "budget_reserve",
+    "batch_create",
+    "batch_again",
 }
 
 

@@ -14,12 +14,17 @@
     │   ├── ConversationNotFound                     CONVERSATION_NOT_FOUND
     │   ├── AnalysisNotFound                         ANALYSIS_NOT_FOUND
     │   ├── InsightsNotFound                         INSIGHTS_NOT_FOUND
+    │   ├── BatchNotFound                            BATCH_NOT_FOUND
     │   └── QueueNotFound                            QUEUE_NOT_FOUND
     ├── WrongState              FAILED_PRECONDITION  (named by the subclass)
     │   ├── JobNotCancellable                        JOB_NOT_CANCELLABLE
     │   ├── JobNotRetryable                          JOB_NOT_RETRYABLE
     │   ├── JobNotMutable                            JOB_NOT_MUTABLE
-    │   └── JobNotDeletable                          JOB_NOT_DELETABLE
+    │   ├── JobNotDeletable                          JOB_NOT_DELETABLE
+    │   ├── BatchNotCancellable                      BATCH_NOT_CANCELLABLE
+    │   ├── BatchNotRetryable                        BATCH_NOT_RETRYABLE
+    │   ├── BatchNotDeletable                        BATCH_NOT_DELETABLE
+    │   └── BatchNotOpen                             BATCH_NOT_OPEN
     ├── QueueDraining           FAILED_PRECONDITION  QUEUE_DRAINING
     ├── DuplicateJob            ALREADY_EXISTS       DUPLICATE_JOB
     ├── EtagMismatch            ABORTED              ETAG_MISMATCH
@@ -116,11 +121,11 @@ class RequestIdReused(InvalidField):
 
     reason = "REQUEST_ID_REUSED"
 
-    def __init__(self, job_id: str) -> None:
+    def __init__(self, first_id: str, *, kind: str = "job_id") -> None:
         super().__init__(
             "request_id",
             "was used in the last 24 hours with another request; use a new id for a new request",
-            metadata={"job_id": job_id},
+            metadata={kind: first_id},
         )
 
 
@@ -199,18 +204,29 @@ class QueueNotFound(NotFound):
     advice = "QueueService.ListQueues lists the queues"
 
 
+class BatchNotFound(NotFound):
+    """No such batch: never created, of another tenant, or past its retention."""
+
+    reason = "BATCH_NOT_FOUND"
+    resource_type = "batch"
+    advice = "check the id; batches are removed after their retention"
+
+
 class WrongState(JobsError):
-    """The job's state does not allow this."""
+    """The state of a job, or of a batch, does not allow this."""
 
     status = "FAILED_PRECONDITION"
     reason = "WRONG_STATE"
+    thing: ClassVar[str] = "job"
+    things: ClassVar[str] = "jobs"
     way_out: ClassVar[str] = "look at its state first"
 
-    def __init__(self, job_id: str, state: str) -> None:
+    def __init__(self, name: str, state: str) -> None:
         super().__init__(
-            f"job {job_id!r} is {state}: {self.way_out}", metadata={"job_id": job_id, "state": state}
+            f"{self.thing} {name!r} is {state}: {self.way_out}",
+            metadata={f"{self.thing}_id": name, "state": state},
         )
-        self.job_id = job_id
+        self.name = name
         self.state = state
 
 
@@ -243,6 +259,41 @@ class JobNotDeletable(WrongState):
 
     reason = "JOB_NOT_DELETABLE"
     way_out = "only a final job can be deleted; cancel it first"
+
+
+class BatchNotCancellable(WrongState):
+    """The batch has ended otherwise."""
+
+    reason = "BATCH_NOT_CANCELLABLE"
+    thing, things = "batch", "batches"
+    way_out = "only a batch that has not ended can be cancelled"
+
+
+class BatchNotRetryable(WrongState):
+    """None of its members can be retried, or it is being stopped."""
+
+    reason = "BATCH_NOT_RETRYABLE"
+    thing, things = "batch", "batches"
+    way_out = (
+        "it has no members that FAILED or EXPIRED, or wait for it to have stopped; "
+        "include_cancelled retries those that were cancelled"
+    )
+
+
+class BatchNotDeletable(WrongState):
+    """The batch has not ended."""
+
+    reason = "BATCH_NOT_DELETABLE"
+    thing, things = "batch", "batches"
+    way_out = "only a batch that has ended can be deleted; cancel it first"
+
+
+class BatchNotOpen(WrongState):
+    """The batch takes no more members."""
+
+    reason = "BATCH_NOT_OPEN"
+    thing, things = "batch", "batches"
+    way_out = "it takes no more members: create another one"
 
 
 class QueueDraining(JobsError):

@@ -19,8 +19,13 @@ from common.store.checks import check_servers_async
 from common.store.clients import async_redis_client, shared_connection
 from common.store.documents import ANALYSES, CONVERSATIONS, INSIGHTS
 from common.store.functions import FunctionKeeper
-from common.store.keys import QueueKeys
+from common.store.keys import QueueKeys, batch_keys
 from common.store.operation import AsyncRunner
+from scheduler.batch.book import Book
+from scheduler.batch.driver import Driver
+from scheduler.batch.estimating import BatchEstimates
+from scheduler.batch.hearing import Hearing
+from scheduler.batch.watch import BatchWatches
 from scheduler.bulk import Bulk
 from scheduler.deployment import Deployment
 from scheduler.documents import Documents
@@ -39,6 +44,7 @@ from scheduler.queues import Queues
 from scheduler.readiness import EVERY_S, StoreProbe
 from scheduler.search import JobSearch
 from scheduler.servicers.analysis import AnalysisServicer
+from scheduler.servicers.batch import BatchServicer
 from scheduler.servicers.conversation import ConversationServicer
 from scheduler.servicers.job import SELF_CHECKED, JobServicer
 from scheduler.servicers.many import Many
@@ -57,9 +63,11 @@ from scheduler.watch.watch import HEARTBEAT_S, Watches
 from scheduler.wire.texts import spoken_in
 
 JOB_SERVICE: Final = "bothsides.jobs.v1.JobService"
+BATCH_SERVICE: Final = "bothsides.jobs.v1.BatchService"
 QUEUE_SERVICE: Final = "bothsides.jobs.v1.QueueService"
 CONVERSATION_SERVICE: Final = "bothsides.jobs.v1.ConversationService"
 ANALYSIS_SERVICE: Final = "bothsides.jobs.v1.AnalysisService"
+SERVICES: Final = (JOB_SERVICE, BATCH_SERVICE, QUEUE_SERVICE, CONVERSATION_SERVICE, ANALYSIS_SERVICE)
 
 
 class Scheduler:
@@ -99,9 +107,8 @@ class Scheduler:
         conversations = Documents(self._client, store, namespace, CONVERSATIONS, tokens)
         analyses = Documents(self._client, store, namespace, ANALYSES, tokens)
         insights = Documents(self._client, store, namespace, INSIGHTS, tokens)
-        submission = Submission(
-            store, namespace, jobs, conversations=conversations if own_conversations else None
-        )
+        own = conversations if own_conversations else None
+        submission = Submission(store, namespace, jobs, conversations=own)
         self._eraser = Eraser(store, namespace, kept_elsewhere=not own_conversations)
         self._facts = Facts(jobs.records)
         self._feeds = Feeds(store, namespace, self._watched)
@@ -123,6 +130,20 @@ class Scheduler:
         )
         retry = RetryPolicy(max_attempts=settings.jobs.retry_attempts)
         job_list = JobList(search, jobs, tokens)
+        estimates = Estimates(store, namespace)
+        model_rules = ModelRules(settings.models, settings.openai_model, partial(spoken_in, conversations))
+        step_due = asyncio.Event()
+        self._hearing = Hearing(store, namespace, step_due)
+        self._driver = Driver(store, namespace, submission, jobs, step_due, self._hearing.listen)
+        book = Book(store, namespace, tokens, step_due)
+        batch_servicer = BatchServicer(
+            book,
+            BatchWatches(book, self._feeds, batch_keys(namespace).queue, heartbeat_s=heartbeat_s),
+            BatchEstimates(estimates, model_rules),
+            model_rules,
+            retry,
+            conversations=own,
+        )
         job_servicer = JobServicer(
             jobs,
             submission,
@@ -132,13 +153,14 @@ class Scheduler:
             History(store, jobs, tokens),
             retry,
             many,
-            Estimates(store, namespace),
-            ModelRules(settings.models, settings.openai_model, partial(spoken_in, conversations)),
+            estimates,
+            model_rules,
         )
         self._server = Server.build(
             settings.server,
             (
                 Service(JOB_SERVICE, pb.add_JobServiceServicer_to_server, job_servicer, SELF_CHECKED),
+                Service(BATCH_SERVICE, pb.add_BatchServiceServicer_to_server, batch_servicer),
                 Service(
                     QUEUE_SERVICE,
                     pb.add_QueueServiceServicer_to_server,
@@ -163,7 +185,7 @@ class Scheduler:
             interceptors=interceptors,
         )
         self._probe = StoreProbe(self._client, namespace, self._report, every_s=probe_s)
-        self._sweeper = Sweeper(self._client, store, namespace)
+        self._sweeper = Sweeper(self._client, store, namespace, told=self._hearing.listen)
         self._functions = FunctionKeeper(self._client)
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
@@ -176,7 +198,7 @@ class Scheduler:
         await check_servers_async(self._client)
         port = await self._server.start()
         await self._probe.look()
-        loops = (self._probe, self._sweeper, self._eraser, self._functions)
+        loops = (self._probe, self._sweeper, self._eraser, self._driver, self._functions)
         self._tasks = tuple(asyncio.create_task(loop.run()) for loop in loops)
         return port
 
@@ -184,6 +206,8 @@ class Scheduler:
         """Say NOT_SERVING, end the watches, let calls in progress finish, and let go of the store."""
         self._sweeper.close()
         self._eraser.close()
+        self._driver.close()
+        await self._hearing.close()
         await self._functions.close()
         for task in self._tasks:
             task.cancel()
@@ -205,5 +229,5 @@ class Scheduler:
         return Subscription(job_id, max_waiting=self._max_waiting)
 
     async def _report(self, serving: bool) -> None:
-        for service in ("", JOB_SERVICE, QUEUE_SERVICE, CONVERSATION_SERVICE, ANALYSIS_SERVICE):
+        for service in ("", *SERVICES):
             await self._server.report(serving=serving, service=service)

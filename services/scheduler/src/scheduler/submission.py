@@ -139,8 +139,7 @@ class Submission:
         """Submit a chunk of one queue."""
         queue = requests[0].queue
         try:
-            await self._declare(queue)
-            replies = await self._store.run(await self._submit_of(queue, requests))
+            replies = await self.hand_over(queue, requests)
         except InvalidField as error:
             if len(requests) == 1:
                 return [InvalidField(f"job.{error.field}", error.description)]
@@ -149,6 +148,16 @@ class Submission:
         except JobsError as error:
             return [error] * len(requests)
         return await self._outcomes(requests, replies)
+
+    async def hand_over(self, queue: str, requests: Sequence[JobRequest]) -> list[Submitted]:
+        """Submit a chunk of one queue, and return what the store says.
+
+        Raises:
+            InvalidField: One of them cannot be stored; none is.
+            StoreFull, StoreUnavailable: They may have been taken; it may be repeated.
+        """
+        await self._declare(queue)
+        return await self._store.run(await self._submit_of(queue, requests))
 
     async def _submit_of(self, queue: str, requests: Sequence[JobRequest]) -> Operation[list[Submitted]]:
         """Return the operation; what has to be packed is, on a thread."""

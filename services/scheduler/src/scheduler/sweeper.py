@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from common.errors import JobsError
@@ -32,10 +33,23 @@ _log = logging.getLogger(__name__)
 
 
 class Sweeper:
-    """Sweeps all queues of one namespace."""
+    """Sweeps all queues of one namespace.
 
-    def __init__(self, client: AsyncClient, store: AsyncRunner, namespace: str, *, every_s: float = EVERY_S):
+    Args:
+        told: Takes queues of which batches are to hear what became of members.
+    """
+
+    def __init__(
+        self,
+        client: AsyncClient,
+        store: AsyncRunner,
+        namespace: str,
+        *,
+        told: Callable[[str], None] = lambda _: None,
+        every_s: float = EVERY_S,
+    ) -> None:
         self._client = client
+        self._told = told
         self._store = store
         self._namespace = namespace
         self._every_s = every_s
@@ -70,6 +84,8 @@ class Sweeper:
                 shed = SHED_JOBS if self._short and turn == 0 else 0
                 swept = await self._store.run(queues.sweep(keys, shed=shed))
                 removed += swept.removed
+                if swept.told:
+                    self._told(queue)
                 if not swept.more:
                     break
         return removed

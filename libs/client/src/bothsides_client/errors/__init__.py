@@ -9,11 +9,12 @@
         │   ├── ContentRefused, FieldInvalid, FilterInvalid, PageTokenInvalid, RequestIdReused
         │   └── RequestUnreadable, ResumeTokenInvalid, TranscriptTooLarge
         ├── NotFound            NOT_FOUND
-        │   └── AnalysisNotFound, ConversationNotFound, InsightsNotFound, JobNotFound,
+        │   └── AnalysisNotFound, BatchNotFound, ConversationNotFound, InsightsNotFound, JobNotFound,
         │       QueueNotFound
         ├── AlreadyExists       ALREADY_EXISTS
         │   └── DuplicateJob
         ├── PreconditionFailed  FAILED_PRECONDITION
+        │   ├── BatchNotCancellable, BatchNotDeletable, BatchNotOpen, BatchNotRetryable
         │   └── JobNotCancellable, JobNotDeletable, JobNotMutable, JobNotRetryable, QueueDraining
         ├── Aborted             ABORTED
         │   └── EtagMismatch
@@ -66,6 +67,11 @@ from bothsides_client.errors.by_code import (
 from bothsides_client.errors.by_reason import (
     BY_REASON,
     AnalysisNotFound,
+    BatchNotCancellable,
+    BatchNotDeletable,
+    BatchNotFound,
+    BatchNotOpen,
+    BatchNotRetryable,
     ContentRefused,
     ConversationNotFound,
     CredentialsInvalid,
@@ -110,6 +116,11 @@ __all__ = [
     "AlreadyExists",
     "AnalysisNotFound",
     "BadSetting",
+    "BatchNotCancellable",
+    "BatchNotDeletable",
+    "BatchNotFound",
+    "BatchNotOpen",
+    "BatchNotRetryable",
     "BothSidesError",
     "Cancelled",
     "ContentRefused",

@@ -111,6 +111,13 @@ class QueueNotFound(NotFound):
     advice = "`bothsides queues list` has the queues"
 
 
+class BatchNotFound(NotFound):
+    """No such batch, or it is another tenant's, or its retention is over."""
+
+    REASON = "BATCH_NOT_FOUND"
+    advice = "`bothsides batches list` has the batches"
+
+
 class JobNotCancellable(PreconditionFailed):
     """The job is final already; `metadata["state"]` says how."""
 
@@ -137,6 +144,34 @@ class JobNotDeletable(PreconditionFailed):
 
     REASON = "JOB_NOT_DELETABLE"
     advice = "cancel it first"
+
+
+class BatchNotCancellable(PreconditionFailed):
+    """The batch has ended otherwise; `metadata["state"]` says how."""
+
+    REASON = "BATCH_NOT_CANCELLABLE"
+    advice = "there is nothing left to cancel"
+
+
+class BatchNotRetryable(PreconditionFailed):
+    """None of its members can be retried, or it is being stopped; `metadata["state"]` says what it is."""
+
+    REASON = "BATCH_NOT_RETRYABLE"
+    advice = "wait for it to have stopped, or retry cancelled members, too"
+
+
+class BatchNotDeletable(PreconditionFailed):
+    """The batch has not ended; `metadata["state"]` says what it is."""
+
+    REASON = "BATCH_NOT_DELETABLE"
+    advice = "cancel it first"
+
+
+class BatchNotOpen(PreconditionFailed):
+    """The batch takes no more members."""
+
+    REASON = "BATCH_NOT_OPEN"
+    advice = "create another batch"
 
 
 class QueueDraining(PreconditionFailed):
@@ -226,6 +261,11 @@ BY_REASON: Mapping[str, type[RequestFailed]] = {
         AnalysisNotFound,
         InsightsNotFound,
         QueueNotFound,
+        BatchNotFound,
+        BatchNotCancellable,
+        BatchNotRetryable,
+        BatchNotDeletable,
+        BatchNotOpen,
         JobNotCancellable,
         JobNotRetryable,
         JobNotMutable,

@@ -9,6 +9,7 @@ from typing import Final
 from common.auth.caller import Role
 
 _JOBS: Final = "/bothsides.jobs.v1.JobService/"
+_BATCHES: Final = "/bothsides.jobs.v1.BatchService/"
 _QUEUES: Final = "/bothsides.jobs.v1.QueueService/"
 _CONVERSATIONS: Final = "/bothsides.jobs.v1.ConversationService/"
 _ANALYSES: Final = "/bothsides.jobs.v1.AnalysisService/"
@@ -37,6 +38,14 @@ METHOD_ROLES: Final[Mapping[str, Role | None]] = MappingProxyType(
         _JOBS + "ListFailureGroups": Role.VIEWER,
         _JOBS + "BulkCancelJobs": Role.OPERATOR,
         _JOBS + "BulkRetryJobs": Role.OPERATOR,
+        _BATCHES + "CreateBatch": Role.SUBMITTER,
+        _BATCHES + "AddBatchMembers": Role.SUBMITTER,
+        _BATCHES + "GetBatch": Role.VIEWER,
+        _BATCHES + "ListBatches": Role.VIEWER,
+        _BATCHES + "WatchBatch": Role.VIEWER,
+        _BATCHES + "CancelBatch": Role.SUBMITTER,
+        _BATCHES + "RetryBatch": Role.SUBMITTER,
+        _BATCHES + "DeleteBatch": Role.OPERATOR,
         _QUEUES + "GetQueue": Role.VIEWER,
         _QUEUES + "ListQueues": Role.VIEWER,
         _QUEUES + "UpdateQueue": Role.ADMIN,

@@ -63,7 +63,7 @@ def status_of(error: JobsError) -> status_pb2.Status:
                 )
             )
         case WrongState():
-            details.append(_precondition(error.reason, f"jobs/{error.job_id}", error.way_out))
+            details.append(_precondition(error.reason, f"{error.things}/{error.name}", error.way_out))
         case QueueDraining():
             details.append(_precondition(error.reason, f"queues/{error.queue}", error.way_out))
         case _ if error.status == "RESOURCE_EXHAUSTED":

@@ -42,6 +42,16 @@
 {NS:QUEUE}:unique:TENANT:KEY   string  the id of the last job with a unique key
 {NS:QUEUE}:suspect_turn    string  the worker that makes itself free for a suspect; expires
 {NS:QUEUE}:fetched:CONSUMER    string  the last fetch of a consumer, to repeat its reply; expires
+{NS:QUEUE}:members     hash    members of batches that have not ended -> tenant, batch
+{NS:QUEUE}:ends        stream  what their batches are to hear of them, see batches/ends.py
+{NS:QUEUE}:ends_reader string  the scheduler that reads it; expires
+{NS::batches}:due      zset    tenant and batch by when (ms) a step of it is due; also :events, :clock
+{NS::batches}:index:TENANT     zset    ids of batches, score 0
+{NS::batches}:batch:TENANT:ID  hash    its record, see batches/records.py
+{NS::batches}:members:TENANT:ID    hash    job id -> where the member is, see lua/batch.lua
+{NS::batches}:plan:TENANT:ID   list    jobs that are not submitted yet, some an entry, compressed
+{NS::batches}:again:TENANT:ID  list    members that are about to be retried
+{NS::batches}:request:TENANT:REQUEST   string  batch and digest of a request id; expires
 {NS}:queues            set     names of all queues
 {NS}:deployment        hash    seal (key of page tokens), epoch (what resume tokens are good for)
 {NS:workers}:seen      zset    worker ids by their last report (ms)
@@ -134,6 +144,14 @@ class QueueKeys:
         return f"{self.prefix}outbox"
 
     @property
+    def ends(self) -> str:
+        return f"{self.prefix}ends"
+
+    @property
+    def ends_reader(self) -> str:
+        return f"{self.prefix}ends_reader"
+
+    @property
     def wake(self) -> str:
         return f"{self.prefix}wake"
 
@@ -164,6 +182,11 @@ class QueueKeys:
 def queue_keys(namespace: str, queue: str) -> QueueKeys:
     """Return the keys of a queue; the same object each time."""
     return QueueKeys(namespace, queue)
+
+
+def batch_keys(namespace: str) -> QueueKeys:
+    """Return the keys of all batches: those of a queue without jobs, by a name that no queue has."""
+    return queue_keys(namespace, ":batches")
 
 
 #: Keys that a model of a provider has once, in the order in which lua/provider.lua names them.

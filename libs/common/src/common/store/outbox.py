@@ -51,6 +51,11 @@ def spelled(requests: Sequence[JobRequest]) -> bytes:
     return orjson.dumps([_spelled(request) for request in requests])
 
 
+def read_spelled(body: bytes) -> list[JobRequest]:
+    """Read what `spelled` spelled."""
+    return [_request(item) for item in orjson.loads(body)]
+
+
 def _spelled(request: JobRequest) -> dict[str, Any]:
     body = {field.name: getattr(request, field.name) for field in dataclasses.fields(request)}
     body["payload"] = base64.b64encode(request.payload).decode()
@@ -60,8 +65,7 @@ def _spelled(request: JobRequest) -> dict[str, Any]:
 
 def _entry(entry_id: bytes, fields: list[bytes]) -> Entry:
     named = {fields[i]: fields[i + 1] for i in range(0, len(fields), 2)}
-    requests = [_request(body) for body in orjson.loads(named[b"put"])]
-    return Entry(entry_id.decode(), named[b"job"].decode(), requests)
+    return Entry(entry_id.decode(), named[b"job"].decode(), read_spelled(named[b"put"]))
 
 
 def _request(body: dict[str, Any]) -> JobRequest:

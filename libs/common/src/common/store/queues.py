@@ -21,6 +21,8 @@ class Swept:
     removed: int
     #: A budget for memory is not kept yet: sweep again at once.
     more: bool
+    #: Batches are to hear of members, see batches/ends.py.
+    told: bool = False
 
 
 def declare_queue(namespace: str, queue: str) -> Operation[int]:
@@ -51,8 +53,8 @@ def sweep(queue_keys: QueueKeys, *, shed: int = 0, now_ms: int | None = None) ->
     """
 
     def read(reply: list[Any]) -> Swept:
-        wait_ms, removed, more = map(int, reply)
-        return Swept(None if wait_ms < 0 else wait_ms, removed, more == 1)
+        wait_ms, removed, more, told = map(int, reply)
+        return Swept(None if wait_ms < 0 else wait_ms, removed, more == 1, told == 1)
 
     arguments = ("" if now_ms is None else now_ms, shed, REQUEST_TTL_MS)
     return Operation(script("sweep"), queue_keys.all(), arguments, read)

@@ -1,5 +1,4 @@
 -- Cancels one job, for every script that does.
-local FINAL = {SUCCEEDED = true, FAILED = true, CANCELLED = true, EXPIRED = true}
 
 -- Stops a job at once if it waits; asks its worker if it runs. Returns the state that it is in now.
 local function cancel_one(id, fields, now, channel)

@@ -19,7 +19,8 @@ local fields = header_of(id)
 if not fields or fields[H.tenant] ~= ARGV[2] then return {-1, ''} end
 local state = run_fields(id, 'state')[1] or first_state(fields)
 local done = PREFIX .. 'done:' .. state
-if redis.call('ZREM', done, id) == 0 then return {0, state} end
+local was_kept = redis.call('ZREM', done, id) == 1
+if not was_kept and not (FINAL[state] and fields[H.batch] ~= '') then return {0, state} end
 unqueue(id, fields[H.tenant])
 delete_job(id)
 local now = clock('')

@@ -27,13 +27,19 @@ local function trim(state, least, before, most)
   return #old
 end
 
--- Makes a job final, but for its entry among the final ones, which is written once for the whole call.
-local done = {}
+-- Makes a job final, but for its entry among the final ones, which is written once for the whole call. A member of a
+-- batch has none: it lives as long as its batch, which hears of its end.
+local done, ended_members = {}, {}
 local function note_done(id, tenant, before, state, now, attempt, error_json)
-  local entries = done[state] or {}
-  done[state] = entries
-  entries[#entries + 1] = ms(now)
-  entries[#entries + 1] = id
+  local of_batch = has_members() and redis.call('HGET', MEMBERS, id)
+  if of_batch then
+    ended_members[#ended_members + 1] = {id, of_batch, state}
+  else
+    local entries = done[state] or {}
+    done[state] = entries
+    entries[#entries + 1] = ms(now)
+    entries[#entries + 1] = id
+  end
   if LISTED[state] then redis.call('ZADD', index_key(tenant, 's=' .. state), 0, id) end
   count(COUNTED[state])
   emit_state(id, tenant, now, attempt, before, state, error_json)
@@ -53,4 +59,10 @@ before_commit[#before_commit + 1] = function(now)
     local least, length = retention(state)
     trim(state, least, now - length, 8 + #entries)
   end
+  local told = {}
+  for place, member in ipairs(ended_members) do
+    told[place] = member_line(unpack(member))
+    redis.call('HDEL', MEMBERS, member[1])
+  end
+  tell_batches(told)
 end

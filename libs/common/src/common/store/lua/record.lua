@@ -187,6 +187,26 @@ local function replace_message(id, message, now)
   if split_packed(old) ~= split_packed(own) then let_go(id, old) end
 end
 
+-- Members of batches that have not ended, with tenant and batch; and what their batches, which are in another slot, are
+-- to hear of them, see common.store.batch_ends.
+local MEMBERS, ENDS = PREFIX .. 'members', PREFIX .. 'ends'
+local FINAL = {SUCCEEDED = true, FAILED = true, CANCELLED = true, EXPIRED = true}
+local members_known
+local function has_members()
+  if members_known == nil then members_known = redis.call('EXISTS', MEMBERS) == 1 end
+  return members_known
+end
+
+-- What a batch hears of a member: the number grows with each move of the job that matters.
+local function member_line(id, of_batch, state)
+  local f = run_fields(id, 'attempt', 'revision', 'paid')
+  local number = tonumber(f[1] or 0) + tonumber(f[2] or 0)
+  return table.concat({of_batch, id, string.format('%.0f', number), state, f[3] or ''}, '\t')
+end
+local function tell_batches(told)
+  if #told > 0 then redis.call('XADD', ENDS, '*', '1', table.concat(told, '\n')) end
+end
+
 local OWN_KEYS = {'job:', 'run:', 'result:', 'parts:', 'former:', 'attempts:', 'logs:', 'checkpoint:', 'specs:'}
 
 -- Removes a job that waits nowhere and is leased by no one.
@@ -195,6 +215,11 @@ local function delete_job(id)
   if fields then
     local tenant = fields[H.tenant]
     local kind = kind_of(fields[H.kind])
+    local of_batch = fields[H.batch] ~= '' and redis.call('HMGET', MEMBERS, id)[1]
+    if of_batch then
+      redis.call('HDEL', MEMBERS, id)
+      tell_batches({member_line(id, of_batch, 'CANCELLED')})
+    end
     redis.call('ZREM', type_key(tenant, kind), id)
     for _, name in ipairs(index_names(fields)) do redis.call('ZREM', index_key(tenant, name), id) end
     local run = run_fields(id, 'state', 'bytes')

@@ -51,6 +51,11 @@ redis.call('HDEL', key, 'ended', 'spent', 'lost', 'lost_alone', 'alone', 'progre
   'usage', 'bytes')
 redis.call('HSET', key, 'state', 'PENDING', 'ready', ms(now), 'updated', ms(now))
 redis.call('HINCRBY', key, 'revision', 1)
+if fields[H.batch] ~= '' then
+  local of_batch = tenant .. '\t' .. fields[H.batch]
+  redis.call('HSET', MEMBERS, id, of_batch)
+  tell_batches({member_line(id, of_batch, 'PENDING')})
+end
 make_ready(id, tenant, fields[H.score])
 ring(1)
 count('resubmitted')

@@ -60,6 +60,7 @@ local function terms_of(tenant, priority, latest, run_at, delay, expire, ttl, un
   local score = start + allowance
   if allowance >= 0 and latest ~= '' then score = math.min(score, tonumber(latest)) end
   if ttl ~= '' then expire = ms(now + tonumber(ttl)) end
+  local batch = string.match('\31' .. index, '\31batch=([^\31]+)')
   index = with_labels(index, labels)
   local waits = start > now
   local fields = {'1', ms(now), ms(score), waits and ms(start) or '', expire, rest, index, labels}
@@ -71,6 +72,7 @@ local function terms_of(tenant, priority, latest, run_at, delay, expire, ttl, un
     header = string.gsub(table.concat(fields, '\t'), '\t+$', '') .. '\n',
     state = waits and 'SCHEDULED' or 'PENDING', made_ready = waits and 0 or 1,
     place = waits and SCHEDULED or ready_key(tenant), score = waits and ms(start) or ms(score),
+    of_batch = batch and tenant .. '\t' .. batch,
   }
 end
 
@@ -86,8 +88,8 @@ for from = FIRST_JOB, #ARGV, JOB * 1000 do
 end
 local function is_known(id) return taken[id] or (known > 0 and redis.call('EXISTS', job_key(id)) == 1) end
 
--- Records, entries of sorted sets by their keys, and ready jobs by tenant: written together.
-local records, entries, tenants, kinds = {}, {}, {}, {}
+-- Records, entries of sorted sets by their keys, members of batches, and ready jobs by tenant: written together.
+local records, entries, members, tenants, kinds = {}, {}, {}, {}, {}
 local function enter(key, score, id)
   local list = entries[key] or {}
   entries[key] = list
@@ -95,6 +97,7 @@ local function enter(key, score, id)
 end
 local function flush()
   set_all(records)
+  in_slices('HSET', MEMBERS, members)
   for key, list in pairs(entries) do in_slices('ZADD', key, list) end
   for tenant, made_ready in pairs(tenants) do
     redis.call('SADD', EVERYONE, tenant)
@@ -102,7 +105,7 @@ local function flush()
     gauge('ready', made_ready)
     if made_ready > 0 then line_up(tenant) end
   end
-  records, entries, tenants, kinds = {}, {}, {}, {}
+  records, entries, members, tenants, kinds = {}, {}, {}, {}, {}
 end
 
 -- Request ids are kept by period, a hash each, as a key of its own would cost twice the memory. Field and value
@@ -174,6 +177,7 @@ local function submit_one(common, id, claim, digest, payload)
   end
   records[#records + 1], records[#records + 2] = job_key(id), header .. payload
   for place = 1, #common.indexes do enter(common.indexes[place], '0', id) end
+  if common.of_batch then members[#members + 1], members[#members + 2] = id, common.of_batch end
   if common.expire ~= '' then enter(EXPIRING, common.expire, id) end
   enter(common.place, common.score, id)
   if claim then

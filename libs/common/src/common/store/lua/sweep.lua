@@ -8,7 +8,8 @@
 --            if the queue is set to keep fewer
 --   ARGV[3]  how long a request id is kept at least (ms)
 --
--- Output: ms until something is due (-1: nothing), jobs removed, 1 if more are to be measured or removed at once
+-- Output: ms until something is due (-1: nothing), jobs removed, 1 if more are to be measured or removed at once,
+-- 1 if batches are to hear of members
 -- @include queue
 -- @include record
 -- @include ready
@@ -21,6 +22,8 @@
 
 -- Jobs of each state that one sweep measures, and all that it removes for the memory budget.
 local ROOM_JOBS = 300
+-- Members of batches that one sweep looks at.
+local MEMBERS_LOOKED_AT = 20
 
 local now = clock(ARGV[1])
 local ready = tonumber(redis.call('HGET', COUNTERS, 'ready') or 0)
@@ -49,6 +52,19 @@ if redis.call('HGET', CONFIG, 'paused') == '1' then
 end
 look_at_blobs(now)
 drop_former(0)
+-- Members that ended, or went, by a script of a version that tells no batch of it.
+if has_members() then
+  local some, told = redis.call('HRANDFIELD', MEMBERS, MEMBERS_LOOKED_AT, 'WITHVALUES'), {}
+  for at = 1, #some, 2 do
+    local fields = header_of(some[at])
+    local state = not fields and 'CANCELLED' or run_fields(some[at], 'state')[1]
+    if FINAL[state] then
+      told[#told + 1] = member_line(some[at], some[at + 1], state)
+      redis.call('HDEL', MEMBERS, some[at])
+    end
+  end
+  tell_batches(told)
+end
 -- Without waiting for their expiry, which some servers carry out all at once and at length.
 redis.call('UNLINK', PREFIX .. 'requests:' .. ms(math.floor(now / tonumber(ARGV[3])) - 2))
 if made_ready > 0 then ring(made_ready) end
@@ -59,4 +75,4 @@ for _, waiting in ipairs({SCHEDULED, RETRYING, LEASES, EXPIRING}) do
   local left = head[2] and math.max(0, tonumber(head[2]) - now)
   if left and (nearest < 0 or left < nearest) then nearest = left end
 end
-return {nearest, removed, more and 1 or 0}
+return {nearest, removed, more and 1 or 0, redis.call('EXISTS', ENDS)}

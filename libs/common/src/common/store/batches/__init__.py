@@ -1,0 +1,90 @@
+"""The operations on batches. Each is one script; see its header in lua/.
+
+All batches of a namespace are in one slot; their members in those of their queues. What becomes of a member
+is written in its queue by the script that does it, and told to the batch from there (ends.py), at least once;
+the number of each move makes it once. What is to be done for a batch is a step at a time, which a scheduler
+takes, does, and notes (stepping.py): one that dies leaves it to another.
+"""
+
+from common.store.batches.ends import READ_ENTRIES, Move, TakenMoves, apply_moves, moves_done, take_moves
+from common.store.batches.members import count_running, drop_members, stop_members
+from common.store.batches.records import (
+    Added,
+    AddedOrNot,
+    BatchSnapshot,
+    Chunk,
+    Closed,
+    Gone,
+    Repeated,
+    Reused,
+    TooMany,
+    add_members,
+    create_batch,
+    delete_batch,
+    get_batch,
+    halt_batch,
+    list_batches,
+    retry_members,
+)
+from common.store.batches.stepping import (
+    Again,
+    Drop,
+    Held,
+    NothingToDo,
+    Retried,
+    Send,
+    Sent,
+    Step,
+    Stop,
+    done_dropping,
+    done_stopping,
+    look,
+    note_held,
+    note_retried,
+    note_sent,
+    take_batches,
+)
+
+__all__ = [
+    "READ_ENTRIES",
+    "Added",
+    "AddedOrNot",
+    "Again",
+    "BatchSnapshot",
+    "Chunk",
+    "Closed",
+    "Drop",
+    "Gone",
+    "Held",
+    "Move",
+    "NothingToDo",
+    "Repeated",
+    "Retried",
+    "Reused",
+    "Send",
+    "Sent",
+    "Step",
+    "Stop",
+    "TakenMoves",
+    "TooMany",
+    "add_members",
+    "apply_moves",
+    "count_running",
+    "create_batch",
+    "delete_batch",
+    "done_dropping",
+    "done_stopping",
+    "drop_members",
+    "get_batch",
+    "halt_batch",
+    "list_batches",
+    "look",
+    "moves_done",
+    "note_held",
+    "note_retried",
+    "note_sent",
+    "retry_members",
+    "stop_members",
+    "take_batches",
+    "take_moves",
+]
