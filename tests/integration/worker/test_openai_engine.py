@@ -101,6 +101,21 @@ async def test_two_runs_that_agree_are_a_sure_rating(server: OpenAiServer, clien
     assert {first, second} == {"S1", "S2"}
 
 
+async def test_who_debates_alone_is_rated_once_and_not_for_sure(server: OpenAiServer, client: Client) -> None:
+    alone = debate(("ann", "We should plant trees. It is cooler because of the shade."))
+    found, outbound = await found_in(client, alone, Dimension.QUALITY)
+    made = made_of(alone, Dimension.QUALITY, outbound, found)
+    assert isinstance(made, Quality)
+    # To swap one speaker gives the same request: its answer, read twice, agrees with itself about anything
+    assert len(server.heard) == 1
+    assert [(part.score, part.confidence) for part in made.participants[0].parts] == [(3, 0.4)] * 4
+    server.author = lambda _: json.dumps({"ratings": []})
+    nothing, outbound = await found_in(client, alone, Dimension.QUALITY)
+    unrated = made_of(alone, Dimension.QUALITY, outbound, nothing)
+    assert isinstance(unrated, Quality)
+    assert {part.score for part in unrated.participants[0].parts} == {None}
+
+
 async def test_a_model_that_prefers_a_name_is_not_believed(server: OpenAiServer, client: Client) -> None:
     def partial_to_s1(body: Mapping[str, Any]) -> str:
         answer = json.loads(honest(body))

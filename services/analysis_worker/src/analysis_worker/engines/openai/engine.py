@@ -96,7 +96,7 @@ async def _find(
     parts = windows(debate, window_tokens)
     if not parts:
         raise NothingToAsk
-    questions = _QUESTIONS[dimension]
+    questions = _questions(dimension, debate)
     checked = await _all([ask_window(client, card, debate, part, run) for run in questions for part in parts])
     items = sum(each.items for each in checked)
     dropped = sum(min(each.items, len(each.violations)) for each in checked)
@@ -105,6 +105,12 @@ async def _find(
     digest = prompt_sha256(dimension.value)
     findings = _findings(dimension, parts, tuple(each.answer for each in checked))
     return Found(findings, card.name, digest, len(parts), items, dropped, debate.withheld)
+
+
+def _questions(dimension: Dimension, debate: Outbound) -> Sequence[Question[Any]]:
+    """Return what is asked of every window: once only where swapping the speakers gives the same request."""
+    asked = _QUESTIONS[dimension]
+    return [question for question in asked if not question.swapped or len(debate.roster) > 1]
 
 
 def _findings(dimension: Dimension, parts: Sequence[Window], answers: tuple[Any, ...]) -> Findings:
