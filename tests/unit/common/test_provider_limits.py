@@ -110,7 +110,11 @@ def _tokens_of(piece: str) -> int:
     return foreign + math.ceil((len(piece) - foreign) / 4)
 
 
-@given(st.text(st.characters(max_codepoint=0x2FF) | st.sampled_from("ab 12_.,漢\u2028\x1f"), max_size=80))
+_CHARACTERS = st.characters(max_codepoint=0x2FF) | st.sampled_from("ab 12_.,漢\u2028\x1f")
+_RUNS = st.lists(st.builds(str.__mul__, _CHARACTERS, st.integers(1, 90)), max_size=12)
+
+
+@given(st.text(_CHARACTERS, max_size=80) | _RUNS.map("".join))
 def test_an_estimate_is_that_of_words_numbers_and_runs_of_signs(text: str) -> None:
     pieces = re.findall(r"[^\W\d_]+|\d{1,3}|[^\w\s]+|_+", text)
     assert estimate_tokens(text) == math.ceil(sum(map(_tokens_of, pieces)) * 1.05)

@@ -19,6 +19,8 @@ from common.provider.tokens import estimate_tokens
 
 #: What a chat message costs beside its text, and what the answer's frame costs (tokens), rounded up.
 _FRAME_TOKENS: Final = 8
+#: How a message without content begins.
+_EMPTY: Final = '{"content":"",'
 #: Parts of requests whose estimates are remembered, of all jobs under way: some 100 bytes each.
 _REMEMBERED: Final = 4_096
 
@@ -38,9 +40,15 @@ class ModelRequest(Unshown):
     body: Mapping[str, Any] = field(repr=False)
     #: The body as canonical JSON, which is sent: equal requests have equal text.
     text: str = field(init=False, repr=False)
+    #: The same without the messages' contents, and these, as they stand in it.
+    _parts: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "text", _canonical(self.body))
+        messages = self.body["messages"]
+        frame = _canonical({**self.body, "messages": [{**message, "content": ""} for message in messages]})
+        contents = [_canonical(message["content"]) for message in messages]
+        object.__setattr__(self, "text", _filled(frame, contents) or _canonical(self.body))
+        object.__setattr__(self, "_parts", (frame, *contents))
 
     @property
     def model(self) -> str:
@@ -64,14 +72,20 @@ class ModelRequest(Unshown):
         Made of parts, as several requests about one window have parts in common: cut at quotes, they are no
         fewer tokens than the whole.
         """
-        messages = self.body["messages"]
-        frame = {**self.body, "messages": [{**message, "content": ""} for message in messages]}
-        parts = _canonical(frame), *(_canonical(message["content"]) for message in messages)
-        return sum(map(_estimated, parts)) + _FRAME_TOKENS * len(messages)
+        return sum(map(_estimated, self._parts)) + _FRAME_TOKENS * len(self.body["messages"])
 
 
 def _canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _filled(frame: str, contents: Sequence[str]) -> str:
+    """Return canonical JSON with contents put into it; "" if it does not show where they belong."""
+    pieces = frame.split(_EMPTY)
+    if len(pieces) != len(contents) + 1:
+        return ""
+    filled = (f'{{"content":{content},{piece}' for content, piece in zip(contents, pieces[1:], strict=True))
+    return "".join((pieces[0], *filled))
 
 
 #: By digest: what people said is not held on to.
