@@ -69,7 +69,7 @@ class Known:
             yield from self._names_in(words, whole.spans())
         if self._digits and any(word[0].isdigit() or word[-1].isdigit() for word in words):
             yield from self._numbers_in(words, whole.spans())
-        if self._exact:
+        if self._exact and (len(self._exact) > FEW or any(spelling in text for spelling in self._exact)):
             if self._exact_form is None:
                 longest_first = sorted(self._exact, key=lambda spelling: (-len(spelling), spelling))
                 self._exact_form = re.compile(

@@ -35,7 +35,7 @@ class Redacted(Unshown):
         return self._original(start, at_start=True), self._original(end, at_start=False)
 
     def _original(self, place: int, *, at_start: bool) -> int:
-        index = bisect_right([row[0] for row in self.replaced], place) - 1
+        index = bisect_right(self.replaced, place, key=_made_at) - 1
         if index < 0:
             return place
         start, end, was_start, was_end = self.replaced[index]
@@ -44,6 +44,10 @@ class Redacted(Unshown):
         if place == start:
             return was_start
         return was_start if at_start else was_end
+
+
+def _made_at(replaced: tuple[int, int, int, int]) -> int:
+    return replaced[0]
 
 
 @dataclass(frozen=True, slots=True)

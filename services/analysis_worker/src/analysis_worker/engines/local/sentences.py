@@ -19,9 +19,11 @@ _MAX_SENTENCE_CODE_POINTS: Final = 2_000
 #: A full stop ends a sentence when white space and no small letter follow; others need no white space.
 #: A run is looked at from its beginning only, or a thousand dots would cost a million steps.
 _END: Final = re.compile(
-    r"(?<![.!?…])[.!?…]++[\"'”’)\]»]*+(?=\s|$)"
-    r"|(?<![。！？؟।॥])[。！？؟।॥]++[\"'”’)\]»」』]*+"
-    r"|\n\s*\n"
+    # First of all a character, as those are found faster than places between them.
+    r"[.!?…。！？؟।॥\n](?:"
+    r"(?<=[.!?…])(?<![.!?…].)[.!?…]*+[\"'”’)\]»]*+(?=\s|$)"
+    r"|(?<=[。！？؟।॥])(?<![。！？؟।॥].)[。！？؟।॥]*+[\"'”’)\]»」』]*+"
+    r"|(?<=\n)\s*\n)"
 )
 _SHORTENED: Final = """
     mr mrs ms dr prof sr jr st gen sen rep gov lt col hon rev vs fig approx inc ltd cf al
