@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import redis
 
+from analysis_worker.transcript.in_child import KEPT_BYTES
 from bothsides.jobs import v1 as pb
 from common.job.states import JobState
 from common.provider.budget import Budget, BudgetScope, SpentPolicy
@@ -125,12 +126,16 @@ def test_topics_alone_are_the_models_or_else_the_local_engines(
     assert first.word_count == local.word_count > 0
 
 
+@pytest.mark.parametrize("beside_bytes", [0, KEPT_BYTES // 3])
 def test_topics_of_many_debates_at_once_are_those_of_each_alone(
-    valkey: str, client: redis.Redis, tmp_path: Path, server: OpenAiServer
+    valkey: str, client: redis.Redis, tmp_path: Path, server: OpenAiServer, beside_bytes: int
 ) -> None:
     """A debate that no child would remember until the answer comes is read as that is put into it."""
     desk = Desk(client)
-    names = [desk.put(debate(turns, conversation_id=f"bridge-{turns}")) for turns in range(8, 12)]
+    debates = [debate(turns, conversation_id=f"bridge-{turns}") for turns in range(8, 12)]
+    for each in debates:
+        each.title = "x" * beside_bytes  # nobody reads it
+    names = [desk.put(each) for each in debates]
     only = [pb.DIMENSION_TOPICS]
     # Given a provider that refuses the first, and answers when it has been asked about all others
     together = threading.Barrier(len(names) - 1, timeout=30)

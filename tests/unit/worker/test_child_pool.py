@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from analysis_worker.runtime.child_process import ChildProcess, PoolClosed
-from analysis_worker.runtime.children import LATER_S, ChildPool
+from analysis_worker.runtime.children import KNOWN_S, LATER_S, SOON_S, ChildPool, Lane
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
 from support import child_work
@@ -309,16 +309,18 @@ class Clock:
 
 
 @contextlib.contextmanager
-def timed_pool(clock: Clock) -> Iterator[ChildPool]:
-    pool = ChildPool(1, now_s=clock)
+def timed_pool(clock: Clock, size: int = 1) -> Iterator[ChildPool]:
+    pool = ChildPool(size, now_s=clock)
     try:
         yield pool
     finally:
         pool.close()
 
 
-async def in_turn(pool: ChildPool, order: list[str], name: str, *, later: bool) -> None:
-    async with pool.hold(later=later) as lanes:
+async def in_turn(
+    pool: ChildPool, order: list[str], name: str, after_s: float = 0.0, like: Sequence[Lane] = ()
+) -> None:
+    async with pool.hold(after_s=after_s, like=like) as lanes:
         order.append(name)
         await lanes[0].run(child_work.own_pid)
 
@@ -329,23 +331,66 @@ async def test_work_that_can_wait_lets_those_pass_that_come_soon_after_it() -> N
     with timed_pool(clock) as one:
         # Given a child that is held, and work that nobody waits for yet
         async with one.hold():
-            waiting = [asyncio.create_task(in_turn(one, order, "can wait", later=True))]
+            waiting = [asyncio.create_task(in_turn(one, order, "can wait", LATER_S))]
             await asyncio.sleep(0)
             # When others come within its time, and one comes after it
             for name, after_s in (("soon", 0.5), ("in time", LATER_S - 0.6), ("late", 0.2)):
                 clock.now_s += after_s
-                waiting.append(asyncio.create_task(in_turn(one, order, name, later=False)))
+                waiting.append(asyncio.create_task(in_turn(one, order, name)))
                 await asyncio.sleep(0)
         # Then it goes before the last one only
         await asyncio.gather(*waiting)
     assert order == ["soon", "in time", "can wait", "late"]
 
 
+async def test_what_a_call_waits_for_passes_what_came_shortly_before_it() -> None:
+    clock = Clock()
+    order: list[str] = []
+    with timed_pool(clock) as one:
+        # Given a child that is held, and work that waits for it
+        async with one.hold():
+            waiting = []
+            for name, after_s in (("long ago", 0.0), ("just now", 0.2)):
+                clock.now_s += after_s
+                waiting.append(asyncio.create_task(in_turn(one, order, name)))
+                await asyncio.sleep(0)
+            # When something comes for which something waits that takes long
+            clock.now_s += -SOON_S - 0.1
+            waiting.append(asyncio.create_task(in_turn(one, order, "a call waits", SOON_S)))
+            await asyncio.sleep(0)
+        # Then it passes those that came within that time
+        await asyncio.gather(*waiting)
+    assert order == ["long ago", "a call waits", "just now"]
+
+
+async def test_a_free_child_goes_to_who_was_there_before_and_passes_nobody_for_long() -> None:
+    clock = Clock()
+    order: list[str] = []
+    with timed_pool(clock, 2) as two:
+        async with two.hold() as there:
+            # Given one child that stays held, and another one for which several wait
+            async with two.hold() as here:
+                waiting = []
+                for name, like in (
+                    ("first there", there),
+                    ("there", there),
+                    ("here", here),
+                    ("anywhere", ()),
+                    ("here, late", here),
+                ):
+                    waiting.append(asyncio.create_task(in_turn(two, order, name, like=like)))
+                    await asyncio.sleep(0)
+                    clock.now_s += 0.4 * KNOWN_S
+            # When that one is free, then it goes to who was there, if nobody came long before
+            await asyncio.gather(*waiting)
+    assert order == ["here", "first there", "there", "anywhere", "here, late"]
+
+
 async def test_work_that_can_wait_does_not_wait_for_an_idle_child() -> None:
     order: list[str] = []
     with timed_pool(Clock()) as one:
-        await in_turn(one, order, "first", later=True)
-        await in_turn(one, order, "second", later=True)
+        await in_turn(one, order, "first", LATER_S)
+        await in_turn(one, order, "second", LATER_S)
     assert order == ["first", "second"]
 
 
@@ -353,9 +398,7 @@ async def test_a_turn_that_is_cancelled_as_it_comes_goes_to_the_next(pool: Child
     # Given two who wait for one child
     order: list[str] = []
     async with pool.hold():
-        first, second = (
-            asyncio.create_task(in_turn(pool, order, name, later=False)) for name in ("first", "second")
-        )
+        first, second = (asyncio.create_task(in_turn(pool, order, name)) for name in ("first", "second"))
         await asyncio.sleep(0)
     # When the first is cancelled between being given the child and hearing of it
     first.cancel()

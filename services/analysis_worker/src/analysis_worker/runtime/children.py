@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import asynccontextmanager
-from heapq import heappop, heappush
+from dataclasses import dataclass, field
 from itertools import count
 from time import monotonic
 from typing import Any, Final, TypeVar
@@ -27,6 +27,10 @@ from common.job.model import ErrorClass
 T = TypeVar("T")
 #: Work that nobody waits for yet lets all pass that come within this (s): less than a model takes to answer.
 LATER_S: Final = 2.0
+#: Work for which something waits that takes long passes all that came so much before it (s).
+SOON_S: Final = -1.0
+#: A child that is free goes to who has been there before, if that passes nobody who came so much earlier (s).
+KNOWN_S: Final = 0.25
 _log = logging.getLogger(__name__)
 
 
@@ -83,8 +87,20 @@ class Lane:
         return asked
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _Turn:
+    """What waits for a child."""
+
+    #: When it would have its turn (s).
+    due_s: float
+    came: int
+    child: asyncio.Future[ChildProcess] = field(compare=False)
+    #: Where it would be done sooner; empty: all are the same to it.
+    known: Collection[ChildProcess] = field(compare=False)
+
+
 class ChildPool:
-    """`size` child processes, given out first come first served, but for what can wait. For one event loop.
+    """`size` child processes, given out first come first served, unless told otherwise. For one event loop.
 
     Args:
         memory_bytes: What one call may allocate in a child; 0 for no limit.
@@ -106,8 +122,8 @@ class ChildPool:
         ]
         #: Longest idle first.
         self._idle: deque[ChildProcess] = deque(self._children)
-        #: Who waits, by when it would have its turn (s), and by their coming. Nobody does while one is idle.
-        self._waiting: list[tuple[float, int, asyncio.Future[ChildProcess]]] = []
+        #: Nobody waits while one is idle.
+        self._waiting: list[_Turn] = []
         self._came = count()
         #: A thread waits on each child; a second one may be replacing it.
         self._threads = ThreadPoolExecutor(2 * size, thread_name_prefix="children")
@@ -131,19 +147,20 @@ class ChildPool:
         spend: Callable[[Used], None] | None = None,
         *,
         like: Sequence[Lane] = (),
-        later: bool = False,
+        after_s: float = 0.0,
     ) -> AsyncIterator[list[Lane]]:
         """Hold at least one child and up to `most`: waits for the first, takes more only if they are idle.
 
         Args:
             spend: Hears what each call has used, also one that has failed or was cancelled.
-            like: Rather take the children of these, if they are idle: they may still have what they prepared.
-            later: Nobody waits for this yet; while all are held, those go first who come within LATER_S.
+            like: Rather take the children of these: they may still have what they prepared.
+            after_s: While all are held, those go first who come within this, as LATER_S; below 0, as SOON_S,
+                it goes before those who came within it.
 
         Raises:
             PoolClosed: The pool was closed.
         """
-        lanes = [Lane(await self._take(like, later), self._threads, spend)]
+        lanes = [Lane(await self._take(like, after_s), self._threads, spend)]
         while self._idle and len(lanes) < most:
             lanes.append(Lane(self._pick(like), self._threads, spend))
         try:
@@ -186,13 +203,14 @@ class ChildPool:
         for child in self._children:
             child.empty()
 
-    async def _take(self, like: Sequence[Lane], later: bool) -> ChildProcess:
+    async def _take(self, like: Sequence[Lane], after_s: float) -> ChildProcess:
         if self._closing:
             raise PoolClosed
         if self._idle:
             return self._pick(like)
         turn: asyncio.Future[ChildProcess] = asyncio.get_running_loop().create_future()
-        heappush(self._waiting, (self._now_s() + LATER_S * later, next(self._came), turn))
+        known = [lane.child for lane in like]
+        self._waiting.append(_Turn(self._now_s() + after_s, next(self._came), turn, known))
         try:
             child = await turn
         except asyncio.CancelledError:
@@ -220,12 +238,17 @@ class ChildPool:
     def _give_back(self, child: ChildProcess, replacing: int = 0) -> None:
         """Give a child to who waits for it, or keep it idle."""
         self._replacing += replacing
-        while self._waiting:
-            _, _, turn = heappop(self._waiting)
-            if not turn.done():
-                turn.set_result(child)
-                return
-        self._idle.append(child)
+        self._waiting = [turn for turn in self._waiting if not turn.child.done()]
+        if not self._waiting:
+            self._idle.append(child)
+            return
+        turn = first = min(self._waiting)
+        if first.known and child not in first.known:
+            until_s = first.due_s + KNOWN_S
+            others = (each for each in self._waiting if each.due_s <= until_s and child in each.known)
+            turn = min(others, default=first)
+        self._waiting.remove(turn)
+        turn.child.set_result(child)
 
     def _replace(self, child: ChildProcess, asked: Future[Reply]) -> None:
         """Put a new process in the child's place, off the loop, and then give the place back."""

@@ -253,11 +253,11 @@ class JobContext:
             return await lanes[0].run(function, *args)
 
     def hold_children(
-        self, most: int = 1, *, like: Sequence[Lane] = (), later: bool = False
+        self, most: int = 1, *, like: Sequence[Lane] = (), after_s: float = 0.0
     ) -> AbstractAsyncContextManager[list[Lane]]:
         """Hold child processes for several calls; as ChildPool.hold. What they use is this attempt's."""
         return self._ports.children.hold(
-            most, lambda used: self._attempt.spend(used.cpu_s, used.peak_bytes), like=like, later=later
+            most, lambda used: self._attempt.spend(used.cpu_s, used.peak_bytes), like=like, after_s=after_s
         )
 
 

@@ -61,9 +61,9 @@ async def analyse(
     made = Made(conversation_id, conversation, screen, context.part, include_detailed=include_detailed)
     run = _Run(conversation_id, conversation, steps_for(dimensions), context, pace, wish, screen, made)
     try:
-        with pace.under_way():
+        with pace.under_way(len(conversation)):
             if run.asks:
-                await run.on([run.turns.at(later=True) for _ in range(LANES)])
+                await run.on([run.turns.later for _ in range(LANES)])
             else:
                 async with context.hold_children(LANES) as lanes:
                     await run.on(lanes)
@@ -148,7 +148,7 @@ class _Run:
         So it is if more is wanted, if no model gives topics, or if it would not be forgotten by then.
         """
         wants_more = self._waiting or self._screen.waits_for_reading
-        if wants_more or not self.asks or self._pace.analyses <= in_child.DOCUMENTS_KEPT:
+        if wants_more or not self.asks or in_child.keeps(self._pace.analyses, self._pace.bytes):
             return False
         await self._asking
         [(dimension, answer)] = self._open.items()
@@ -194,7 +194,7 @@ class _Run:
         debate: Outbound | None = None
         if access is not None and self.asks:
             self._packed = await outbound(
-                self._context, self.turns.at(), self._conversation_id, self._conversation, access.secret
+                self._context, self.turns.soon, self._conversation_id, self._conversation, access.secret
             )
             debate = self._packed.unpacked()
         self.asked = start(self._context, self._wish, debate, self._wanted, self._screen)

@@ -1,7 +1,8 @@
 """What child processes run for an analysis. Conversations come as bytes, results leave as domain objects.
 
-A child keeps the last conversations it prepared, so that the dimensions of one debate prepare it once. The
-engine, with all that it imports, is loaded in children only: the parent needs no more than these names.
+A child keeps the last conversations it prepared, so that the dimensions of one debate prepare it once, and
+while a model is asked. The engine, with all that it imports, is loaded in children only: the parent needs no
+more than these names.
 """
 
 from __future__ import annotations
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
     from analysis_worker.engines.openai.reflections.written import Written
     from analysis_worker.privacy.placeholders import PlaceholderMap
 
-#: Prepared conversations that a child keeps: the present one, and one that may come back.
+#: Prepared conversations that a child keeps, however long: the present one, and one that may come back.
 DOCUMENTS_KEPT: Final = 2
+#: So much of others (bytes, serialized; prepared they take five times as much).
+KEPT_BYTES: Final = 1024**2
 
 _WARM_UP: Final = pb.Conversation(
     conversation_id="warm-up",
@@ -238,6 +241,11 @@ def _map(kept: bytes | None) -> PlaceholderMap | None:
         return None
 
 
+def keeps(conversations: int, total_bytes: int) -> bool:
+    """Say whether so many conversations of so many bytes in all stay prepared beside each other."""
+    return conversations <= DOCUMENTS_KEPT or total_bytes <= KEPT_BYTES
+
+
 @cache
 def _engine() -> LocalEngine:
     from analysis_worker.engines.local.engine import LocalEngine
@@ -245,9 +253,16 @@ def _engine() -> LocalEngine:
     return LocalEngine()
 
 
-@lru_cache(maxsize=DOCUMENTS_KEPT)
+#: By their serialized conversations, the one that was used last at the end.
+_documents: Final[dict[bytes, Document]] = {}
+
+
 def _document(conversation: bytes) -> Document:
-    return _engine().prepare(_conversation(conversation))
+    document = _documents.pop(conversation, None) or _engine().prepare(_conversation(conversation))
+    _documents[conversation] = document
+    while len(_documents) > DOCUMENTS_KEPT and sum(map(len, _documents)) > KEPT_BYTES:
+        del _documents[next(iter(_documents))]
+    return document
 
 
 @lru_cache(maxsize=DOCUMENTS_KEPT)
@@ -256,7 +271,7 @@ def _debate(packed: Packed) -> Outbound:
 
 
 def _forget() -> None:
-    _document.cache_clear()
+    _documents.clear()
     _debate.cache_clear()
 
 

@@ -56,17 +56,20 @@ class Pace:
 
     def __init__(self) -> None:
         self._ms: float | None = None
-        #: How many analyses are under way.
+        #: How many analyses are under way, and of how much (bytes, serialized).
         self.analyses = 0
+        self.bytes = 0
 
     @contextmanager
-    def under_way(self) -> Iterator[None]:
+    def under_way(self, conversation_bytes: int) -> Iterator[None]:
         """Count an analysis as under way until the block ends."""
         self.analyses += 1
+        self.bytes += conversation_bytes
         try:
             yield
         finally:
             self.analyses -= 1
+            self.bytes -= conversation_bytes
 
     def learn(self, elapsed_ms: float, share: float, words: int) -> None:
         """Take in a finished analysis."""
