@@ -43,6 +43,15 @@ def submitted(command: Command) -> str:
 
 
 class TestSubmit:
+    def test_another_tenants_jobs_are_seen_by_who_acts_for_it(self, command: Command) -> None:
+        job_id = one(command("--as-tenant", "acme", "submit", "work", "--json"))["job_id"]
+
+        listed = lines(command("--as-tenant", "acme", "jobs", "list", "--json"))
+        assert [job["job_id"] for job in listed] == [job_id]
+        assert lines(command("jobs", "list", "--json")) == []
+        assert "no job" in command("jobs", "get", job_id).stderr
+        assert command("--as-tenant", "a:b", "jobs", "list").exit_code == 1
+
     def test_options_become_the_job(self, command: Command, caller: Client) -> None:
         ended = command(
             *("submit", "resize", "--args", '["a.png", 80]', "--kwargs", '{"deep": {"x": [1, null]}}'),

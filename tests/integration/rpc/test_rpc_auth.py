@@ -24,10 +24,18 @@ GUARDED = AuthSettings(secret=SECRET)
 Metadata = tuple[tuple[str, str], ...]
 
 
-def bearer(*roles: Role, subject: str = "ana", tenant: str = "blue", valid_s: int = 60) -> Metadata:
+def bearer(
+    *roles: Role, subject: str = "ana", tenant: str = "blue", valid_s: int = 60, **others: object
+) -> Metadata:
     """Return the metadata of a caller with a good token."""
     expires_s = int(time.time()) + valid_s
-    claims = {"sub": subject, "tenant": tenant, "aud": AUDIENCE, "exp": expires_s, "roles": list(roles)}
+    claims = {
+        "sub": subject,
+        "tenant": tenant,
+        "aud": AUDIENCE,
+        "exp": expires_s,
+        "roles": list(roles),
+    } | others
     return (("authorization", f"Bearer {jwt.encode(claims, SECRET)}"),)
 
 
@@ -52,6 +60,45 @@ async def test_the_caller_is_known_in_unary_and_in_streaming_calls() -> None:
 
     assert (job.tenant, job.worker) == ("blue", "ana")
     assert tokens == ["0 ana", "1 ana", "2 ana"]
+
+
+@pytest.mark.parametrize(
+    ("opens", "named", "seen"),
+    [
+        ([], "blue", "blue"),
+        (["red"], "red", "red"),
+        (["*"], "red", "red"),
+        ([], "red", None),
+        (["green"], "red", None),
+        (["*"], "r:d", None),
+        (["*"], "*", None),
+        (["*"], "", None),
+    ],
+)
+async def test_a_caller_acts_for_the_tenants_that_its_token_opens_and_no_other(
+    opens: list[str], named: str, seen: str | None
+) -> None:
+    metadata = (*bearer(Role.VIEWER, tenants=opens), ("bothsides-tenant", named))
+    async with serving(ScriptedJobs(), auth=GUARDED) as channel:
+        stub = pb.JobServiceStub(channel)
+        if seen is None:
+            refused = await failure(stub.GetJob(pb.GetJobRequest(job_id="j"), metadata=metadata))
+            assert refusal(refused) == (grpc.StatusCode.PERMISSION_DENIED, "TENANT_NOT_GRANTED")
+            return
+        job = await stub.GetJob(pb.GetJobRequest(job_id="j"), metadata=metadata)
+        own = await stub.GetJob(pb.GetJobRequest(job_id="j"), metadata=bearer(Role.VIEWER, tenants=opens))
+
+    assert (job.tenant, job.worker, own.tenant) == (seen, "ana", "blue")
+
+
+async def test_another_tenant_grants_no_other_role() -> None:
+    metadata = (*bearer(Role.VIEWER, tenants=["red"]), ("bothsides-tenant", "red"))
+    async with serving(ScriptedJobs(), auth=GUARDED) as channel:
+        refused = await failure(
+            pb.JobServiceStub(channel).CancelJob(pb.CancelJobRequest(job_id="j"), metadata=metadata)
+        )
+
+    assert refusal(refused) == (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_MISSING")
 
 
 async def test_calls_at_the_same_time_do_not_see_each_others_callers() -> None:

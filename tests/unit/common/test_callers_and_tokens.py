@@ -142,6 +142,9 @@ def test_roles_that_are_not_known_grant_nothing_and_harm_nothing() -> None:
         ({"tenant": "a:b"}, "'tenant'"),
         ({"tenant": ["blue"]}, "'tenant'"),
         ({"roles": "admin"}, "'roles'"),
+        ({"tenants": "*"}, "'tenants'"),
+        ({"tenants": ["a:b"]}, "'tenants'"),
+        ({"tenants": [7]}, "'tenants'"),
     ],
 )
 def test_a_token_with_a_wrong_claim_is_refused_with_the_claim(changes: dict[str, Any], says: str) -> None:

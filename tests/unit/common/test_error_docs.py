@@ -38,6 +38,7 @@ from common.errors import (
     RequestUnreadable,
     StoreFull,
     StoreUnavailable,
+    TenantNotGranted,
     TranscriptTooLarge,
     Unauthenticated,
     WatchTooSlow,
@@ -82,6 +83,7 @@ EXAMPLES: list[JobsError] = [
     Draining(),
     Unauthenticated("no token"),
     PermissionDenied("operator"),
+    TenantNotGranted(),
 ]
 
 

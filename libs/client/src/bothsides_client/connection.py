@@ -16,7 +16,7 @@ from bothsides_client.addresses import DEFAULT_MONITOR_ADDR, DEFAULT_SCHEDULER_A
 from bothsides_client.channel import options_for
 from bothsides_client.errors import Cancelled, Failure
 from bothsides_client.retry import Reconnect
-from bothsides_client.security import Metadata, NoToken, Tls, Token, TokenFile
+from bothsides_client.security import Metadata, NoToken, Tls, Token, TokenFile, acting_for
 
 Channel = TypeVar("Channel")
 P = ParamSpec("P")
@@ -45,6 +45,7 @@ class Connection(ABC, Generic[Channel]):
         monitor_addr: The same of the monitor.
         token: Bearer token, sent with every call; or the path of a file that holds it, which is read again
             when it changes. Use it with `tls`, unless the network is trusted.
+        tenant: Whose jobs the calls are about, if not the token's own: one that it opens.
         tls: For both; None for plain connections.
         timeout_s: Bound of every call but the streams, its retries and their pauses included.
         reconnect: How retries wait, and how watches connect again.
@@ -60,12 +61,14 @@ class Connection(ABC, Generic[Channel]):
         monitor_addr: str | Sequence[str] = DEFAULT_MONITOR_ADDR,
         *,
         token: str | Path | None = None,
+        tenant: str | None = None,
         tls: Tls | None = None,
         timeout_s: float = 10.0,
         reconnect: Reconnect | None = None,
         channel: Channel | None = None,
     ) -> None:
         self._token = _token(token)
+        self._tenant = acting_for(tenant)
         self._timeout_s = timeout_s
         self._reconnect = reconnect or Reconnect()
         self._own_channels: list[Channel] = []
@@ -106,7 +109,7 @@ class Connection(ABC, Generic[Channel]):
 
     def _metadata(self) -> Metadata:
         """Return what goes with the next call."""
-        return self._token.metadata()
+        return self._token.metadata() + self._tenant
 
 
 def _token(token: str | Path | None) -> Token | TokenFile | NoToken:

@@ -17,6 +17,7 @@ from bothsides_client.errors import BadSetting
 Metadata = tuple[tuple[str, str], ...]
 
 _HEADER: Final = "authorization"
+_ACTS_FOR: Final = "bothsides-tenant"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,11 @@ class NoToken:
     def metadata(self) -> Metadata:
         """Return nothing."""
         return ()
+
+
+def acting_for(tenant: str | None) -> Metadata:
+    """Return what names the tenant that calls are about; nothing for the token's own."""
+    return ((_ACTS_FOR, _plain(tenant, "the tenant")),) if tenant else ()
 
 
 def _plain(token: str, what: str) -> str:

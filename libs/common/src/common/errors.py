@@ -34,7 +34,8 @@
     ├── StoreUnavailable        UNAVAILABLE          STORE_UNAVAILABLE
     ├── Draining                UNAVAILABLE          DRAINING
     ├── Unauthenticated         UNAUTHENTICATED      CREDENTIALS_INVALID
-    └── PermissionDenied        PERMISSION_DENIED    PERMISSION_MISSING
+    ├── PermissionDenied        PERMISSION_DENIED    PERMISSION_MISSING
+    └── TenantNotGranted        PERMISSION_DENIED    TENANT_NOT_GRANTED
 
 A message never quotes a payload. It says what is wrong and the way out. `status` is the name
 of a gRPC code, so that this module needs no gRPC; `metadata` goes into google.rpc.ErrorInfo.
@@ -417,4 +418,17 @@ class PermissionDenied(JobsError):
     def __init__(self, role: str) -> None:
         super().__init__(
             f"this call needs the role {role!r}: ask whoever issues your token", metadata={"role": role}
+        )
+
+
+class TenantNotGranted(JobsError):
+    """The caller is known, but may not act for the tenant that it names."""
+
+    status = "PERMISSION_DENIED"
+    reason = "TENANT_NOT_GRANTED"
+
+    def __init__(self) -> None:
+        super().__init__(
+            'the token does not open the tenant in the metadata entry "bothsides-tenant": '
+            "ask whoever issues it for the claim 'tenants'"
         )

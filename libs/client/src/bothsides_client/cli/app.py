@@ -91,6 +91,10 @@ def options(
         Path | None,
         typer.Option(envvar="BOTHSIDES_TOKEN_FILE", help="File that holds it, read again when it changes."),
     ] = None,
+    as_tenant: Annotated[
+        str | None,
+        typer.Option(envvar="BOTHSIDES_TENANT", help="Act for this tenant, one that the token opens."),
+    ] = None,
     tls: Annotated[
         bool,
         typer.Option("--tls", envvar="BOTHSIDES_TLS", help="Speak TLS, and trust the system's certificates."),

@@ -83,6 +83,7 @@ class Session:
     monitor_addr: str
     #: Or the path of a file that holds it.
     token: str | Path | None
+    tenant: str | None
     tls: TlsOptions | None
     json: bool
 
@@ -94,7 +95,14 @@ class Session:
         tls = None
         if self.tls is not None:
             tls = Tls(self.tls.ca_file, self.tls.certificate_file, self.tls.key_file, self.tls.server_name)
-        return Client(self.scheduler_addr, self.monitor_addr, token=self.token, tls=tls, timeout_s=timeout_s)
+        return Client(
+            self.scheduler_addr,
+            self.monitor_addr,
+            token=self.token,
+            tenant=self.tenant,
+            tls=tls,
+            timeout_s=timeout_s,
+        )
 
     def show(self, message: MessageType, render: Callable[[MessageType, Console], None]) -> None:
         """Print one message as JSON, or as `render` does."""
@@ -141,6 +149,7 @@ def session_from(options: Mapping[str, Any]) -> Session:
         scheduler_addr=options["scheduler"],
         monitor_addr=options["monitor"],
         token=options.get("token") or files["token_file"],
+        tenant=options.get("as_tenant"),
         tls=security,
         json=bool(options.get("as_json")),
     )

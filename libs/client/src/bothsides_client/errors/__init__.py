@@ -21,7 +21,7 @@
         ├── Unauthenticated     UNAUTHENTICATED
         │   └── CredentialsInvalid
         ├── PermissionDenied    PERMISSION_DENIED
-        │   └── PermissionMissing
+        │   └── PermissionMissing, TenantNotGranted
         ├── ResourceExhausted   RESOURCE_EXHAUSTED
         │   └── QueueFull, StoreFull, WatchTooSlow
         ├── Unsupported         UNIMPLEMENTED
@@ -97,6 +97,7 @@ from bothsides_client.errors.by_reason import (
     ResumeTokenInvalid,
     StoreFull,
     StoreUnavailable,
+    TenantNotGranted,
     TranscriptTooLarge,
     WatchTooSlow,
 )
@@ -159,6 +160,7 @@ __all__ = [
     "ServerFault",
     "StoreFull",
     "StoreUnavailable",
+    "TenantNotGranted",
     "TranscriptError",
     "TranscriptTooLarge",
     "Unauthenticated",

@@ -239,6 +239,12 @@ class PermissionMissing(PermissionDenied):
     REASON = "PERMISSION_MISSING"
 
 
+class TenantNotGranted(PermissionDenied):
+    """The token does not open the tenant that the client acts for."""
+
+    REASON = "TENANT_NOT_GRANTED"
+
+
 class Internal(ServerFault):
     """Something that was not foreseen; the server's log has the rest under `metadata["request_id"]`."""
 
@@ -280,6 +286,7 @@ BY_REASON: Mapping[str, type[RequestFailed]] = {
         Draining,
         CredentialsInvalid,
         PermissionMissing,
+        TenantNotGranted,
         Internal,
     )
 }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
-from common.errors import PermissionDenied
+from common.errors import PermissionDenied, TenantNotGranted
 
 
 class Role(StrEnum):
@@ -32,6 +33,12 @@ _INCLUDING: Final = {
 }
 
 
+#: What a tenant may be called.
+TENANT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+#: Among the tenants that a caller may act for: all of them.
+ALL_TENANTS: Final = "*"
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Someone whose credentials were accepted."""
@@ -40,6 +47,8 @@ class Caller:
     #: Jobs and conversations of other tenants do not exist for this caller.
     tenant: str
     roles: frozenset[Role]
+    #: Others that it may act for, with the same roles.
+    other_tenants: frozenset[str] = frozenset()
 
     def may(self, role: Role) -> bool:
         """Whether one of the caller's roles is, or includes, `role`."""
@@ -50,9 +59,21 @@ class Caller:
         if not self.may(role):
             raise PermissionDenied(role.value)
 
+    def acting_for(self, tenant: str) -> Self:
+        """Return this caller as one of `tenant`.
+
+        Raises:
+            TenantNotGranted: It may not act for that one, or there can be none of this name.
+        """
+        if tenant == self.tenant:
+            return self
+        if self.other_tenants.isdisjoint((tenant, ALL_TENANTS)) or TENANT.fullmatch(tenant) is None:
+            raise TenantNotGranted
+        return replace(self, tenant=tenant)
+
 
 #: The caller of a server without keys.
-ANYONE: Final = Caller("anonymous", "default", frozenset(Role))
+ANYONE: Final = Caller("anonymous", "default", frozenset(Role), frozenset({ALL_TENANTS}))
 
 _current: ContextVar[Caller] = ContextVar("caller")
 

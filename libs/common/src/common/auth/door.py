@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from common.auth.caller import ANYONE, Caller, Role, set_current_caller
 from common.auth.methods import METHOD_ROLES
 from common.auth.tokens import TokenReader
 from common.errors import Unauthenticated
 from common.settings import AuthSettings
+
+#: Metadata by which a caller names another tenant than its own, one that its token lists.
+ACTS_FOR: Final = "bothsides-tenant"
 
 
 class Door:
@@ -34,11 +38,16 @@ class Door:
 
         Raises:
             Unauthenticated, PermissionDenied: They may not call the method.
+            TenantNotGranted: They may not act for the tenant that they name.
         """
         role = self._method_roles[method]
         if role is None:
             return
+        metadata = tuple(metadata)
         caller = self._caller(metadata)
+        for key, value in metadata:
+            if key == ACTS_FOR:
+                caller = caller.acting_for(str(value))
         caller.require(role)
         set_current_caller(caller)
 

@@ -6,14 +6,13 @@ expires, for whom it was made and whose jobs it opens, or it is refused.
 
 from __future__ import annotations
 
-import re
 import time
 from collections import OrderedDict
 from typing import Any, Final
 
 import jwt
 
-from common.auth.caller import Caller, Role
+from common.auth.caller import ALL_TENANTS, TENANT, Caller, Role
 from common.errors import Unauthenticated
 from common.settings import AuthSettings
 
@@ -24,7 +23,6 @@ LEEWAY_S: Final = 10
 #: Tokens that were verified and need not be again before they expire; of more the oldest are forgotten.
 KNOWN_TOKENS: Final = 1_024
 _REQUIRED: Final = ("exp", "aud", "sub", "tenant")
-_TENANT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _SUBJECT_LENGTH: Final = 200
 _ROLES: Final = frozenset(role.value for role in Role)
 
@@ -94,12 +92,18 @@ def _caller(claims: dict[str, Any]) -> Caller:
     subject, tenant, roles = claims["sub"], claims["tenant"], claims.get("roles", [])
     if not isinstance(subject, str) or not 1 <= len(subject) <= _SUBJECT_LENGTH:
         raise Unauthenticated(f"the token's claim 'sub' must have 1 to {_SUBJECT_LENGTH} characters")
-    if not isinstance(tenant, str) or _TENANT.fullmatch(tenant) is None:
+    if not isinstance(tenant, str) or TENANT.fullmatch(tenant) is None:
         raise Unauthenticated(
             'the token\'s claim \'tenant\' must be 1 to 63 letters, digits, ".", "_" or "-"'
         )
     if not isinstance(roles, list):
         raise Unauthenticated("the token's claim 'roles' must be a list of names")
-    return Caller(
-        subject, tenant, frozenset(Role(role) for role in roles if isinstance(role, str) and role in _ROLES)
-    )
+    others = claims.get("tenants", [])
+    if not isinstance(others, list) or not all(map(_is_tenant, others)):
+        raise Unauthenticated("the token's claim 'tenants' must be a list of tenants, or [\"*\"] for all")
+    known = frozenset(Role(role) for role in roles if isinstance(role, str) and role in _ROLES)
+    return Caller(subject, tenant, known, frozenset(others))
+
+
+def _is_tenant(name: Any) -> bool:
+    return isinstance(name, str) and (name == ALL_TENANTS or TENANT.fullmatch(name) is not None)
