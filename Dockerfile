@@ -27,10 +27,10 @@ ENV UV_CONSTRAINT=/source/requirements.lock \
 RUN python -m venv --without-pip /service
 
 FROM build AS scheduler-build
-RUN /tools/bin/uv pip install bothsides-scheduler
+RUN /tools/bin/uv pip install bothsides-scheduler "bothsides-common[files]"
 
 FROM build AS analysis-worker-build
-RUN /tools/bin/uv pip install bothsides-analysis-worker
+RUN /tools/bin/uv pip install bothsides-analysis-worker "bothsides-common[files]"
 
 FROM build AS monitor-build
 RUN /tools/bin/uv pip install bothsides-monitor

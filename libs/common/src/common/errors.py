@@ -32,6 +32,7 @@
     ├── StoreFull               RESOURCE_EXHAUSTED   STORE_FULL
     ├── WatchTooSlow            RESOURCE_EXHAUSTED   WATCH_TOO_SLOW
     ├── StoreUnavailable        UNAVAILABLE          STORE_UNAVAILABLE
+    ├── FileStoreUnavailable    UNAVAILABLE          FILE_STORE_UNAVAILABLE
     ├── Draining                UNAVAILABLE          DRAINING
     ├── Unauthenticated         UNAUTHENTICATED      CREDENTIALS_INVALID
     ├── PermissionDenied        PERMISSION_DENIED    PERMISSION_MISSING
@@ -386,6 +387,22 @@ class StoreUnavailable(JobsError):
 
     def __init__(self, message: str = "the store does not answer: try again in a moment") -> None:
         super().__init__(message, retry_after_ms=1_000)
+
+
+class FileStoreUnavailable(JobsError):
+    """The file store for large messages does not answer, or refuses."""
+
+    status = "UNAVAILABLE"
+    reason = "FILE_STORE_UNAVAILABLE"
+
+    def __init__(self, why: str = "") -> None:
+        super().__init__(
+            "the file store for large arguments does not answer: try again in a moment, or pass where they "
+            "are in place of them; smaller jobs are taken meanwhile",
+            retry_after_ms=5_000,
+        )
+        #: What it said, for logs: never a path or content.
+        self.why = why
 
 
 class Draining(JobsError):

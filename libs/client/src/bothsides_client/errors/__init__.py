@@ -26,7 +26,7 @@
         │   └── QueueFull, StoreFull, WatchTooSlow
         ├── Unsupported         UNIMPLEMENTED
         ├── Unavailable         UNAVAILABLE
-        │   └── Draining, StoreUnavailable
+        │   └── Draining, FileStoreUnavailable, StoreUnavailable
         ├── DeadlineExceeded    DEADLINE_EXCEEDED
         ├── Cancelled           CANCELLED
         └── ServerFault         INTERNAL, UNKNOWN, DATA_LOSS
@@ -79,6 +79,7 @@ from bothsides_client.errors.by_reason import (
     DuplicateJob,
     EtagMismatch,
     FieldInvalid,
+    FileStoreUnavailable,
     FilterInvalid,
     InsightsNotFound,
     Internal,
@@ -134,6 +135,7 @@ __all__ = [
     "Failure",
     "FieldInvalid",
     "FieldViolation",
+    "FileStoreUnavailable",
     "FilterInvalid",
     "InsightsNotFound",
     "Internal",

@@ -220,6 +220,13 @@ class StoreUnavailable(Unavailable):
     advice = "try again in a moment; if it stays, look at the server that REDIS_URL names"
 
 
+class FileStoreUnavailable(Unavailable):
+    """Large arguments cannot be kept or read for now; smaller jobs are taken."""
+
+    REASON = "FILE_STORE_UNAVAILABLE"
+    advice = "try again in a moment; if it stays, look at what JOB_PAYLOAD_STORE_URL names"
+
+
 class Draining(Unavailable):
     """This replica shuts down; another one will answer."""
 
@@ -283,6 +290,7 @@ BY_REASON: Mapping[str, type[RequestFailed]] = {
         StoreFull,
         WatchTooSlow,
         StoreUnavailable,
+        FileStoreUnavailable,
         Draining,
         CredentialsInvalid,
         PermissionMissing,
