@@ -177,7 +177,7 @@ def test_an_older_worker_is_told_to_leave_it_to_newer_ones(client: redis.Redis) 
     queue = Queue(client)
     queue.submit(payload=message(TEXT))
     [lease] = queue.fetch()
-    assert lease.version == VERSION == 2
+    assert lease.version == 2 <= VERSION
     queue.submit(payload=b"small")
     [lease] = queue.fetch()
     assert lease.version == 1

@@ -106,7 +106,7 @@ def told_of(outcome: jobs.Submitted) -> str:
     match outcome:
         case jobs.Full(depth=depth):
             return str(depth)
-        case jobs.Draining():
+        case jobs.Draining() | jobs.FileTooOld():
             return ""
         case _:
             return outcome.job_id

@@ -258,3 +258,36 @@ def test_any_text_gives_settings_or_a_settings_error(variables: dict[str, str]) 
         return  # nothing else may be raised
     assert settings.queues
     redis.ConnectionPool.from_url(settings.store.redis_url)
+
+
+def test_large_arguments_stay_in_the_store_unless_a_url_is_set() -> None:
+    for read in (SchedulerSettings, WorkerSettings):
+        assert read.from_environment({"STORE_ENCRYPTION_KEY": "none"}).files.open() is None
+    settings = SchedulerSettings.from_environment(
+        {
+            "JOB_PAYLOAD_STORE_URL": "s3://bucket/jobs",
+            "JOB_PAYLOAD_STORE_FROM_BYTES": "100000",
+            "JOB_PAYLOAD_STORE_TIMEOUT_MS": "2000",
+            "STORE_ENCRYPTION_KEY": "A" * 43 + "=",
+        }
+    )
+    files = settings.files.open()
+    assert files is not None
+    assert files.timeout_s == 2.0
+    assert "bucket" not in repr(settings)
+    assert "AAAA" not in repr(settings)
+
+
+def test_what_is_wrong_with_the_file_store_is_said_without_its_url() -> None:
+    with pytest.raises(SettingsError) as caught:
+        SchedulerSettings.from_environment(
+            {"JOB_PAYLOAD_STORE_URL": "gopher://user:hidden@host/x", "JOB_PAYLOAD_STORE_FROM_BYTES": "0"}
+        )
+    wrong = [problem.variable for problem in caught.value.problems]
+    assert wrong == ["JOB_PAYLOAD_STORE_FROM_BYTES", "JOB_PAYLOAD_STORE_URL"]
+    assert "hidden" not in str(caught.value)
+    with pytest.raises(SettingsError) as caught:
+        SchedulerSettings.from_environment(
+            {"JOB_PAYLOAD_STORE_URL": "file:///srv/jobs", "STORE_ENCRYPTION_KEY": "short"}
+        )
+    assert [problem.variable for problem in caught.value.problems] == ["STORE_ENCRYPTION_KEY"]

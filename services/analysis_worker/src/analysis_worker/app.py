@@ -79,6 +79,7 @@ class AnalysisWorker:
             default_concurrency=shared.queue_concurrency,
             durability=shared.store.durability,
             compress_results=shared.compress_results,
+            files=shared.files.open(),
         )
         self._broker.add_middleware(Tracing())
         self._children = ChildPool(

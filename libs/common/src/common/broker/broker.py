@@ -21,6 +21,7 @@ from dramatiq.errors import ConnectionClosed, QueueNotFound
 from dramatiq.message import Message
 from dramatiq.middleware import AgeLimit, Callbacks, CurrentMessage, Middleware, MiddlewareError
 
+from common.broker.arguments import ArgumentsReader
 from common.broker.cancels import CancelListener
 from common.broker.committer import Committer
 from common.broker.consumer import JobConsumer
@@ -29,6 +30,7 @@ from common.broker.follow_ups import FollowUps, JobPipelines
 from common.broker.hooks import Hooks
 from common.broker.isolation import refuse_unisolated
 from common.broker.joining import join
+from common.broker.leased import packed_again
 from common.broker.leases import LeaseKeeper
 from common.broker.message import JobMessage
 from common.broker.middleware import AsyncActors, JobRetries, Lifecycle, error_of
@@ -40,7 +42,16 @@ from common.broker.skew import stamped
 from common.broker.slots import Slots
 from common.broker.work_loop import WorkThreads
 from common.broker.work_queue import WorkQueue
-from common.errors import DuplicateJob, QueueDraining, QueueFull, RequestIdReused, StoreUnavailable
+from common.errors import (
+    DuplicateJob,
+    FileStoreUnavailable,
+    QueueDraining,
+    QueueFull,
+    RequestIdReused,
+    StoreUnavailable,
+)
+from common.files.files import Files
+from common.files.filing import drive, submitting
 from common.job.ids import JobId
 from common.job.model import JobRequest, RetryPolicy
 from common.job.outcome import Release, Retry
@@ -48,7 +59,7 @@ from common.store import jobs, queues
 from common.store.durability import EVERYSEC, Durability
 from common.store.keys import QueueKeys
 from common.store.operation import STORE_ERRORS, Client, Operation, SyncRunner
-from common.store.packing import packed
+from common.store.packing import is_large
 
 #: What ends are waited for when a worker shuts down (s).
 FLUSH_S: Final = 30.0
@@ -81,6 +92,7 @@ class JobBroker(Broker):
         durability: What a message must have outlived before sending it returns.
         compress_results: Keep results over 64 KiB compressed. A scheduler of a version before this option
             shows them as bytes of an unknown kind.
+        files: Where large arguments go and come from, see common.files; None: all stay in the store.
 
     Raises:
         ValueError: The client decodes responses, or the lease is too short.
@@ -99,6 +111,7 @@ class JobBroker(Broker):
         default_concurrency: int | None = None,
         durability: Durability = EVERYSEC,
         compress_results: bool = False,
+        files: Files | None = None,
     ) -> None:
         settings = _settings_of(client)
         if settings.get("decode_responses"):
@@ -124,6 +137,7 @@ class JobBroker(Broker):
         self.retry = retry or RetryPolicy()
         self.timeout_ms = timeout_ms
         self.runner = SyncRunner(client, durability=durability)
+        self.files = files
         self.draining = threading.Event()
         self.follow_ups = FollowUps()
         #: No blocking wait of this client may take longer (s).
@@ -143,7 +157,8 @@ class JobBroker(Broker):
         self.keeper = LeaseKeeper(self.runner, self.namespace, self.lease_ms, self._look_at_jobs)
         self.committer = Committer(self.runner, self.namespace, self._committed, self.more_to_come)
         self.cancels = CancelListener(self.client, self.keeper)
-        self.outbox = OutboxRelay(self.runner, self.namespace)
+        self.outbox = OutboxRelay(self.runner, self.namespace, self.files)
+        self.arguments = ArgumentsReader(self.files)
 
     def more_to_come(self) -> bool:
         """Say whether jobs are before the worker's threads."""
@@ -186,6 +201,7 @@ class JobBroker(Broker):
         if self.draining.is_set():
             for cursor in self._cursors.values():
                 cursor.number += 1  # that of a fetch which was made void
+            self.arguments = ArgumentsReader(self.files)
             self.draining.clear()
 
     def running_jobs(self) -> list[RunningJob]:
@@ -203,6 +219,7 @@ class JobBroker(Broker):
 
     def _look_at_jobs(self) -> None:
         self.give_back_stuck()
+        self.arguments.give_back_overdue()
         tell_overdue(self.keeper.jobs())
 
     def give_back_stuck(self) -> None:
@@ -229,6 +246,7 @@ class JobBroker(Broker):
         self.draining.set()
         if self._slots is not None:
             self._slots.close()
+        self.arguments.close()
         try:
             for queue, cursor in list(self._cursors.items()):
                 void_fetch(self.client, self.queues[queue], cursor, self.lease_ms)
@@ -305,13 +323,13 @@ class JobBroker(Broker):
         Raises:
             ConnectionClosed: The store does not answer. The message may be sent again, with a
                 `request_id` safely.
-            QueueFull, QueueDraining, DuplicateJob, StoreFull, RequestIdReused, InvalidField: The job was
-                refused.
+            QueueFull, QueueDraining, DuplicateJob, StoreFull, RequestIdReused, InvalidField,
+                FileStoreUnavailable: The job was refused.
         """
         if isinstance(message, JobMessage) and not message.ended:
             self.emit_before("enqueue", message._message, delay)
             error = error_of(message.exception, message.job.attempt)
-            payload = packed(message.encode(), message.job.lease.tenant)
+            payload = packed_again(message.encode(), message.job.lease)
             message.job.outcome = Retry(error, delay or 0, payload=payload)
             self.emit_after("enqueue", message._message, delay)
             return message._message
@@ -332,7 +350,7 @@ class JobBroker(Broker):
 
     def _submit(self, request: JobRequest) -> JobId:
         self._register(request.queue)
-        match self.run(jobs.submit(self.queues[request.queue], [request]))[0]:
+        match self._submitted(request):
             case jobs.Accepted(job_id) | jobs.Repeated(job_id) | jobs.Existing(job_id):
                 accepted: JobId = job_id
                 return accepted
@@ -342,8 +360,19 @@ class JobBroker(Broker):
                 raise DuplicateJob(job_id)
             case jobs.Full(depth):
                 raise QueueFull(request.queue, depth)
+            case FileStoreUnavailable() as error:
+                raise error
             case _:
                 raise QueueDraining(request.queue)
+
+    def _submitted(self, request: JobRequest) -> jobs.Submitted | FileStoreUnavailable:
+        keys = self.queues[request.queue]
+        if self.files is None or not is_large(request.payload):
+            return self.run(jobs.submit(keys, [request]))[0]  # type: ignore[no-any-return]
+        try:
+            return drive(submitting(keys, [request], self.files), self.runner)[0]
+        except StoreUnavailable as error:
+            raise ConnectionClosed(error) from error
 
     # -- consuming -------------------------------------------------------------------------------
 
@@ -384,6 +413,7 @@ class JobBroker(Broker):
 
     def settle(self) -> None:
         """Write what is still to be written, and end the broker's threads; a later worker has new ones."""
+        self.arguments.close()
         if not self.committer.flush(FLUSH_S):
             self.logger.error("outcomes were not written within %.0f s; their jobs will run again", FLUSH_S)
         self.committer.close()

@@ -22,6 +22,7 @@ from common.broker.skew import left_to_others
 from common.job.outcome import Fail, Outcome, Release, Succeed
 from common.job.retry import after_failure
 from common.store import jobs
+from common.store.filed import filed_of
 from common.store.jobs import Lease
 from common.store.keys import QueueKeys
 from common.store.record import VERSION
@@ -44,6 +45,9 @@ class JobConsumer(Consumer):
         self._timeout_s = min(timeout_ms / 1000, WAIT_MAX_S, broker.longest_wait_s)
         self._fetcher = Fetcher(broker, keys, cursor, self._timeout_s, self._take_in)
         self._fetched: deque[JobMessage] = deque()
+        #: Those of them whose files were read, of unknown actors or without a worker.
+        self._read: deque[JobMessage] = deque()
+        self._closed = False
         #: Since when the store does not answer (monotonic s).
         self._away_since_s: float | None = None
 
@@ -77,6 +81,8 @@ class JobConsumer(Consumer):
             self.close()
             time.sleep(self._timeout_s)
             return None
+        if self._read:
+            return self._read.popleft()
         if self._fetched:
             return self._fetched.popleft()
         self._broker.give_back_stuck()
@@ -87,6 +93,8 @@ class JobConsumer(Consumer):
         if self._broker.draining.is_set():
             # Asked to stop while it fetched: nothing of this may start any more.
             self.close()
+        if self._read:
+            return self._read.popleft()
         return self._fetched.popleft() if self._fetched else None
 
     def ack(self, message: MessageProxy) -> None:
@@ -117,8 +125,10 @@ class JobConsumer(Consumer):
 
     def close(self) -> None:
         """Give back what was fetched and not handed out."""
-        self.requeue(self._fetched)
-        self._fetched.clear()
+        self._closed = True
+        for held in (self._read, self._fetched):
+            self.requeue(held)
+            held.clear()
 
     def _started_all(self, found: jobs.Fetched) -> bool:
         """Whether all that may start was leased, and all of that is before the threads."""
@@ -129,7 +139,11 @@ class JobConsumer(Consumer):
 
     def _take_in(self, leases: Sequence[Lease], room: int, asked_s: float) -> None:
         measures = self._broker.slots.pace(self._keys.queue).is_measured
-        messages = [message_of(lease, self._keys.queue) for lease in leases[:room]]
+        filed = [filed_of(lease.payload) if lease.version > 1 else None for lease in leases]
+        messages = [
+            None if apart is not None else message_of(lease, self._keys.queue)
+            for lease, apart in zip(leases[:room], filed, strict=False)
+        ]
         messages += [None] * (len(leases) - room)
         read = [
             (message, self._running(lease, message, measures))
@@ -142,12 +156,31 @@ class JobConsumer(Consumer):
             elif job.lease.version > VERSION:
                 # Whatever it is, it was written by a version that others run already.
                 self._end(job, left_to_others(job.lease, "NEWER_RECORD"))
+            elif (apart := filed[place]) is not None:
+                self._broker.arguments.read(job, self._keys, apart, self._take_read)
             elif message is None:
                 self._end(job, Fail(undecodable(job.lease)))
             else:
                 self._fetched.append(JobMessage(message, job))
         if not self._broker.draining.is_set():
             self._hand_over()
+
+    def _take_read(self, job: RunningJob, read: bytes | Outcome) -> None:
+        """Put a job before the worker's threads whose file was read; called on a thread that reads."""
+        message = message_of(job.lease, self._keys.queue, read) if isinstance(read, bytes) else None
+        if not isinstance(read, bytes):
+            self._end(job, read)
+        elif message is None:
+            self._end(job, Fail(undecodable(job.lease)))
+        elif self._broker.draining.is_set() or self._closed:
+            self._end(job, Release(reason="WORKER_STOPPED"))
+        else:
+            job.actor = message.actor_name
+            work_queue = self._broker.work_queue
+            if work_queue is not None and message.actor_name in self._broker.actors:
+                work_queue.put(JobMessage(message, job))
+            else:
+                self._read.append(JobMessage(message, job))
 
     def _hand_over(self) -> None:
         """Put what was fetched before the worker's threads, all at once.

@@ -10,23 +10,39 @@ from dramatiq.message import Message
 
 from common.broker.message import decoded
 from common.job.model import ErrorClass, JobError
+from common.store.filed import Filed, filed_of
 from common.store.jobs import Lease
-from common.store.packing import unpacked, unpacked_bytes
+from common.store.packing import Packer, unpacked, unpacked_bytes
 
 #: What large messages may take, together, of jobs that are leased ahead of the threads (bytes).
 AHEAD_BYTES: Final = 32 * 1024 * 1024
 
 
-def message_of(lease: Lease, queue: str) -> Message[Any] | None:
-    """Return the message of a job of `queue`, its options as middleware expects them; None if unreadable."""
+def message_of(lease: Lease, queue: str, payload: bytes | None = None) -> Message[Any] | None:
+    """Return the message of a job of `queue`, its options as middleware expects them; None if unreadable.
+
+    Args:
+        payload: The message as it was before it was filed; None for one that is not.
+    """
     try:
-        message = decoded(unpacked(lease.payload))
+        message = decoded(unpacked(lease.payload) if payload is None else payload)
         if not isinstance(message.actor_name, str) or not isinstance(message.kwargs, dict):
             raise TypeError("this is no message")
         _add_what_the_store_knows(message.options, lease)
     except (DecodeError, TypeError):
         return None
     return message if message.queue_name == queue else message.copy(queue_name=queue)
+
+
+def packed_again(payload: bytes, lease: Lease) -> bytes:
+    """Return the message of a job's next attempt as a script takes it; the same arguments keep their file."""
+    apart = Packer().take_apart(payload, lease.tenant)
+    if apart is None:
+        return payload
+    filed = filed_of(lease.payload)
+    if filed is not None and filed.name.digest == apart.digest:
+        return Filed.of(apart, filed.name.made_ms).message
+    return apart.packed
 
 
 def room_for(leases: Sequence[Lease], threads: int) -> int:

@@ -10,12 +10,15 @@ import logging
 import threading
 from typing import Final
 
-from common.errors import JobsError, QueueFull, StoreFull, StoreUnavailable
+from common.errors import FileStoreUnavailable, JobsError, QueueFull, StoreFull, StoreUnavailable
+from common.files.files import Files
+from common.files.filing import drive, submitting
 from common.job.model import JobRequest
 from common.store import jobs, outbox, queues
-from common.store.jobs import Draining, Full
+from common.store.jobs import Draining, Full, Submitted
 from common.store.keys import queue_keys
 from common.store.operation import SyncRunner
+from common.store.packing import is_large
 
 #: Entries that another relay has left, or that a full queue has sent back, are looked for this often (s).
 LOOK_EVERY_S: Final = 5.0
@@ -27,8 +30,9 @@ _log = logging.getLogger(__name__)
 class OutboxRelay:
     """Owns one thread, started with the first queue that is looked after."""
 
-    def __init__(self, runner: SyncRunner, namespace: str) -> None:
+    def __init__(self, runner: SyncRunner, namespace: str, files: Files | None = None) -> None:
         self._runner = runner
+        self._files = files
         self._namespace = namespace
         self._queues: set[str] = set()
         self._declared: set[str] = set()
@@ -92,7 +96,12 @@ class OutboxRelay:
             if request.queue not in self._declared:
                 self._runner.run(queues.declare_queue(self._namespace, request.queue))
                 self._declared.add(request.queue)
-            [told] = self._runner.run(jobs.submit(queue_keys(self._namespace, request.queue), [request]))
+            keys = queue_keys(self._namespace, request.queue)
+            told: Submitted | FileStoreUnavailable
+            if self._files is None or not is_large(request.payload):
+                [told] = self._runner.run(jobs.submit(keys, [request]))
+            else:
+                [told] = drive(submitting(keys, [request], self._files), self._runner)
         except (StoreUnavailable, StoreFull, QueueFull):
             return False
         except JobsError as error:
@@ -100,4 +109,4 @@ class OutboxRelay:
                 "what a job's end caused was refused for good: %s, actor %s", error.reason, request.actor
             )
             return True
-        return not isinstance(told, Full | Draining)
+        return not isinstance(told, Full | Draining | FileStoreUnavailable)

@@ -11,6 +11,7 @@ from common.job.types import QUEUES
 from common.provider.models import DEFAULT_MODEL, ModelTable
 from common.settings.content import content_rules
 from common.settings.environment import Address, Environment
+from common.settings.files import FileSettings
 from common.settings.models import read_models
 from common.settings.server import ServerSettings
 from common.settings.store import StoreSettings
@@ -83,6 +84,8 @@ class SchedulerSettings:
     models: ModelTable = field(default_factory=ModelTable)
     #: What workers ask for jobs that name none.
     openai_model: str = DEFAULT_MODEL
+    #: Where large arguments go; as for the workers.
+    files: FileSettings = field(default_factory=FileSettings)
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
@@ -109,6 +112,7 @@ class SchedulerSettings:
             content=content_rules(environment),
             models=read_models(environment),
             openai_model=environment.text("OPENAI_MODEL", DEFAULT_MODEL),
+            files=FileSettings.read(environment),
         )
 
 
@@ -168,6 +172,8 @@ class WorkerSettings:
     openai_model: str = DEFAULT_MODEL
     #: A compatible server to ask in OpenAI's place; "": OpenAI's own.
     openai_base_url: str = ""
+    #: Where large arguments are.
+    files: FileSettings = field(default_factory=FileSettings)
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str]) -> Self:
@@ -195,4 +201,5 @@ class WorkerSettings:
             openai_api_key=environment.secret("OPENAI_API_KEY"),
             openai_model=environment.text("OPENAI_MODEL", DEFAULT_MODEL),
             openai_base_url=environment.text("OPENAI_BASE_URL"),
+            files=FileSettings.read(environment),
         )

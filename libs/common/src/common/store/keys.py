@@ -29,6 +29,11 @@
 {NS:QUEUE}:blobs           zset    hashes of shared messages by when (ms) they were last looked at
 {NS:QUEUE}:blob:HASH       string  what jobs share of a large message, compressed, see packing.py
 {NS:QUEUE}:holders:HASH    set     the jobs that do
+{NS:QUEUE}:files           zset    hashes of files that jobs hold, see lua/files.lua, as blobs
+{NS:QUEUE}:file:HASH       string  the time (ms) in the name of such a file
+{NS:QUEUE}:filers:HASH     set     the jobs that hold it
+{NS:QUEUE}:leaving         zset    names of files that nobody holds by when (ms) they are to be removed
+{NS:QUEUE}:listed          string  all files of the queue were listed not long ago; expires
 {NS:QUEUE}:run:ID          hash or string  its run record, from when it first moved, see record.py
 {NS:QUEUE}:attempts:ID     list    attempts that are over and were not the last
 {NS:QUEUE}:specs:ID        list    messages that a retry with another spec replaced

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from dataclasses import dataclass, field
 from typing import Final
 
 from common.errors import InvalidField
@@ -25,7 +26,9 @@ from common.job.model import Content
 LARGE_BYTES: Final = 65_536
 #: A new job's message may have so many bytes.
 MESSAGE_BYTES: Final = 8 * 1024 * 1024
-#: Before a packed message. No plain one is stored that begins so.
+#: The first byte of a packed or filed message. No plain one is stored that begins so.
+APART: Final = b"\x01"
+#: Before a packed message.
 _MARK: Final = b"\x01zlib "
 #: Before and after the arguments of a message in JSON.
 _BEFORE: Final = b',"args":'
@@ -67,6 +70,39 @@ def packed(payload: bytes, tenant: str) -> bytes:
     return Packer().pack(payload, tenant)
 
 
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A large message, taken apart."""
+
+    #: The SHA-256 of tenant and arguments, in hexadecimal.
+    digest: str
+    #: Of the arguments (bytes).
+    size: int
+    head: bytes = field(repr=False)
+    tail: bytes = field(repr=False)
+    #: The arguments, compressed.
+    small: bytes = field(repr=False)
+
+    @property
+    def packed(self) -> bytes:
+        """The message as a script takes it that keeps the arguments in the server."""
+        line = b"%b%b %d %d %d\n" % (
+            _MARK,
+            self.digest.encode(),
+            self.size,
+            len(self.head),
+            len(self.tail),
+        )
+        return b"".join((line, self.head, self.tail, self.small))
+
+
+def digest_of(tenant: str, shared: bytes) -> str:
+    """Return what names a tenant's arguments."""
+    digest = hashlib.sha256(b"%b\0" % tenant.encode())
+    digest.update(shared)
+    return digest.hexdigest()
+
+
 class Packer:
     """Packs the messages of one call, in which the same arguments are hashed and compressed once in a row."""
 
@@ -74,20 +110,24 @@ class Packer:
 
     def __init__(self) -> None:
         self._last: tuple[str, bytes] | None = None
-        self._hashed: tuple[bytes, bytes] = (b"", b"")
+        self._hashed: tuple[str, bytes] = ("", b"")
 
     def pack(self, payload: bytes, tenant: str) -> bytes:
         """Return a message as `packed` does."""
-        if len(payload) <= LARGE_BYTES and not payload.startswith(_MARK):
-            return payload
+        apart = self.take_apart(payload, tenant)
+        return payload if apart is None else apart.packed
+
+    def take_apart(self, payload: bytes, tenant: str) -> Apart | None:
+        """Take a message apart; None if it is kept as it is."""
+        if len(payload) <= LARGE_BYTES and not payload.startswith(APART):
+            return None
         start, end = _arguments(payload)
         shared = payload[start:end]
         if self._last != (tenant, shared):
-            hashed = hashlib.sha256(b"%b\0%b" % (tenant.encode(), shared)).hexdigest().encode()
-            self._last, self._hashed = (tenant, shared), (hashed, zlib.compress(shared, _LEVEL))
+            self._last = (tenant, shared)
+            self._hashed = (digest_of(tenant, shared), zlib.compress(shared, _LEVEL))
         digest, small = self._hashed
-        line = b"%b%b %d %d %d\n" % (_MARK, digest, len(shared), start, len(payload) - end)
-        return b"".join((line, payload[:start], payload[end:], small))
+        return Apart(digest, len(shared), payload[:start], payload[end:], small)
 
 
 def unpacked(payload: bytes) -> bytes:
@@ -97,19 +137,29 @@ def unpacked(payload: bytes) -> bytes:
     try:
         line, rest = payload.split(b"\n", 1)
         size, head, tail = map(int, line.split(b" ")[2:])
-        if not 0 <= size <= _UNPACKED_BYTES:
-            return payload
-        shared = zlib.decompressobj().decompress(rest[head + tail :], size + 1)
+        shared = inflated(rest[head + tail :], size)
     except (ValueError, zlib.error):
-        return payload
-    if len(shared) != size:
         return payload
     return b"".join((rest[:head], shared, rest[head : head + tail]))
 
 
+def inflated(small: bytes, size: int) -> bytes:
+    """Return what was compressed to `small`, `size` bytes of it.
+
+    Raises:
+        ValueError, zlib.error: It is not that.
+    """
+    if not 0 <= size <= _UNPACKED_BYTES:
+        raise ValueError("too large")
+    shared = zlib.decompressobj().decompress(small, size + 1)
+    if len(shared) != size:
+        raise ValueError("another size")
+    return shared
+
+
 def unpacked_bytes(payload: bytes) -> int:
-    """Return how long a message is, also if it is packed."""
-    if not payload.startswith(_MARK):
+    """Return how long a message is, also if it is packed or filed."""
+    if not payload.startswith(APART):
         return len(payload)
     fields = payload[:200].split(b" ", 3)
     return int(fields[2]) if len(fields) > 3 and fields[2].isdigit() else len(payload)

@@ -47,8 +47,9 @@ from common.job.types import GENERIC
 
 #: Version of header and message, the header's first field. Fields may be added behind the last one, and to
 #: the run, without another: older readers pass them over, newer ones do without. It is raised with a change
-#: that an older worker must leave to newer ones. 2: the message is packed (packing.py); all others are 1.
-VERSION: Final = 2
+#: that an older worker must leave to newer ones. 2: the message is packed (packing.py), 3: filed
+#: (filed.py); all others are 1.
+VERSION: Final = 3
 #: Fields of the header, in their order. `submit` writes the first five.
 HEADER: Final = (
     "v",

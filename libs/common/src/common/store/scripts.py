@@ -53,10 +53,7 @@ class Script:
 @cache
 def script(name: str) -> Script:
     """Return the script in `lua/NAME.lua`."""
-    lines: list[str] = []
-    for line in _read(name):
-        lines.extend(_read(line.removeprefix(_INCLUDE)) if line.startswith(_INCLUDE) else (line,))
-    source = "\n".join(lines)
+    source = "\n".join(_with_included(name))
     return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -72,6 +69,23 @@ def _read(name: str) -> list[str]:
     return resources.files("common.store").joinpath("lua", f"{name}.lua").read_text().splitlines()
 
 
+def _with_included(name: str) -> Iterator[str]:
+    for line in _read(name):
+        if line.startswith(_INCLUDE):
+            yield from _with_included(line.removeprefix(_INCLUDE))
+        else:
+            yield line
+
+
+def _included_by(name: str) -> Iterator[str]:
+    """Name the files that a file includes, each after those that it includes itself."""
+    for line in _read(name):
+        if line.startswith(_INCLUDE):
+            file = line.removeprefix(_INCLUDE)
+            yield from _included_by(file)
+            yield file
+
+
 def _library(name: str, function: str) -> Iterator[str]:
     head, *text = _read(name)
     shebang = _SHEBANG.fullmatch(head)
@@ -79,7 +93,7 @@ def _library(name: str, function: str) -> Iterator[str]:
         raise ValueError(f"{name}.lua: its first line is not that of a script")
     yield f"#!lua name={function}"
     yield "local KEYS, ARGV"
-    included = [line.removeprefix(_INCLUDE) for line in text if line.startswith(_INCLUDE)]
+    included = list(_included_by(name))
     own = [line for line in text if line and not line.startswith("--")]
     steps = [f"begin_{place}()" for place in range(len(included))]
     for file, step in zip(included, steps, strict=True):

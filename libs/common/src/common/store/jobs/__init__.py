@@ -2,6 +2,7 @@
 
 from common.store.jobs.checkpoints import CHECKPOINT_BYTES, keep_checkpoint, read_checkpoint
 from common.store.jobs.explaining import RELEASED_FOR, Blocker, BlockerKind, Explanation, explain
+from common.store.jobs.filing import Due, Named, name_files, note_gone, strays, take_due
 from common.store.jobs.leasing import (
     HELD,
     LOST,
@@ -35,6 +36,7 @@ from common.store.jobs.submitting import (
     Accepted,
     Draining,
     Existing,
+    FileTooOld,
     Full,
     Rejected,
     Repeated,
@@ -57,14 +59,17 @@ __all__ = [
     "Condition",
     "Connective",
     "Draining",
+    "Due",
     "Ending",
     "Existing",
     "Explanation",
     "Fetched",
+    "FileTooOld",
     "Full",
     "Lease",
     "LogPage",
     "LoggedLine",
+    "Named",
     "NewLine",
     "NoPart",
     "Page",
@@ -85,6 +90,8 @@ __all__ = [
     "get",
     "keep_checkpoint",
     "list_jobs",
+    "name_files",
+    "note_gone",
     "progress",
     "read_checkpoint",
     "read_log",
@@ -92,7 +99,9 @@ __all__ = [
     "read_records",
     "renew",
     "retry",
+    "strays",
     "submit",
+    "take_due",
     "tell",
     "update",
 ]

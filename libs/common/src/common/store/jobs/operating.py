@@ -23,12 +23,16 @@ class Verdict:
     state: JobState | None
     #: The job's revision, if that is why nothing was done.
     revision: int | None = None
+    #: The file of the new message may be gone already: it is to be named and written anew.
+    file_too_old: bool = False
 
 
 def _verdict(reply: list[Any]) -> Verdict:
     code, detail = reply[0], reply[1].decode()
     if code == -2:
         return Verdict(False, None, int(detail))
+    if code == -5:
+        return Verdict(False, None, file_too_old=True)
     return Verdict(code == 1, JobState(detail) if code >= 0 else None)
 
 
@@ -39,15 +43,25 @@ def cancel(keys: QueueKeys, job_id: str, *, tenant: str, now_ms: int | None = No
 
 
 def retry(
-    keys: QueueKeys, job_id: str, *, tenant: str, payload: bytes = b"", now_ms: int | None = None
+    keys: QueueKeys,
+    job_id: str,
+    *,
+    tenant: str,
+    payload: bytes = b"",
+    message: bytes | None = None,
+    now_ms: int | None = None,
 ) -> Operation[Verdict]:
     """Start a FAILED, CANCELLED or EXPIRED job anew; a `payload` replaces the old one, which is kept.
+
+    Args:
+        message: The payload as the script takes it; None has it packed here if it is large.
 
     Raises:
         InvalidField: The message is too large.
     """
     check_size(payload, "spec")
-    arguments: list[Argument] = [now_argument(now_ms), job_id, tenant, packed(payload, tenant)]
+    spelled = packed(payload, tenant) if message is None else message
+    arguments: list[Argument] = [now_argument(now_ms), job_id, tenant, spelled]
     return Operation(script("retry"), keys.all(), arguments, _verdict)
 
 

@@ -71,16 +71,25 @@ class Draining:
     """The queue takes nothing new."""
 
 
-Submitted = Accepted | Repeated | Reused | Full | Existing | Rejected | Draining
+@dataclass(frozen=True, slots=True)
+class FileTooOld:
+    """The file of the message may be gone already: it is to be named and written anew."""
+
+
+Submitted = Accepted | Repeated | Reused | Full | Existing | Rejected | Draining | FileTooOld
 
 
 def submit(
     keys: QueueKeys,
     requests: Sequence[JobRequest],
     *,
+    messages: Sequence[bytes] | None = None,
     now_ms: int | None = None,
 ) -> Operation[list[Submitted]]:
     """Accept jobs of one queue, each by itself; safe to repeat, as the ids are the caller's.
+
+    Args:
+        messages: Those of the requests as the script takes them; None has them packed here if they are large.
 
     Raises:
         InvalidField: A request cannot be spelled as a record, or its message is too large.
@@ -90,14 +99,14 @@ def submit(
     last: tuple[Any, ...] = ()
     place = 0
     pack = Packer().pack
-    for request in requests:
+    for at, request in enumerate(requests):
         common = common_terms(request)
         if common != last:  # of one call most are alike
             last = common
             place += 1
             terms += _terms(request)
         check_size(request.payload, "spec")
-        payload = pack(request.payload, request.tenant)
+        payload = pack(request.payload, request.tenant) if messages is None else messages[at]
         jobs += (place, request.job_id, request.request_id, request.request_digest, payload)
     arguments = [now_argument(now_ms), REQUEST_TTL_MS, keys.cancel_channel, place, *terms, *jobs]
 
@@ -143,5 +152,7 @@ def _submitted(code: int, job_id: JobId, now_ms: int) -> Submitted:
             return Full(int(job_id))
         case -3:
             return Rejected(job_id)
+        case -5:
+            return FileTooOld()
         case _:
             return Draining()

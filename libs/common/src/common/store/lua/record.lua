@@ -133,9 +133,9 @@ local function keep_attempt(id, now, outcome, error_json, usage)
   redis.call('LTRIM', PREFIX .. 'attempts:' .. id, -ATTEMPTS_KEPT, -1)
 end
 
--- A packed message (common.store.packing) begins with this byte, and the version of its record is 2. What jobs share
--- of it is kept once, under its hash, for as long as one of its holders is there.
-local PACKED = 1
+-- @include files
+-- The version of a packed message's record is 2. What jobs share of it is kept once, under its hash, for as long as one of
+-- its holders is there. That of a filed one is 3.
 local BLOBS = PREFIX .. 'blobs'
 local function blob_key(hash) return PREFIX .. 'blob:' .. hash end
 local function holders_key(hash) return PREFIX .. 'holders:' .. hash end
@@ -171,20 +171,34 @@ local function drop_unheld(hash)
   redis.call('ZREM', BLOBS, hash)
 end
 
+-- Keeps what a job has of a message that is packed or filed; returns what its record keeps, and the record's version.
+local function keep_apart(id, message, now)
+  if split_filed(message) then return keep_file(id, message, now), '3' end
+  return keep_shared(id, message, now), '2'
+end
+
 local function let_go(id, message)
+  let_go_of_file(id, message)
   local hash = split_packed(message)
   if hash and redis.call('SREM', holders_key(hash), id) == 1 then drop_unheld(hash) end
 end
+
+-- What of a message is kept apart from the record.
+local function kept_apart(message) return split_packed(message) or split_filed(message) end
 
 -- Puts another message in the place of a job's.
 local function replace_message(id, message, now)
   local whole = redis.call('GET', job_key(id))
   local cut = string.find(whole, '\n', 1, true)
   local line, old = string.sub(whole, 1, cut), string.sub(whole, cut + 1)
-  local own = keep_shared(id, message, now)
-  if own ~= message then line = '2' .. string.sub(line, 2) end
+  local own = message
+  if kept_apart(message) then
+    local version
+    own, version = keep_apart(id, message, now)
+    line = version .. string.sub(line, 2)
+  end
   redis.call('SET', job_key(id), line .. own)
-  if split_packed(old) ~= split_packed(own) then let_go(id, old) end
+  if split_packed(old) ~= split_packed(own) or split_filed(old) ~= split_filed(own) then let_go(id, old) end
 end
 
 -- Members of batches that have not ended, with tenant and batch; and what their batches, which are in another slot, are

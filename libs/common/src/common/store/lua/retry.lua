@@ -6,12 +6,13 @@
 --   ARGV[1]  now (ms), or '' for the server's clock
 --   ARGV[2]  id
 --   ARGV[3]  tenant of the caller
---   ARGV[4]  payload that takes the place of the old one, which is kept, packed if it is large; or ''
+--   ARGV[4]  payload that takes the place of the old one, which is kept, packed or filed if it is large; or ''
 --
 -- Output: a code and the state the job is in now:
 --    1  it is PENDING again
 --    0  its state does not allow it
 --   -1  there is no such job of this tenant
+--   -5  the payload's file is not for new jobs any more: it is to be written anew, see files.lua
 -- @include queue
 -- @include record
 -- @include ready
@@ -20,13 +21,18 @@
 local SPECS_KEPT = 10
 
 local id = ARGV[2]
+local function refuse(code, state)
+  pass_over(ARGV[4])
+  return {code, state}
+end
 local fields = header_of(id)
-if not fields or fields[H.tenant] ~= ARGV[3] then return {-1, ''} end
+if not fields or fields[H.tenant] ~= ARGV[3] then return refuse(-1, '') end
 local f = run_fields(id, 'state', 'attempt', 'error', 'usage', 'bytes')
 local state, tenant = f[1] or first_state(fields), fields[H.tenant]
-if state ~= 'FAILED' and state ~= 'CANCELLED' and state ~= 'EXPIRED' then return {0, state} end
-local key = open_run(id)
+if state ~= 'FAILED' and state ~= 'CANCELLED' and state ~= 'EXPIRED' then return refuse(0, state) end
 local now = clock(ARGV[1])
+if not may_hold(ARGV[4], now) then return refuse(-5, '') end
+local key = open_run(id)
 if f[2] and f[2] ~= '0' then keep_attempt(id, now, state, f[3], f[4]) end
 redis.call('ZREM', PREFIX .. 'done:' .. state, id)
 redis.call('ZREM', index_key(tenant, 's=' .. state), id)
@@ -36,8 +42,9 @@ if ARGV[4] ~= '' then
   local cut = string.find(whole, '\n', 1, true)
   redis.call('RPUSH', PREFIX .. 'specs:' .. id, string.sub(whole, cut + 1))
   redis.call('LTRIM', PREFIX .. 'specs:' .. id, -SPECS_KEPT, -1)
-  local own = keep_shared(id, ARGV[4], now)
-  if own ~= ARGV[4] then fields[1] = '2' end
+  local own = ARGV[4]
+  if kept_apart(own) then own, fields[1] = keep_apart(id, own, now) end
+  pass_over(ARGV[4])
   redis.call('SET', job_key(id), string.sub(whole, 1, cut) .. own)
   redis.call('HINCRBY', key, 'spec_revision', 1)
   -- What was begun for another spec is of no use for this one.

@@ -11,7 +11,7 @@
 --     tenant, priority, latest start for its deadline (ms) or '', run at (ms) or '', delay (ms), expire at (ms) or '',
 --     time to live (ms) or '', unique key or '', duplicate policy, header from priority to unique key,
 --     names of indexes apart by 0x1F, labels as JSON or ''
---   then for each job 5 values: the place of its terms, id, request id or '', digest, payload (packed if large)
+--   then for each job 5 values: the place of its terms, id, request id or '', digest, payload (packed or filed if large)
 --
 -- Output: now (ms); unless all were accepted, then for each job a code and an id:
 --    1  accepted (also when this very id was accepted before: a repeat)
@@ -21,6 +21,7 @@
 --   -2  the queue is full: its limit instead of an id
 --   -3  a job with this unique key is there, and this one is refused: its id
 --   -4  the queue is being drained
+--   -5  its file is not for new jobs any more: it is to be written anew, see files.lua
 -- @include queue
 -- @include record
 -- @include ready
@@ -163,6 +164,7 @@ end
 local fresh = 0
 local function submit_one(common, id, claim, digest, payload)
   if is_known(id) then return 1, id end
+  if not may_hold(payload, now) then return -5, '' end
   local code, other = decided(common, claim, digest)
   if code then return code, other end
   if config[2] == '1' then return -4, '' end
@@ -173,7 +175,9 @@ local function submit_one(common, id, claim, digest, payload)
   local tenant = common.tenant
   local header = common.header
   if string.byte(payload, 1) == PACKED then
-    header, payload = '2' .. string.sub(header, 2), keep_shared(id, payload, now)
+    local version
+    payload, version = keep_apart(id, payload, now)
+    header = version .. string.sub(header, 2)
   end
   records[#records + 1], records[#records + 2] = job_key(id), header .. payload
   for place = 1, #common.indexes do enter(common.indexes[place], '0', id) end
@@ -195,6 +199,7 @@ end
 local reply, accepted = {now}, true
 for at = FIRST_JOB, #ARGV, JOB do
   local code, id = submit_one(terms[tonumber(ARGV[at])], ARGV[at + 1], claim_of[at], ARGV[at + 3], ARGV[at + 4])
+  pass_over(ARGV[at + 4])
   accepted = accepted and code == 1
   reply[#reply + 1], reply[#reply + 2] = code, id
 end
