@@ -33,6 +33,7 @@ from scheduler.erasing import Eraser
 from scheduler.estimating import Estimates
 from scheduler.explaining import Explanations
 from scheduler.failures import FailureGroups
+from scheduler.file_sweeper import FileSweeper
 from scheduler.history import History
 from scheduler.jobs import Jobs
 from scheduler.jobs_about import JobsAbout
@@ -103,12 +104,13 @@ class Scheduler:
         store = AsyncRunner(self._client, durability=settings.store.durability, shared=self._shared)
         self._deployment = Deployment(self._client, namespace, secret=settings.server.auth.secret)
         tokens = PageTokens(self._deployment)
-        jobs = Jobs(store, namespace)
+        self._files = settings.files.open()
+        jobs = Jobs(store, namespace, self._files)
         conversations = Documents(self._client, store, namespace, CONVERSATIONS, tokens)
         analyses = Documents(self._client, store, namespace, ANALYSES, tokens)
         insights = Documents(self._client, store, namespace, INSIGHTS, tokens)
         own = conversations if own_conversations else None
-        submission = Submission(store, namespace, jobs, conversations=own)
+        submission = Submission(store, namespace, jobs, conversations=own, files=self._files)
         self._eraser = Eraser(store, namespace, kept_elsewhere=not own_conversations)
         self._facts = Facts(jobs.records)
         self._feeds = Feeds(store, namespace, self._watched)
@@ -187,6 +189,7 @@ class Scheduler:
         self._probe = StoreProbe(self._client, namespace, self._report, every_s=probe_s)
         self._sweeper = Sweeper(self._client, store, namespace, told=self._hearing.listen)
         self._functions = FunctionKeeper(self._client)
+        self._file_sweeper = FileSweeper(store, namespace, self._files) if self._files is not None else None
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     async def start(self) -> int:
@@ -200,6 +203,8 @@ class Scheduler:
         await self._probe.look()
         loops = (self._probe, self._sweeper, self._eraser, self._driver, self._functions)
         self._tasks = tuple(asyncio.create_task(loop.run()) for loop in loops)
+        if self._file_sweeper is not None:
+            self._tasks += (asyncio.create_task(self._file_sweeper.run()),)
         return port
 
     async def stop(self) -> None:
@@ -216,6 +221,8 @@ class Scheduler:
         await self._report(False)
         self._feeds.close()
         await self._server.stop(self._settings.shutdown_ms / 1_000)
+        if self._files is not None:
+            self._files.close()
         if self._shared is not None:
             await self._shared.aclose()
         await self._client.aclose()

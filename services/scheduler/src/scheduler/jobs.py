@@ -7,20 +7,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from common.errors import (
     EtagMismatch,
+    FileStoreUnavailable,
     JobNotCancellable,
     JobNotDeletable,
     JobNotFound,
     JobNotMutable,
     JobNotRetryable,
 )
+from common.files.content import FileDamaged, OtherKey
+from common.files.files import Files
+from common.files.filing import drive_async, retrying
+from common.files.store import FileMissing
 from common.job.ids import queue_of
 from common.job.model import Job, Part
 from common.store import jobs, queue_settings
-from common.store.jobs import NoPart, Snapshot
+from common.store.filed import filed_of
+from common.store.jobs import NoPart, Snapshot, Verdict
 from common.store.keys import QueueKeys, queue_keys
 from common.store.operation import AsyncRunner
 from common.store.packing import is_large
@@ -36,29 +45,69 @@ def etag_of(job: Job) -> str:
 
 
 class Jobs:
-    """The jobs of one namespace."""
+    """The jobs of one namespace.
 
-    def __init__(self, store: AsyncRunner, namespace: str) -> None:
+    Args:
+        files: Where large arguments may be; None: jobs that have theirs in a file are shown without them.
+    """
+
+    def __init__(self, store: AsyncRunner, namespace: str, files: Files | None = None) -> None:
         self._store = store
         self._namespace = namespace
+        self._files = files
 
-    async def get(self, job_id: str, tenant: str, *, full: bool = False) -> Snapshot:
+    async def get(
+        self, job_id: str, tenant: str, *, full: bool = False, needs_files: bool = True
+    ) -> Snapshot:
         """Read a job; `full` reads its message, result and parts too.
+
+        Args:
+            needs_files: Else a job whose arguments are in a file that cannot be read now comes without them.
 
         Raises:
             JobNotFound: There is no such job of this tenant.
+            FileStoreUnavailable: Its arguments are in a file that cannot be read now.
         """
+        snapshot = await self.get_unfiled(job_id, tenant, full=full)
+        if not full:
+            return snapshot
+        try:
+            return await self._with_files(self.keys_of(job_id), snapshot)
+        except FileStoreUnavailable:
+            if needs_files:
+                raise
+            return snapshot
+
+    async def get_unfiled(self, job_id: str, tenant: str, *, full: bool = False) -> Snapshot:
+        """Read a job without what is in files; errors as for `get`."""
         snapshot = await self._store.run(jobs.get(self.keys_of(job_id), job_id, full=full))
         if snapshot is None or snapshot.job.tenant != tenant:
             raise JobNotFound(job_id)
         return snapshot
 
-    async def get_many(self, job_ids: Sequence[str], tenant: str, *, full: bool) -> list[Snapshot]:
+    async def _with_files(self, keys: QueueKeys, snapshot: Snapshot) -> Snapshot:
+        payload = await self._whole(keys, snapshot.payload, snapshot.job.tenant)
+        former = [await self._whole(keys, message, snapshot.job.tenant) for message in snapshot.former]
+        return replace(snapshot, payload=payload, former=tuple(former))
+
+    async def _whole(self, keys: QueueKeys, payload: bytes, tenant: str) -> bytes:
+        """Return a message with its arguments; without them if their file is lost."""
+        filed = filed_of(payload)
+        if filed is None:
+            return payload
+        if self._files is not None:
+            with suppress(FileMissing, FileDamaged, OtherKey):
+                return await self._files.soon(partial(self._files.read, keys, filed, tenant))
+        return filed.whole(b"")
+
+    async def get_many(
+        self, job_ids: Sequence[str], tenant: str, *, full: bool, needs_files: bool = True
+    ) -> list[Snapshot]:
         """Read a few jobs at once, as `get`: in order, but without those that have gone."""
 
         async def read(job_id: str) -> Snapshot | None:
             try:
-                return await self.get(job_id, tenant, full=full)
+                return await self.get(job_id, tenant, full=full, needs_files=needs_files)
             except JobNotFound:
                 return None
 
@@ -146,13 +195,19 @@ class Jobs:
             JobNotFound: There is no such job of this tenant.
             JobNotRetryable: Its state is another.
             InvalidField: The message is too large.
+            FileStoreUnavailable: It needs a file, which could not be written.
         """
         keys = self.keys_of(job_id)
+        if self._files is not None and is_large(payload):
+            steps = retrying(keys, job_id, tenant, payload, self._files)
+            return await self._retried(job_id, tenant, await drive_async(steps, self._store, self._files))
         if is_large(payload):
             operation = await asyncio.to_thread(jobs.retry, keys, job_id, tenant=tenant, payload=payload)
         else:
             operation = jobs.retry(keys, job_id, tenant=tenant, payload=payload)
-        verdict = await self._store.run(operation)
+        return await self._retried(job_id, tenant, await self._store.run(operation))
+
+    async def _retried(self, job_id: str, tenant: str, verdict: Verdict) -> Job:
         if verdict.state is None:
             raise JobNotFound(job_id)
         if not verdict.done:

@@ -9,13 +9,33 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
-from common.errors import DuplicateJob, InvalidField, JobsError, QueueDraining, QueueFull, RequestIdReused
+from common.errors import (
+    DuplicateJob,
+    FileStoreUnavailable,
+    InvalidField,
+    JobsError,
+    QueueDraining,
+    QueueFull,
+    RequestIdReused,
+)
+from common.files.files import Files
+from common.files.filing import drive_async, submitting
 from common.job.ids import JobId
 from common.job.model import Job, JobRequest
 from common.store import jobs, queues
-from common.store.jobs import Accepted, Draining, Existing, Full, Rejected, Repeated, Reused, Submitted
+from common.store.jobs import (
+    Accepted,
+    Draining,
+    Existing,
+    FileTooOld,
+    Full,
+    Rejected,
+    Repeated,
+    Reused,
+    Submitted,
+)
 from common.store.keys import queue_keys
-from common.store.operation import AsyncRunner, Operation
+from common.store.operation import AsyncRunner
 from common.store.packing import is_large
 from common.store.record import AcceptedJobs, accepted
 from scheduler import rules
@@ -53,6 +73,7 @@ class Submission:
     Args:
         conversations: Where the workers will look for transcripts; None if that is another service,
             so that nothing here can tell.
+        files: Where large arguments go; None: all stay in the store.
         now_ms: This process's clock; used only to judge a request. What is stored is timed by the store.
     """
 
@@ -63,12 +84,14 @@ class Submission:
         existing: Jobs,
         *,
         conversations: ConversationIndex | None,
+        files: Files | None = None,
         now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self._store = store
         self._namespace = namespace
         self._existing = existing
         self._conversations = conversations
+        self._files = files
         self._now_ms = now_ms
         self._declared: set[str] = set()
         self._singles = Batches(self._submit, CHUNK_JOBS)
@@ -87,6 +110,9 @@ class Submission:
         refusal = _refusal(request, self._now_ms(), missing)
         if refusal is not None:
             raise refusal
+        if self._files is not None and is_large(request.payload):
+            # Those that come together are sent together: smaller ones are not to wait for its file.
+            return _job_or_raise((await self._submit([request]))[0])
         return _job_or_raise(await self._singles.put(request.queue, request))
 
     async def judge(self, request: JobRequest) -> Job:
@@ -139,7 +165,7 @@ class Submission:
         """Submit a chunk of one queue."""
         queue = requests[0].queue
         try:
-            replies = await self.hand_over(queue, requests)
+            replies = await self._replies(queue, requests)
         except InvalidField as error:
             if len(requests) == 1:
                 return [InvalidField(f"job.{error.field}", error.description)]
@@ -154,19 +180,30 @@ class Submission:
 
         Raises:
             InvalidField: One of them cannot be stored; none is.
-            StoreFull, StoreUnavailable: They may have been taken; it may be repeated.
+            StoreFull, StoreUnavailable, FileStoreUnavailable: They may have been taken; it may be repeated.
         """
+        told: list[Submitted] = []
+        for reply in await self._replies(queue, requests):
+            if isinstance(reply, FileStoreUnavailable):
+                raise reply
+            told.append(reply)
+        return told
+
+    async def _replies(
+        self, queue: str, requests: Sequence[JobRequest]
+    ) -> Sequence[Submitted | FileStoreUnavailable]:
+        """Submit; what has to be packed or written to a file is, on a thread."""
         await self._declare(queue)
-        return await self._store.run(await self._submit_of(queue, requests))
-
-    async def _submit_of(self, queue: str, requests: Sequence[JobRequest]) -> Operation[list[Submitted]]:
-        """Return the operation; what has to be packed is, on a thread."""
         keys = queue_keys(self._namespace, queue)
-        if any(is_large(request.payload) for request in requests):
-            return await asyncio.to_thread(jobs.submit, keys, requests)
-        return jobs.submit(keys, requests)
+        if not any(is_large(request.payload) for request in requests):
+            return await self._store.run(jobs.submit(keys, requests))
+        if self._files is None:
+            return await self._store.run(await asyncio.to_thread(jobs.submit, keys, requests))
+        return await drive_async(submitting(keys, requests, self._files), self._store, self._files)
 
-    async def _outcomes(self, requests: Sequence[JobRequest], replies: Sequence[Submitted]) -> list[Outcome]:
+    async def _outcomes(
+        self, requests: Sequence[JobRequest], replies: Sequence[Submitted | FileStoreUnavailable]
+    ) -> list[Outcome]:
         """Nearly all were accepted, for which there is nothing to wait; the others are looked up at once."""
         alike = AcceptedJobs()
         outcomes: list[Outcome | None] = [
@@ -177,7 +214,7 @@ class Submission:
         looked = iter(await asyncio.gather(*(self._outcome(requests[i], replies[i]) for i in others)))
         return [next(looked) if outcome is None else outcome for outcome in outcomes]
 
-    async def _outcome(self, request: JobRequest, reply: Submitted) -> Outcome:
+    async def _outcome(self, request: JobRequest, reply: Submitted | FileStoreUnavailable) -> Outcome:
         match reply:
             case Accepted(_, now_ms):
                 return accepted(request, now_ms)
@@ -194,6 +231,10 @@ class Submission:
                 return QueueFull(request.queue, depth)
             case Draining():
                 return QueueDraining(request.queue)
+            case FileTooOld():
+                return FileStoreUnavailable()
+            case FileStoreUnavailable():
+                return reply
 
     async def _declare(self, queue: str) -> None:
         if queue not in self._declared:

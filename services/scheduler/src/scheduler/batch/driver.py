@@ -13,7 +13,14 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
-from common.errors import InvalidField, JobNotFound, JobNotRetryable, JobsError, StoreFull
+from common.errors import (
+    FileStoreUnavailable,
+    InvalidField,
+    JobNotFound,
+    JobNotRetryable,
+    JobsError,
+    StoreFull,
+)
 from common.job.model import JobRequest
 from common.provider.budget import BudgetScope
 from common.store import batches
@@ -150,8 +157,8 @@ class Driver:
                 except InvalidField:
                     sent += [await self._send_alone(request) for request in chunk]
                     continue
-                except StoreFull:
-                    return Held("STORE_FULL", HELD_MS)
+                except (StoreFull, FileStoreUnavailable) as error:
+                    return Held(error.reason, HELD_MS)
                 held = held or _refusal(queue, told)
                 sent += [Sent(request.job_id, taken=True) for request in chunk]
             self._sent(queue)

@@ -175,7 +175,7 @@ class JobServicer(ManyJobsServicer):
         tenant, payload = current_caller().tenant, b""
         if request.HasField("spec"):
             await self._judge_models(request.spec, tenant, "spec")
-            present = await self._jobs.get(request.job_id, tenant, full=True)
+            present = await self._jobs.get_unfiled(request.job_id, tenant, full=True)
             payload = message_with(present.payload, other_work(request.spec, present.job), present.job)
         return job_to_pb(await self._jobs.retry(request.job_id, tenant, payload))
 

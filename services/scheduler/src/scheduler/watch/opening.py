@@ -73,17 +73,12 @@ class JobsWatches:
         wanted = parse_filter(filter_text)
         tokens = PlaceTokens(await self._deployment.seal_key(), tenant, filter_text)
         since = tokens.decode(resume_token) if resume_token else None
+        read = partial(self._jobs.get_many, tenant=tenant, full=full, needs_files=False)
         watch = JobsWatch(
             self._feeds,
             Inbox(max_events=self._max_events),
             wanted,
-            Teller(
-                self._facts,
-                partial(self._jobs.get_many, tenant=tenant, full=full),
-                self._jobs.part,
-                tenant,
-                full=full,
-            ),
+            Teller(self._facts, read, self._jobs.part, tenant, full=full),
             tokens,
             partial(self._present, tenant, wanted, full=full) if include_snapshot else None,
             self._heartbeat_s,
@@ -98,6 +93,6 @@ class JobsWatches:
         async for found in self._search.walk(tenant, waiting, want=want):
             if full:
                 ids = [job.job_id for job in found.jobs]
-                yield list(await self._jobs.get_many(ids, tenant=tenant, full=True))
+                yield list(await self._jobs.get_many(ids, tenant, full=True, needs_files=False))
             else:
                 yield [Snapshot(job, "0-0") for job in found.jobs]

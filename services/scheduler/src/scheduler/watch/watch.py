@@ -192,7 +192,8 @@ class _Watch:
                 yield self._told(snapshot)
 
     async def _snapshot(self) -> Snapshot:
-        return await self._jobs.get(self._subscription.job_id, self._tenant, full=self._full)
+        job_id = self._subscription.job_id
+        return await self._jobs.get(job_id, self._tenant, full=self._full, needs_files=False)
 
     def _anew(self, snapshot: Snapshot) -> tuple[Update, Update]:
         """Begin again. Until the snapshot is received, the old position stays that of the watch."""

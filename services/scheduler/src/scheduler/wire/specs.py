@@ -22,6 +22,7 @@ from common.job.ids import JobId
 from common.job.model import Job
 from common.job.types import GENERIC, GENERIC_QUEUE, JOB_TYPES, JOB_TYPES_BY_SPEC
 from common.job.values import made_quickly
+from common.store.filed import filed_of
 from scheduler.wire.values import list_from_pb, object_from_pb, object_to_pb, value_to_pb
 
 #: Messages are JSON, whatever encoder a process may have set: a stored payload is never unpickled here.
@@ -159,8 +160,9 @@ def other_work(spec: pb.JobSpec, job: Job) -> Work:
 
 
 def message_with(payload: bytes, work: Work, job: Job) -> bytes:
-    """Return a job's message with other work, and all else as it was."""
-    kept = _arguments(payload)
+    """Return a job's message, whose arguments may be in a file, with other work, and all else as it was."""
+    filed = filed_of(payload)
+    kept = _arguments(payload if filed is None else filed.whole(b""))
     if not kept:
         return message_of(work, job.job_id, job.tenant, {})
     return orjson.dumps({**kept, "args": work.args, "kwargs": work.kwargs})
