@@ -24,6 +24,7 @@ ARRIVAL_MS = 3_000
 FLIGHT_FIRST = 8.0
 FLIGHT_MAX = 1_000.0
 FAILURES_MAX = 5
+TOGETHER_MS = 5_000
 RAMP_CALLS = 10
 BURST_SHARE = 1 / 12
 BURST_FLAT_MS = 120_000
@@ -100,6 +101,10 @@ class ModelProvider:
     flying: dict[str, Flying] = field(default_factory=dict)
     claims: dict[str, str] = field(default_factory=dict)
     doubts: dict[str, int] = field(default_factory=dict)
+    #: How many calls were answered; and by answer id, how often others were between failures, how many were
+    #: by the last one, and when it was last more than before.
+    answered: int = 0
+    faults: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     answers: dict[str, tuple[Recorded, int]] = field(default_factory=dict)
     shares: dict[str, float] = field(default_factory=dict)
     vtime: float = 0.0
@@ -262,6 +267,7 @@ class ModelProvider:
                 self.flight = min(FLIGHT_MAX, self.flight + step)
             self._went_well(asked.token)
             self.pauses = 0
+            self.answered += 1
         if keep_ms > 0:
             recorded = Recorded(
                 paid.body,
@@ -273,6 +279,7 @@ class ModelProvider:
             )
             self.answers[asked.answer_id] = (recorded, now_ms + keep_ms)
         self.doubts.pop(asked.answer_id, None)
+        self.faults.pop(asked.answer_id, None)
         self._save(buckets)
         return ended is not None
 
@@ -280,6 +287,7 @@ class ModelProvider:
         self.now_ms = max(self.now_ms, now_ms)
         left = self._leave(token)
         buckets = self._buckets()
+        own = 0
         call = self._end(token, (0.0, 0.0, 0.0, 0.0) if ended.error_class == "" else None, told, buckets)
         if call is not None:
             if ended.error_class == "":
@@ -297,13 +305,22 @@ class ModelProvider:
                 if self.circuit.failures == 0 and self.circuit.state == "CLOSED":
                     self.flight_was = self.flight
                 self._fly_less()
+                if ended.error_class not in ("QUOTA_EXHAUSTED", "AUTHENTICATION"):
+                    own = self._own_failures(call.asked.answer_id)
                 self._went_wrong(call, ended)
             elif ended.error_class != "STOPPED":
                 self._went_well(token)
         self._save(buckets)
         circuit = self.circuit
         until_ms = int(circuit.until_ms) if circuit.state == "OPEN" else None
-        return Released(call is not None or left, circuit.failures, until_ms)
+        return Released(call is not None or left, circuit.failures, until_ms, own)
+
+    def _own_failures(self, answer_id: str) -> int:
+        times, before, at_ms = self.faults.get(answer_id, (0, self.answered, 0))
+        if self.answered > before:
+            times, at_ms = times + 1, self.now_ms
+        self.faults[answer_id] = (times, self.answered, at_ms)
+        return times if self.now_ms - at_ms <= TOGETHER_MS else 0
 
     def renew(self, token: str, *, lease_ms: int, now_ms: int) -> bool:
         self._begin(now_ms)

@@ -16,6 +16,7 @@ from analysis_worker.engines.openai.access import ModelAccess
 from analysis_worker.engines.openai.adapter import OpenAiAdapter
 from analysis_worker.engines.openai.findings import Found
 from analysis_worker.engines.openai.outbound import outbound_of
+from analysis_worker.paid.away import OWN_FAILURES
 from analysis_worker.paid.gate import GateSettings, PaidGate
 from analysis_worker.transcript.by_model import Outcome, Unanswered, Wish, start
 from analysis_worker.transcript.giving_up import give_up
@@ -312,6 +313,31 @@ async def test_wait_a_job_alone_loses_no_attempt_while_nobody_is_answered(
         reasons.append(snoozed.value.reason)
     assert set(reasons) == {"PROVIDER_AWAY", "CIRCUIT_OPEN"}
     assert desk.models_heard().count("dear") == 5
+
+
+@pytest.mark.parametrize("fault", [error(500), Fault(drop=True)], ids=["500", "dropped"])
+async def test_give_up_a_request_that_breaks_the_provider_while_others_are_answered(
+    desk: Desk, fault: Fault
+) -> None:
+    def breaks(body: Mapping[str, Any]) -> Fault | None:
+        return fault if "999 trees" in body["messages"][2]["content"] else None
+
+    desk.server.fault_of = breaks
+    wish = {"models": ["dear"], "on_unavailable": Spec.WAIT}
+    # Its two tries in a row look like an outage each time, for as long as that may be chance
+    for number in range(OWN_FAILURES):
+        with pytest.raises(SnoozedFor, match="PROVIDER_AWAY"):
+            await desk.outcome(said(999), **wish)
+        assert isinstance(await desk.outcome(said(number), **wish), Found)
+    with pytest.raises(AttemptFailed) as failed:
+        await desk.outcome(said(999), **wish)
+    assert failed.value.error_class is ErrorClass.TRANSIENT
+    assert failed.value.reason == "REQUEST_BREAKS_PROVIDER"
+    assert "leave out the dimension" in failed.value.suggestion
+    # Others that wait are not taken for the same
+    desk.server.fault_of = lambda _: fault
+    with pytest.raises(SnoozedFor, match="PROVIDER_AWAY"):
+        await desk.outcome(said(700), **wish)
 
 
 async def test_wait_for_the_model_that_is_away_where_the_next_is_too_dear(desk: Desk) -> None:

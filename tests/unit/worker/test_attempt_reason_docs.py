@@ -22,6 +22,8 @@ FAILED, RELEASED = "Why an attempt failed", "Why a job went back to its queue"
 NAME = re.compile(r"[A-Z]+(?:_[A-Z]+)*")
 #: What makes a failure, and at which argument its reason stands; the class stands before it.
 FAILURES = {"AttemptFailed": 1, "JobError": 1, "_refused": 0}
+#: The class of a failure that is that of the call which failed.
+AS_ITS_CALL = "as its call"
 #: What gives a job back, likewise. A keyword `reason` counts too.
 RELEASES = {"Release": 1, "left_to_others": 1, "snooze": 1, "_wait": 2, "wait": 0, "CallHeld": 0}
 #: A provider's failures after which a model's part is the local engine's, whatever the job says.
@@ -81,6 +83,8 @@ def class_of(failure: ast.Call) -> str:
     """Return the class that a failure is made with; `_refused` knows but one."""
     if ast.unparse(failure.func) == "_refused":
         return "INVALID_INPUT"
+    if ast.unparse(failure.args[0]) == "error.error_class":
+        return AS_ITS_CALL
     named, is_one, of_them = ast.unparse(failure.args[0]).rpartition("ErrorClass.")
     return of_them if is_one and not named else "as simulated"
 
@@ -125,7 +129,7 @@ def test_every_reason_of_an_attempt_is_documented_with_its_class_and_no_other_is
     documented = [(cells[0].strip("`"), cells[2].strip("`")) for cells in rows(FAILED)]
     assert sorted(documented) == sorted(actual)
     assert all(NAME.fullmatch(reason) for reason, _ in documented)
-    assert {told for _, told in documented} <= {*ErrorClass.__members__, "as simulated"}
+    assert {told for _, told in documented} <= {*ErrorClass.__members__, "as simulated", AS_ITS_CALL}
 
 
 def test_a_reason_comes_from_a_known_place() -> None:

@@ -52,6 +52,8 @@ class ProviderFailure(Exception):
         #: The provider answers nobody, and may be asked again then (Unix ms). None: it does, or nobody knows.
         #: Set by who made the call, as a call alone does not show it.
         self.away_until_ms: int | None = None
+        #: The provider answers others, and has failed at this request again and again; set likewise.
+        self.own_fault = False
 
 
 class RateLimited(ProviderFailure):

@@ -73,6 +73,7 @@
 {NS:provider:NAME/MODEL}:sizes    hash    answer id -> bytes
 {NS:provider:NAME/MODEL}:answer:ID    hash    body (compressed, perhaps encrypted), job, usage, cost; expires
 {NS:provider:NAME/MODEL}:doubt:ID     string  how often its call was under way when its caller died; expires
+{NS:provider:NAME/MODEL}:fault:ID     string  "times|answered|at" of a call that failed; expires
 {NS:budget:TENANT}:limits  hash    scope (total, day, batch, batch:ID) -> "limit|policy"; revision
 {NS:budget:TENANT}:leases  zset    tokens of reservations by expiry (ms)
 {NS:budget:TENANT}:calls   hash    token -> reserved amount, day, batch, job

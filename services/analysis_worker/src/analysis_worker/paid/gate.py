@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from analysis_worker.paid.about import Notes
-from analysis_worker.paid.away import away_until_ms
+from analysis_worker.paid.away import away_until_ms, is_own_fault
 from analysis_worker.paid.door import Door
 from analysis_worker.paid.keeping import BodyUnreadable, Keeping
 from analysis_worker.paid.lease import renewed
@@ -238,6 +238,7 @@ class PaidGate:
             self._settings.key_fingerprint,
         )
         released = await self._store.insist(calls.release(keys, asked.token, ended, failure.told))
+        failure.own_fault = is_own_fault(released)
         failure.away_until_ms = away_until_ms(failure, released, until(0))
         await self._purse.give_back(call, asked.token)
 

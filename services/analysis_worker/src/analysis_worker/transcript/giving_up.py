@@ -26,6 +26,7 @@ _WAYS_OUT: Final = {
     ErrorClass.QUOTA_EXHAUSTED: "pay the provider's bill, then close the circuit: `bothsides circuits reset`",
     ErrorClass.AUTHENTICATION: "start the workers with an OPENAI_API_KEY that the provider takes",
 }
+_OWN_FAULT: Final = "name others in models, leave out the dimension that fails, or divide the conversation"
 _OTHER_MODEL: Final = "name a model that the key may use, in models or language_model"
 
 
@@ -40,6 +41,13 @@ def give_up(context: JobContext, error: Exception) -> NoReturn:
             _wait(context, error.until_ms, error.reason)
         case ProviderFailure(away_until_ms=int(until_ms)):
             _wait(context, until_ms, "PROVIDER_AWAY")
+        case ProviderFailure(own_fault=True):
+            raise AttemptFailed(
+                error.error_class,
+                "REQUEST_BREAKS_PROVIDER",
+                "the model answers other requests, and failed at this one again and again",
+                suggestion=_OWN_FAULT + _OR_LOCAL,
+            ) from None
         case ProviderFailure():
             way_out = _OTHER_MODEL if isinstance(error, ModelNotFound) else _WAYS_OUT[error.error_class]
             raise AttemptFailed(

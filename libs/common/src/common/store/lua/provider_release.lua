@@ -13,7 +13,8 @@
 --   ARGV[7]   fingerprint of the key that it was sent with
 --   ARGV[8…]  limit, remaining and period (ms) of requests, then of tokens; '' where not told
 --
--- Output: 1, or 0 if the call was not under way any more; failures in a row; until when the circuit is open (ms), or ''
+-- Output: 1, or 0 if the call was not under way any more; failures in a row; until when the circuit is open (ms), or '';
+-- how often others were answered between two failures of this request, 0 if they were not just now
 -- @include provider
 -- @include provider_circuit
 -- @include provider_told
@@ -21,8 +22,20 @@
 -- Pauses after refusals that name no time: doubled each time, up to the most.
 local PAUSE_MS, PAUSE_MAX_MS = 1000, 60000
 
+-- Failures of a request so close together are one: it is asked for twice. They are remembered for a day.
+local TOGETHER_MS, REMEMBERED_MS = 5000, 86400000
+-- Notes that a request failed, with how many others had been answered by then.
+local function own_failures(now, id)
+  local key, answered = PREFIX .. 'fault:' .. id, num('answered', 0)
+  local times, before, at = string.match(redis.call('GET', key) or '', '^(%d+)|(%d+)|(%d+)$')
+  times, at = tonumber(times or 0), tonumber(at or 0)
+  if before and answered > tonumber(before) then times, at = times + 1, now end
+  redis.call('SET', key, table.concat({exact(times), exact(answered), exact(at)}, '|'), 'PX', REMEMBERED_MS)
+  return now - at <= TOGETHER_MS and times or 0
+end
+
 load_state()
-local now = clock(ARGV[1])
+local now, own = clock(ARGV[1]), 0
 local token, class = ARGV[2], ARGV[3]
 local left = leave(token, true)
 fill(now)
@@ -45,6 +58,7 @@ if granted_at then
     put('failed', num('failed', 0) + 1)
     if num('failures', 0) == 0 and (state.circuit or 'CLOSED') == 'CLOSED' then put('flight_was', flight_now()) end
     fly_less(now)
+    if class ~= 'QUOTA_EXHAUSTED' and class ~= 'AUTHENTICATION' then own = own_failures(now, parts[1]) end
     circuit_went_wrong(now, token, granted_at, class, tonumber(ARGV[6]) or tonumber(ARGV[5]), ARGV[7])
   elseif class ~= 'STOPPED' then
     -- It answered, if only to say no: nothing is wrong with the provider.
@@ -53,4 +67,5 @@ if granted_at then
 end
 save_buckets(now)
 save_state()
-return {(granted_at or left) and 1 or 0, num('failures', 0), state.circuit == 'OPEN' and state.circuit_until or ''}
+local open_until = state.circuit == 'OPEN' and state.circuit_until or ''
+return {(granted_at or left) and 1 or 0, num('failures', 0), open_until, own}

@@ -37,6 +37,7 @@ if granted_at then
   fly_more(flying)
   circuit_went_well(now, token)
   put('pauses', 0)
+  put('answered', num('answered', 0) + 1)
 end
 
 local function remove(old)
@@ -56,7 +57,7 @@ if tonumber(ARGV[10]) > 0 then
   redis.call('HSET', SIZES, id, size)
   put('bytes', num('bytes', 0) + size)
 end
-redis.call('DEL', PREFIX .. 'doubt:' .. id)
+redis.call('DEL', PREFIX .. 'doubt:' .. id, PREFIX .. 'fault:' .. id)
 for _, old in ipairs(redis.call('ZRANGE', ANSWERS, '-inf', exact(now), 'BYSCORE', 'LIMIT', 0, REMOVED_MAX)) do
   remove(old)
 end

@@ -125,6 +125,8 @@ class Released:
     failures: int
     #: Until when the circuit is open; None: it is not.
     open_until_ms: int | None
+    #: How often others were answered between two failures of this request; 0 if none was since its last one.
+    own_failures: int = 0
 
 
 def answer_id(tenant: str, request_sha256: str, sample: int) -> str:
@@ -220,8 +222,8 @@ def _headers(told: Told) -> Sequence[Argument]:
 
 
 def _released(reply: list[Any]) -> Released:
-    there, failures, until = reply
-    return Released(bool(there), int(failures), int(float(until)) if until else None)
+    there, failures, until, own = reply
+    return Released(bool(there), int(failures), int(float(until)) if until else None, int(own))
 
 
 def _verdict(reply: list[Any]) -> Verdict:
