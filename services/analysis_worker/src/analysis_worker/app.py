@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import dramatiq
 from dramatiq.asyncio import get_event_loop_thread
+from opentelemetry import metrics
 
 from analysis_worker import handlers
+from analysis_worker.measuring.jobs import Measuring
+from analysis_worker.measuring.paid import MeasuredCalls
 from analysis_worker.paid.keeping import Keeping
 from analysis_worker.paid.opening import WorkerGate
+from analysis_worker.paid.port import PaidCalls
 from analysis_worker.runtime.actors import declare_actors, load_actor_modules
 from analysis_worker.runtime.ailments import Parts
 from analysis_worker.runtime.children import ChildPool
@@ -82,6 +86,10 @@ class AnalysisWorker:
             files=shared.files.open(),
         )
         self._broker.add_middleware(Tracing())
+        #: None where nobody takes figures; then nothing is spent on them.
+        meter = None if shared.telemetry.otlp_endpoint is None else metrics.get_meter("analysis_worker")
+        if meter is not None:
+            self._broker.add_middleware(Measuring(meter))
         self._children = ChildPool(
             shared.children,
             memory_bytes=settings.child_memory_bytes,
@@ -104,7 +112,9 @@ class AnalysisWorker:
         if shared.openai_api_key is not None:
             self._paid = WorkerGate(self._store.runner, shared, settings.paid)
             self._models = _model_access(shared.openai_api_key, settings)
-        paid = None if self._paid is None else self._paid.gate
+        paid: PaidCalls | None = None if self._paid is None else self._paid.gate
+        if paid is not None and meter is not None:
+            paid = MeasuredCalls(paid, meter)
         vault = StoredVault(
             runner,
             shared.store.namespace,

@@ -26,6 +26,11 @@ from common.telemetry.privacy import PrivateExporter
 
 #: Edges of histogram buckets for durations in seconds: the usual ones are meant for milliseconds.
 SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_DURATIONS: Final = View(
+    instrument_type=Histogram,
+    instrument_unit="s",
+    aggregation=ExplicitBucketHistogramAggregation(SECONDS),
+)
 _METRICS_EVERY_MS: Final = 15_000
 _EXPORT_TIMEOUT_S: Final = 5
 #: Calls of these are the platform looking at itself; traces of them would bury the others.
@@ -57,7 +62,7 @@ class Telemetry:
         meter_provider = MeterProvider(
             [PeriodicExportingMetricReader(points, export_interval_millis=_METRICS_EVERY_MS)],
             resource=resource,
-            views=[View(instrument_type=Histogram, aggregation=ExplicitBucketHistogramAggregation(SECONDS))],
+            views=[_DURATIONS],
         )
         started = cls(
             make_tracer_provider(resource, settings, BatchSpanProcessor(PrivateExporter(spans))),

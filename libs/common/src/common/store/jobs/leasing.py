@@ -40,6 +40,8 @@ class Lease:
     version: int = VERSION
     #: The batch that it is a member of; "" for none.
     batch_id: str = ""
+    #: When its job might first start (Unix ms); 0: not known.
+    ready_ms: int = 0
 
     @property
     def member(self) -> str:
@@ -110,8 +112,8 @@ def _lease(told: bytes, whole: bytes) -> Lease:
     job_id, _, attempt = member.rpartition("/")
     spent, _, lost = before.partition(" ")
     line, _, payload = whole.partition(b"\n")
-    version, _, _, terms = line.split(b"\t", 3)
-    tenant, retry, timeout_ms, batch_id = _terms(terms)
+    version, created, _, terms = line.split(b"\t", 3)
+    tenant, retry, timeout_ms, batch_id, not_before_ms = _terms(terms)
     return Lease(
         JobId(job_id),
         int(attempt),
@@ -124,15 +126,20 @@ def _lease(told: bytes, whole: bytes) -> Lease:
         lost.startswith("-"),
         int(version),
         batch_id,
+        not_before_ms or int(created),
     )
 
 
 @lru_cache(maxsize=256)
-def _terms(spelled: bytes) -> tuple[str, RetryPolicy, int | None, str]:
-    """Read tenant, retries, timeout (ms) and batch of a header behind its times; many jobs share them."""
+def _terms(spelled: bytes) -> tuple[str, RetryPolicy, int | None, str, int]:
+    """Read tenant, retries, timeout (ms), batch and schedule (ms) of a header behind its first times.
+
+    Many jobs share them.
+    """
     head = spelled.decode().split("\t") + _NO_FIELDS
     timeout_ms = int(head[9]) if head[9] else None
-    return head[3] or DEFAULT_TENANT, retry_of(head[6], head[7], head[8]), timeout_ms, head[13]
+    retry = retry_of(head[6], head[7], head[8])
+    return head[3] or DEFAULT_TENANT, retry, timeout_ms, head[13], int(head[0] or 0)
 
 
 #: What a header leaves out at its end.

@@ -1,0 +1,1 @@
+"""What a worker tells a collector in figures, where there is one."""
