@@ -113,6 +113,38 @@ async def test_the_first_call_of_all_does_not_wait_for_it(valkey: str) -> None:
         await client.aclose()
 
 
+async def test_all_that_come_while_it_is_opened_wait_for_it(valkey: str) -> None:
+    """Else a burst of calls after a pause would open a connection for each."""
+    client: Any = async_redis_client(StoreSettings(valkey), name=NAME)
+    shared = shared_connection(client)
+    assert shared is not None
+    try:
+        runner = AsyncRunner(client, shared=shared)
+        requests = [request() for _ in range(50)]
+        await asyncio.gather(*(runner.run(jobs.submit(KEYS, [one])) for one in requests))
+
+        # That of the first one, which waits for nobody, and the one that the others share
+        assert connections(valkey) == 2
+    finally:
+        await shared.aclose()
+        await client.aclose()
+
+
+async def test_who_comes_while_it_cannot_be_opened_goes_another_way(valkey: str, proxy: LossyProxy) -> None:
+    client: Any = async_redis_client(StoreSettings(url_behind(proxy, valkey)), name=NAME)
+    shared = shared_connection(client)
+    assert shared is not None
+    try:
+        with proxy.away():
+            calls = [shared.call(("PING",)) for _ in range(3)]
+            replies = await asyncio.gather(*calls, return_exceptions=True)
+    finally:
+        await shared.aclose()
+        await client.aclose()
+
+    assert [type(reply) for reply in replies] == [NotAnswered] * 3
+
+
 async def test_a_reply_that_is_lost_is_asked_for_elsewhere_and_the_job_is_there_once(
     proxy: LossyProxy, valkey: str, client: redis.Redis
 ) -> None:

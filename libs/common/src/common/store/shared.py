@@ -25,6 +25,8 @@ from common.store.lean import LeanConnection
 MAX_WAITING: Final = 256
 #: Between two attempts to open a connection (s).
 OPEN_EVERY_S: Final = 1.0
+#: Who comes while one is opened waits for it so long (s), and does not open another one.
+OPENING_S: Final = 0.25
 #: Refusals that redis-py answers with another connection, perhaps to another server.
 ELSEWHERE: Final = (
     redis.exceptions.ConnectionError,  # BUSYLOADING too
@@ -70,8 +72,11 @@ class SharedConnection:
             NotAnswered: It is not open, or it gave up.
             redis.exceptions.RedisError: The server refused.
         """
-        link = self._link
-        if link is None or not link.is_up(self._idle_s):
+        link = self._up()
+        if link is None and self._opening is not None:
+            await asyncio.wait([self._opening], timeout=OPENING_S)
+            link = self._up()
+        if link is None:
             self._open()
             raise NotAnswered
         if link.waiting >= MAX_WAITING:
@@ -84,6 +89,9 @@ class SharedConnection:
             self._opening.cancel()
             await asyncio.wait([self._opening])
         self._hang_up()
+
+    def _up(self) -> _Link | None:
+        return self._link if self._link is not None and self._link.is_up(self._idle_s) else None
 
     def _open(self) -> None:
         """Begin to open a new connection, unless that is under way or was just tried."""
