@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import redis.asyncio
 
+from analysis_worker.paid.accounting import AccountedCalls
 from analysis_worker.paid.door import Door
 from analysis_worker.paid.gate import GateSettings, PaidGate
 from analysis_worker.paid.keeping import Keeping
@@ -25,10 +26,13 @@ from analysis_worker.paid.port import (
     Usage,
 )
 from analysis_worker.paid.weights import TenantWeights
+from common.broker.meter import Meter
 from common.job.limits import TenantLimits
+from common.job.model import PaidUsage
+from common.job.model import Usage as JobUsage
 from common.provider.budget import Budget, Budgets, BudgetScope, SpentPolicy
 from common.provider.circuit import CircuitState, ProviderReport
-from common.provider.errors import AuthenticationFailed, ProviderFailure, RateLimited, ServerFailed
+from common.provider.errors import AuthenticationFailed, ProviderFailure, RateLimited, ServerFailed, Timeout
 from common.provider.limits import told_by
 from common.provider.models import ModelCard, ModelTable, PriceUnknown
 from common.sealing import Sealer
@@ -204,28 +208,47 @@ async def test_what_a_dead_caller_held_is_free_after_its_lease(fleet: Fleet) -> 
 async def test_a_cancelled_call_frees_what_it_held_and_may_have_cost_something(fleet: Fleet) -> None:
     provider = Provider()
     provider.gate.clear()
-    asking = asyncio.ensure_future(fleet.gate().ask(call_of(), provider))
+    meter = Meter(measures=False)
+    asking = asyncio.ensure_future(AccountedCalls(fleet.gate(), meter.pay).ask(call_of(), provider))
     await until(lambda: provider.calls == 1)
     asking.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await asking
     assert asking.cancelled()
+    assert meter.usage == JobUsage(None, None, PaidUsage(1, cost_micro_usd=120))
     assert (await fleet.report()).in_flight == 0
     spent = (await fleet.books()).total
     assert (spent.held_micro_usd, spent.cost_micro_usd, spent.wasted_micro_usd) == (0, 120, 120)
 
 
+async def test_a_call_without_an_answer_in_time_may_have_cost_something(fleet: Fleet) -> None:
+    provider, meter = Provider(failure=Timeout()), Meter(measures=False)
+    await fleet.budget(Budget(BudgetScope.DAY, 400))
+    calls = AccountedCalls(fleet.gate(), meter.pay)
+    for _ in range(3):
+        with pytest.raises(Timeout):
+            await calls.ask(call_of(), provider)
+    # The provider was at work for all three, so a budget does not pass over them
+    with pytest.raises(CallHeld) as held:
+        await calls.ask(call_of(), provider)
+    assert (held.value.reason, provider.calls) == ("DAY_BUDGET_SPENT", 3)
+    spent = (await fleet.books()).total
+    assert (spent.held_micro_usd, spent.cost_micro_usd, spent.wasted_micro_usd) == (0, 360, 360)
+    assert meter.usage == JobUsage(None, None, PaidUsage(3, cost_micro_usd=360))
+
+
 async def test_a_cancel_while_the_answer_is_written_keeps_it(fleet: Fleet) -> None:
-    provider, gate = Provider(), fleet.gate()
+    provider, gate, meter = Provider(), fleet.gate(), Meter(measures=False)
 
     async def send() -> Reply:
         reply = await provider()
         asking.cancel()
         return reply
 
-    asking = asyncio.ensure_future(gate.ask(call_of(), send))
+    asking = asyncio.ensure_future(AccountedCalls(gate, meter.pay).ask(call_of(), send))
     with contextlib.suppress(asyncio.CancelledError):
         await asking
+    assert meter.usage == JobUsage(None, None, PaidUsage(1, cost_micro_usd=100))
     assert (await gate.ask(call_of(), provider)).reused
 
 
@@ -305,7 +328,7 @@ async def test_a_short_wait_is_waited_out(fleet: Fleet) -> None:
     await fleet.limit(requests=600)
     await asyncio.gather(*(gate.ask(call_of(str(i)), provider) for i in range(20)))
     assert provider.calls == 20
-    assert (await fleet.report()).left["requests"].left < 560
+    assert (await fleet.report()).granted == 20
 
 
 async def test_a_refusal_makes_the_queue_wait_and_the_call_is_made_again(fleet: Fleet) -> None:

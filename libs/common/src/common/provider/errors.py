@@ -33,6 +33,8 @@ class ProviderFailure(Exception):
     reason: ClassVar[str] = "PROVIDER_FAILED"
     #: It speaks against the provider: the circuit counts it, or opens at once.
     opens_circuit: ClassVar[bool] = False
+    #: The provider was at work, and may charge for it.
+    may_be_paid: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -93,6 +95,7 @@ class Timeout(ProviderFailure):
     error_class = ErrorClass.TIMEOUT
     reason = "PROVIDER_TIMEOUT"
     opens_circuit = True
+    may_be_paid = True
 
 
 class ConnectionFailed(ProviderFailure):

@@ -31,7 +31,7 @@ class AccountedCalls:
         """Return the answer to a call; see PaidCalls.ask."""
         # What an attempt has read may be in whatever it asks.
         read = (*call.conversation_ids, *self._read())
-        call = replace(call, conversation_ids=tuple(dict.fromkeys(read)))
+        call = replace(call, conversation_ids=tuple(dict.fromkeys(read)), lost=self._lost)
         answer = await self._calls.ask(call, send)
         if answer.reused:
             self._pay(PaidUsage(reused_calls=1, saved_micro_usd=answer.saved_micro_usd))
@@ -49,3 +49,6 @@ class AccountedCalls:
                 )
             )
         return answer
+
+    def _lost(self, cost_micro_usd: int) -> None:
+        self._pay(PaidUsage(1, cost_micro_usd=cost_micro_usd))

@@ -162,7 +162,11 @@ class PaidGate:
                 # The whole queue waits now, and this call with it.
                 asked = replace(asked, token=uuid.uuid4().hex)
                 continue
-            return await through(self._kept(keys, call, asked, reply, turn.doubtful))
+            try:
+                return await through(self._kept(keys, call, asked, reply, turn.doubtful))
+            except asyncio.CancelledError:
+                call.lost(self._purse.cost_of(call.model, reply.usage))
+                raise
 
     async def _turn(self, keys: ProviderKeys, asked: Asked, patience: Patience) -> Recorded | Granted:
         """Wait for the answer of another, or for leave to call; raises CallHeld if that takes too long."""
@@ -240,7 +244,10 @@ class PaidGate:
         released = await self._store.insist(calls.release(keys, asked.token, ended, failure.told))
         failure.own_fault = is_own_fault(released)
         failure.away_until_ms = away_until_ms(failure, released, until(0))
-        await self._purse.give_back(call, asked.token)
+        if failure.may_be_paid:
+            await self._purse.lose(call, asked.token)
+        else:
+            await self._purse.give_back(call, asked.token)
 
     async def _stopped(self, keys: ProviderKeys, call: Call, asked: Asked) -> None:
         await self._store.insist(calls.release(keys, asked.token, Ended("STOPPED")))

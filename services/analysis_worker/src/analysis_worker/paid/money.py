@@ -88,10 +88,13 @@ class Purse:
         await self._settle(call, token, 0)
 
     async def lose(self, call: Call, token: str) -> None:
-        """Write down what a call may have cost that was stopped on its way: all of its input, and what was
-        expected to come back."""
+        """Write down what a call may have cost that was stopped on its way, or not answered in time.
+
+        That is all of its input, and what was expected to come back.
+        """
         cost = self._cost(call.model, call.input_tokens, 0, call.expected_output_tokens) or 0
         await self._settle(call, token, cost, calls=1, wasted=cost)
+        call.lost(cost)
 
     def _cost(self, model: str, input_tokens: int, cached_tokens: int, output_tokens: int) -> int | None:
         card = self._models.cards.get(model)

@@ -12,6 +12,10 @@ from typing import Protocol
 from analysis_worker.domain.unshown import Unshown
 
 
+def _unheard(_: int) -> None:
+    """Take no account of what was lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One request that is about to be paid for."""
@@ -39,6 +43,8 @@ class Call:
     force_refresh: bool = False
     #: Conversations that it is about: the answer is kept no longer than any of them.
     conversation_ids: tuple[str, ...] = ()
+    #: Told what a call may have cost (millionths of a dollar) whose answer its caller does not get.
+    lost: Callable[[int], None] = field(default=_unheard, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

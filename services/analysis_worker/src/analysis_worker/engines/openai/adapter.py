@@ -114,7 +114,12 @@ class OpenAiAdapter:
                 return await call
         except ProviderFailure:
             raise
-        except (TimeoutError, openai.APITimeoutError):  # before APIConnectionError, of which it is one
+        except (
+            TimeoutError,
+            openai.APITimeoutError,
+        ) as error:  # before APIConnectionError, of which it is one
+            if isinstance(error.__cause__, httpx2.ConnectTimeout):  # nothing was sent
+                raise ConnectionFailed from None
             raise Timeout(f"no answer within {self._timeout_s:g} s") from None
         except openai.APIConnectionError:
             raise ConnectionFailed from None
