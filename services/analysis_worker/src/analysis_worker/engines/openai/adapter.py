@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import urlsplit
@@ -46,7 +47,20 @@ CALL_S: Final = 60.0
 MAX_BODY_BYTES: Final = 8 * 1024**2
 _KEPT_HEADERS: Final = ("x-ratelimit-", "retry-after")
 _CONTENT_CODES: Final = frozenset({"content_filter", "content_policy_violation", "moderation_blocked"})
+#: Nothing is left to pay with, in the words of OpenAI and of servers that are compatible.
+_QUOTA_CODES: Final = frozenset({"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"})
+_CONTEXT_CODES: Final = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+#: How compatible servers say it that have no code for it, such as vLLM.
+_CONTEXT_WORDS: Final = re.compile(
+    r"context (?:length|size|window)|(?:prompt|input) is too long|too many tokens", re.IGNORECASE
+)
+#: Of a message that is looked at (characters).
+_MOST_WORDS: Final = 2_000
+_PAYMENT: Final = 402
+_BAD_REQUEST: Final = 400
 _TOO_LONG: Final = 413
+#: What passes: a lock that another holds (409), and what came too early (425).
+_PASSING: Final = frozenset({409, 425})
 _TIMED_OUT: Final = 408
 _SERVER: Final = 500
 
@@ -132,13 +146,13 @@ class OpenAiAdapter:
 
 def _refusal(error: openai.APIStatusError) -> ProviderFailure:
     """Return what a status other than 200 means."""
-    code, status = error.code or "", error.status_code
-    headers = error.response.headers
+    status, headers = error.status_code, error.response.headers
     told = f"status {status}"
+    codes = {name for name in (error.code, error.type) if isinstance(name, str)}
+    if status == _PAYMENT or codes & _QUOTA_CODES:
+        return QuotaExhausted(told, reset_ms=_reset_ms(headers))
     match error:
         case openai.RateLimitError():
-            if "insufficient_quota" in (code, error.type):
-                return QuotaExhausted(told, reset_ms=_reset_ms(headers))
             return RateLimited(
                 told,
                 retry_after_ms=retry_after_of(headers),
@@ -149,15 +163,20 @@ def _refusal(error: openai.APIStatusError) -> ProviderFailure:
             return AuthenticationFailed(told)
         case openai.NotFoundError():
             return ModelNotFound(told)
-    if code == "context_length_exceeded" or status == _TOO_LONG:
-        return ContextTooLong(told)
-    if code in _CONTENT_CODES:
+    if codes & _CONTENT_CODES:
         return ContentRefused(told)
+    if status == _TOO_LONG or codes & _CONTEXT_CODES or (status == _BAD_REQUEST and _says_too_long(error)):
+        return ContextTooLong(told)
     if status == _TIMED_OUT:
         return Timeout(told)
-    if status >= _SERVER:
+    if status >= _SERVER or status in _PASSING:
         return ServerFailed(told, retry_after_ms=retry_after_of(headers))
     return RequestInvalid(told)
+
+
+def _says_too_long(error: openai.APIStatusError) -> bool:
+    """Say whether the words of an error, which are shown to nobody, are about the length of the request."""
+    return _CONTEXT_WORDS.search(error.message[:_MOST_WORDS]) is not None
 
 
 def _reset_ms(headers: Mapping[str, str]) -> int | None:
