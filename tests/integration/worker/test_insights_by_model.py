@@ -58,6 +58,7 @@ def test_a_worker_with_a_key_tells_pays_once_and_degrades(
         first = result_of(desk, ordered(desk))
         made = first.narrative_provenance
         assert (made.engine, made.model, made.degraded) == ("openai", "gpt-6-luna", False)
+        assert [each.name for each in made.prompts] == ["facts_rules", "insights", "repair"]
         assert first.provenance.engine == "local"
         kinds = [each.kind for each in first.remarks]
         assert kinds == sorted(kinds)

@@ -68,7 +68,12 @@ def test_a_worker_with_a_key_asks_pays_once_and_degrades(
         assert {part.name for part in desk.snapshot(first_id).parts} == {
             *("tone", "topics", "arguments", "linguistics", "interaction", "quality")
         }
-        assert all(made.model == "gpt-6-luna" for made in first.provenance if made.engine == "openai")
+        by_model = [made for made in first.provenance if made.engine == "openai"]
+        assert {made.model for made in by_model} == {"gpt-6-luna"}
+        assert {tuple(prompt.name for prompt in made.prompts) for made in by_model} == {
+            ("rules", asked, "repair") for asked in ("tone", "topics", "arguments", "quality")
+        }
+        assert all(prompt.version >= 1 for made in by_model for prompt in made.prompts)
 
         # The same again costs nothing: every answer is in the ledger
         asked = len(server.heard)
@@ -80,6 +85,7 @@ def test_a_worker_with_a_key_asks_pays_once_and_degrades(
         # Who wants to stay local does, and a provider that is down degrades with its reason
         local = result_of(desk, desk.analyse(name, engine=Spec.LOCAL))
         assert set(engines(local).values()) == {"local"}
+        assert not any(made.prompts for made in local.provenance)
         assert not reasons(local)
         server.faults = [error(500)] * 1_000
         down = result_of(desk, desk.analyse(name, engine=Spec.OPENAI, force_refresh=True))

@@ -59,6 +59,7 @@ def test_a_worker_with_a_key_reads_pays_once_and_degrades(
         first = result_of(desk, order(desk, text))
         made = first.provenance
         assert (made.engine, made.model, made.degraded) == ("openai", "gpt-6-luna", False)
+        assert [each.name for each in made.prompts] == ["rules", "reflection", "reflection_depth", "repair"]
         assert first.depth == pb.ReflectionAnalysis.REFLECTION
         assert [remark.kind for remark in first.feedback] == [
             pb.ReflectionAnalysis.Feedback.FEED_BACK,

@@ -53,6 +53,14 @@ class PassedOver:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptVersion:
+    """A prompt that a model was told; its changelog says what another version says otherwise."""
+
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """How a dimension was made."""
 
@@ -70,6 +78,7 @@ class Provenance:
     created_ms: int | None = None
     #: In the order in which they were wanted; all of them where the dimension is degraded.
     passed_over: tuple[PassedOver, ...] = ()
+    prompts: tuple[PromptVersion, ...] = ()
 
     @property
     def degraded(self) -> bool:

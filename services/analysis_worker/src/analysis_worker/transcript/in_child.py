@@ -186,6 +186,7 @@ def _found(counted: Provenance, found: Found) -> Provenance:
         model=found.model,
         prompt_sha256=found.prompt_sha256,
         passed_over=found.passed_over,
+        prompts=found.prompts,
     )
 
 

@@ -125,6 +125,7 @@ def provenance_to_pb(made: Provenance) -> pb.Provenance:
             pb.Provenance.PassedOver(model=each.model, cause=_CAUSE_TO_PB[each.reason])
             for each in made.passed_over
         ),
+        prompts=(pb.Provenance.Prompt(name=each.name, version=each.version) for each in made.prompts),
     )
     if made.degraded_reason is not None:
         message.degraded_reason = made.degraded_reason.value

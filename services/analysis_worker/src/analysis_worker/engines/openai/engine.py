@@ -27,7 +27,7 @@ from analysis_worker.engines.openai.findings import (
 )
 from analysis_worker.engines.openai.in_turn import Models, first_that_answers
 from analysis_worker.engines.openai.outbound import Outbound, Window, windows
-from analysis_worker.engines.openai.prompts import prompt_sha256
+from analysis_worker.engines.openai.prompts import prompt_sha256, prompt_versions
 from analysis_worker.engines.openai.schemas import (
     ArgumentsAnswer,
     Checked,
@@ -104,7 +104,10 @@ async def _find(
         raise TooManyDropped(f"{dropped} of {items} items broke a rule")
     digest = prompt_sha256(dimension.value)
     findings = _findings(dimension, parts, tuple(each.answer for each in checked))
-    return Found(findings, card.name, digest, len(parts), items, dropped, debate.withheld)
+    return Found(
+        *(findings, card.name, digest, len(parts), items, dropped, debate.withheld),
+        prompts=prompt_versions(dimension.value),
+    )
 
 
 def _questions(dimension: Dimension, debate: Outbound) -> Sequence[Question[Any]]:

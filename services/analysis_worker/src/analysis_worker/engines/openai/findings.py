@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from analysis_worker.domain.provenance import PassedOver
+from analysis_worker.domain.provenance import PassedOver, PromptVersion
 from analysis_worker.engines.openai.schemas import ArgumentsAnswer, SaidRating
 from analysis_worker.engines.openai.tone import ToneAnswer
 from analysis_worker.engines.openai.topics import WindowTopics
@@ -59,6 +59,7 @@ class Found:
     withheld: int
     #: Models that were wanted before this one.
     passed_over: tuple[PassedOver, ...] = ()
+    prompts: tuple[PromptVersion, ...] = ()
 
     @property
     def method(self) -> str:

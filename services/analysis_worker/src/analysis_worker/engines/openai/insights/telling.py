@@ -7,14 +7,14 @@ from functools import partial
 from typing import Final
 
 from analysis_worker.domain.insights import LearningInsights, Remark
-from analysis_worker.domain.provenance import Provenance
+from analysis_worker.domain.provenance import PromptVersion, Provenance
 from analysis_worker.engines.openai.asking import Client, ask
 from analysis_worker.engines.openai.engine import MOST_DROPPED, TooManyDropped
 from analysis_worker.engines.openai.findings import ENGINE_NAME, ENGINE_VERSION
 from analysis_worker.engines.openai.in_turn import Models, first_that_answers
 from analysis_worker.engines.openai.insights.answers import FIELDS, InsightsAnswer, check
 from analysis_worker.engines.openai.insights.facts import Facts
-from analysis_worker.engines.openai.prompts import prompt_sha256
+from analysis_worker.engines.openai.prompts import prompt_sha256, prompt_versions
 from common.provider.models import ModelCard
 
 PROMPT: Final = "insights"
@@ -30,6 +30,7 @@ class Told:
     facts: int
     items: int
     dropped: int
+    prompts: tuple[PromptVersion, ...] = ()
 
     @property
     def method(self) -> str:
@@ -57,7 +58,8 @@ async def _tell(client: Client, facts: Facts, card: ModelCard) -> Told:
     if dropped > MOST_DROPPED * checked.items or not checked.answer.summary:
         raise TooManyDropped(f"{dropped} of {checked.items} remarks broke a rule")
     digest = prompt_sha256(PROMPT)
-    return Told(checked.answer, card.name, digest, len(facts.facts), checked.items, dropped)
+    prompts = prompt_versions(PROMPT)
+    return Told(checked.answer, card.name, digest, len(facts.facts), checked.items, dropped, prompts)
 
 
 def with_words(insights: LearningInsights, facts: Facts, told: Told) -> LearningInsights:
@@ -76,6 +78,7 @@ def with_words(insights: LearningInsights, facts: Facts, told: Told) -> Learning
         insights.narrative_provenance.input_sha256,
         told.model,
         told.prompt_sha256,
+        prompts=told.prompts,
     )
     return replace(
         insights,

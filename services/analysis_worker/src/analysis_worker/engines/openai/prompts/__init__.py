@@ -12,6 +12,8 @@ from functools import cache
 from importlib import resources
 from typing import Final
 
+from analysis_worker.domain.provenance import PromptVersion
+
 _FENCE: Final = "---\n"
 
 
@@ -78,6 +80,12 @@ def cache_key(name: str) -> str:
     """Return the key under which the provider may cache the beginning of all requests for a dimension."""
     asked = prompt(name)
     return f"bothsides-{name}-{prompt(asked.rules).version}.{asked.version}"
+
+
+def prompt_versions(*names: str) -> tuple[PromptVersion, ...]:
+    """Return the prompts that requests of these names are made of, in their order, each once."""
+    parts = [part for name in names for part in (prompt(prompt(name).rules), prompt(name))]
+    return tuple(dict.fromkeys(PromptVersion(part.name, part.version) for part in (*parts, prompt("repair"))))
 
 
 def prompt_sha256(name: str) -> str:

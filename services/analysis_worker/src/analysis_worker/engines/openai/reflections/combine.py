@@ -92,6 +92,7 @@ def combined(local: ReflectionAnalysis, reflection: Written, found: ReflectionFo
             input_sha256=local.provenance.input_sha256,
             model=found.model,
             prompt_sha256=found.prompt_sha256,
+            prompts=found.prompts,
         ),
     )
 

@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
+from analysis_worker.domain.provenance import PromptVersion
 from analysis_worker.engines.openai.asking import Client, Question, ask_window
 from analysis_worker.engines.openai.engine import (
     MOST_DROPPED,
@@ -19,7 +20,7 @@ from analysis_worker.engines.openai.engine import (
 )
 from analysis_worker.engines.openai.in_turn import Models, first_that_answers
 from analysis_worker.engines.openai.outbound import Window
-from analysis_worker.engines.openai.prompts import prompt_sha256
+from analysis_worker.engines.openai.prompts import prompt_sha256, prompt_versions
 from analysis_worker.engines.openai.reflections.answers import DepthAnswer, Reading, ReflectionAnswer
 from analysis_worker.engines.openai.reflections.written import (
     Written,
@@ -49,6 +50,7 @@ class ReflectionFound:
     sent: int
     said: int
     withheld: int
+    prompts: tuple[PromptVersion, ...]
 
     @property
     def method(self) -> str:
@@ -113,4 +115,5 @@ async def _find(client: Client, card: ModelCard, reflection: Written, window: Wi
         len(window.lines) - len(reflection.own),
         len(reflection.said),
         debate.withheld,
+        prompt_versions(WHOLE, DEPTH),
     )
