@@ -80,6 +80,13 @@ def test_every_script_can_be_a_function(name: str, bare: redis.Redis) -> None:
     assert libraries(bare) == {script(name).function}
 
 
+def test_every_script_compiles_with_a_few_locals_more(bare: redis.Redis) -> None:
+    """Lua takes 200 in a script, with what it includes; in a function they are not all of one block."""
+    for name in script_names():
+        head, text = script(name).source.split("\n", 1)
+        bare.script_load("\n".join((head, *(f"local more_{place}" for place in range(5)), text)))
+
+
 def test_functions_are_loaded_when_they_are_missed(bare: redis.Redis) -> None:
     assert use(SyncRunner(bare)) == "RUNNING"
     assert (ran(bare, "fcall"), ran(bare, "evalsha"), ran(bare, "eval")) == (4, 0, 0)

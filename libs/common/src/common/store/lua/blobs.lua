@@ -16,5 +16,5 @@ end
 
 local function look_at_blobs(now)
   look_at(BLOBS, holders_key, drop_unheld, now)
-  look_at(FILES, filers_key, drop_unheld_file, now)
+  look_at(PREFIX .. 'files', function(hash) return file_key('filers', hash) end, drop_unheld_file, now)
 end

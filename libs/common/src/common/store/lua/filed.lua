@@ -12,7 +12,7 @@
 
 local now, reply = clock(ARGV[1]), {}
 for place = 2, #ARGV do
-  local held = redis.call('GET', file_key(ARGV[place]))
+  local held = redis.call('GET', file_key('file', ARGV[place]))
   reply[#reply + 1], reply[#reply + 2] = held or ms(now), held and 1 or 0
 end
 return reply

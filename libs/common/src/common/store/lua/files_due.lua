@@ -15,13 +15,13 @@
 local now = clock(ARGV[1])
 local list = redis.call('SET', PREFIX .. 'listed', ms(now), 'NX', 'PX', ARGV[4])
 local reply = {list and 1 or 0}
-for _, name in ipairs(redis.call('ZRANGE', LEAVING, '-inf', ms(now), 'BYSCORE', 'LIMIT', 0, ARGV[2])) do
+for _, name in ipairs(redis.call('ZRANGE', PREFIX .. 'leaving', '-inf', ms(now), 'BYSCORE', 'LIMIT', 0, ARGV[2])) do
   local hash, made = string.match(name, '^(%x+)-(%d+)$')
-  if hash and redis.call('GET', file_key(hash)) ~= made then
+  if hash and redis.call('GET', file_key('file', hash)) ~= made then
     reply[#reply + 1] = name
-    redis.call('ZADD', LEAVING, ms(now + tonumber(ARGV[3])), name)
+    redis.call('ZADD', PREFIX .. 'leaving', ms(now + tonumber(ARGV[3])), name)
   else
-    redis.call('ZREM', LEAVING, name)
+    redis.call('ZREM', PREFIX .. 'leaving', name)
   end
 end
 return reply

@@ -9,4 +9,4 @@
 -- @include queue
 -- @include record
 
-return redis.call('ZREM', LEAVING, unpack(ARGV))
+return redis.call('ZREM', PREFIX .. 'leaving', unpack(ARGV))

@@ -13,8 +13,8 @@
 local now, strays = clock(ARGV[1]), {}
 for place = 2, #ARGV do
   local hash, made = string.match(ARGV[place], '^(%x+)-(%d+)$')
-  if hash and now >= tonumber(made) + FILE_KEPT_MS and redis.call('GET', file_key(hash)) ~= made
-    and not redis.call('ZSCORE', LEAVING, ARGV[place]) then
+  if hash and now >= tonumber(made) + FILE_KEPT_MS and redis.call('GET', file_key('file', hash)) ~= made
+    and not redis.call('ZSCORE', PREFIX .. 'leaving', ARGV[place]) then
     strays[#strays + 1] = ARGV[place]
   end
 end

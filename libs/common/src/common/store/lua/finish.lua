@@ -15,6 +15,7 @@
 -- otherwise. A repeat with the same member gets the first answer.
 -- @include queue
 -- @include record
+-- @include messages
 -- @include ready
 -- @include final
 

@@ -149,16 +149,6 @@ local function split_packed(message)
   return hash, string.sub(message, 1, own), string.sub(message, own + 1)
 end
 
--- Keeps what a job shares of a packed message; returns what its record keeps.
-local function keep_shared(id, message, now)
-  local hash, own, shared = split_packed(message)
-  if not hash then return message end
-  if redis.call('EXISTS', blob_key(hash)) == 0 then redis.call('SET', blob_key(hash), shared) end
-  redis.call('SADD', holders_key(hash), id)
-  redis.call('ZADD', BLOBS, ms(now), hash)
-  return own
-end
-
 -- A message, packed as it came, from what a record keeps of it.
 local function with_shared(message)
   local hash, own = split_packed(message)
@@ -171,34 +161,10 @@ local function drop_unheld(hash)
   redis.call('ZREM', BLOBS, hash)
 end
 
--- Keeps what a job has of a message that is packed or filed; returns what its record keeps, and the record's version.
-local function keep_apart(id, message, now)
-  if split_filed(message) then return keep_file(id, message, now), '3' end
-  return keep_shared(id, message, now), '2'
-end
-
 local function let_go(id, message)
-  let_go_of_file(id, message)
-  local hash = split_packed(message)
+  local filed, hash = split_filed(message), split_packed(message)
+  if filed and redis.call('SREM', file_key('filers', filed), id) == 1 then drop_unheld_file(filed) end
   if hash and redis.call('SREM', holders_key(hash), id) == 1 then drop_unheld(hash) end
-end
-
--- What of a message is kept apart from the record.
-local function kept_apart(message) return split_packed(message) or split_filed(message) end
-
--- Puts another message in the place of a job's.
-local function replace_message(id, message, now)
-  local whole = redis.call('GET', job_key(id))
-  local cut = string.find(whole, '\n', 1, true)
-  local line, old = string.sub(whole, 1, cut), string.sub(whole, cut + 1)
-  local own = message
-  if kept_apart(message) then
-    local version
-    own, version = keep_apart(id, message, now)
-    line = version .. string.sub(line, 2)
-  end
-  redis.call('SET', job_key(id), line .. own)
-  if split_packed(old) ~= split_packed(own) or split_filed(old) ~= split_filed(own) then let_go(id, old) end
 end
 
 -- Members of batches that have not ended, with tenant and batch; and what their batches, which are in another slot, are

@@ -15,6 +15,7 @@
 --   -5  the payload's file is not for new jobs any more: it is to be written anew, see files.lua
 -- @include queue
 -- @include record
+-- @include messages
 -- @include ready
 
 -- Old specs that are kept with a job.

@@ -24,6 +24,7 @@
 --   -5  its file is not for new jobs any more: it is to be written anew, see files.lua
 -- @include queue
 -- @include record
+-- @include messages
 -- @include ready
 -- @include final
 -- @include cancel_one
