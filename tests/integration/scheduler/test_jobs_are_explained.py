@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 
+import dramatiq
 import grpc
 import pytest
 import redis
@@ -12,10 +14,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from bothsides.jobs import v1 as pb
 from common.auth.caller import Role
+from common.broker import JobBroker
 from common.job.model import ErrorClass, JobError
 from common.job.outcome import Release, Retry
 from support.scheduler import BareWorker, Served, credentials, generic, refusal, serving
 from support.waiting import wait_until_async
+from support.workers import working
 
 QUEUE = "data_processing"
 FAR = Timestamp(seconds=4_000_000_000)
@@ -78,6 +82,42 @@ async def test_workers_without_a_free_slot_are_named(scheduler: Served, worker: 
     [busy] = explained.blockers
     assert (busy.kind, busy.value, busy.limit) == (B.WORKERS_BUSY, 2, 2)
     assert not explained.HasField("estimated_start_p50")  # nothing has started yet: there is no pace
+
+
+async def test_a_plain_broker_is_a_worker_and_its_limit_of_a_queue_is_named(
+    scheduler: Served, client: redis.Redis
+) -> None:
+    """With threads to spare, a worker runs no more jobs of one queue than it was set to."""
+    broker = JobBroker(client, concurrency={QUEUE: 1})
+    held = threading.Event()
+
+    @dramatiq.actor(broker=broker, queue_name=QUEUE, actor_name="nap")
+    def nap() -> None:
+        held.wait(30)
+
+    asleep = pb.JobSpec(generic=pb.GenericSpec(actor="nap"))
+    with working(broker, threads=4):
+        first = await scheduler.create(pb.CreateJobRequest(job=pb.Job(spec=asleep)))
+        await wait_until_async(partial(_is, scheduler, first, pb.Job.RUNNING))
+        await wait_until_async(partial(_has_workers, scheduler, 1))
+        second = await scheduler.create(pb.CreateJobRequest(job=pb.Job(spec=asleep)))
+
+        [limit] = (await _explained(scheduler, second)).blockers
+        held.set()
+
+    assert (limit.kind, limit.value, limit.limit) == (B.WORKER_CONCURRENCY, 1, 1)
+    assert "worker_concurrency" in limit.detail
+    assert await _has_workers(scheduler, 0)
+
+
+async def _has_workers(scheduler: Served, count: int) -> bool:
+    queue = await scheduler.queues.GetQueue(pb.GetQueueRequest(name=QUEUE))
+    return queue.worker_count == count
+
+
+async def _is(scheduler: Served, job: pb.Job, state: pb.Job.State.ValueType) -> bool:
+    found = await scheduler.jobs.GetJob(pb.GetJobRequest(job_id=job.job_id))
+    return found.state == state
 
 
 async def test_a_pace_gives_an_estimate(scheduler: Served, worker: BareWorker) -> None:

@@ -20,13 +20,14 @@ from dramatiq.asyncio import get_event_loop_thread
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from analysis_worker.paid.retiring import Retiring
+from analysis_worker.runtime.about import about
 from analysis_worker.runtime.ailments import Limits, Parts, ailments
 from analysis_worker.runtime.children import ChildPool
 from analysis_worker.runtime.health import LIVENESS, READINESS, AddressUnusable, HealthServer
 from analysis_worker.runtime.pulse import Pulse
-from analysis_worker.runtime.reporter import Reporter
 from bothsides_stack.embedded import EmbeddedServer
 from common.broker import JobBroker
+from common.broker.reporter import Reporter
 from common.provider.models import ModelTable
 from common.store.operation import SyncRunner
 from common.store.workers import WorkerReport, list_workers
@@ -89,7 +90,7 @@ def watched(
     warm: Callable[[], None] | None = None,
     retiring: Callable[[], Sequence[str]] = tuple,
 ) -> Iterator[Watched]:
-    broker = JobBroker(client, namespace=NAMESPACE, lease_ms=lease_ms)
+    broker = JobBroker(client, namespace=NAMESPACE, lease_ms=lease_ms, reports=False)
 
     @dramatiq.actor(broker=broker, queue_name=QUEUE)
     def nothing() -> None: ...
@@ -98,7 +99,8 @@ def watched(
     pool.start()
     pulse = Pulse(pool, ask_every_s=0.05, answer_s=ANSWER_S)
     with working(broker, threads=2) as worker:
-        reporter = Reporter(broker, (QUEUE,), 2, pool, pulse, retiring=retiring, every_s=0.02)
+        said = about(pool, pulse, retiring=retiring)
+        reporter = Reporter(broker, lambda: (QUEUE,), more=said, every_s=0.02)
         reporter.start()
         made = Watched(Parts(worker, broker, reporter, pulse, retiring), pool)
         try:
@@ -292,7 +294,15 @@ class TestChildren:
         wait_until(lambda: report().running == report().busy_children == 0)
         said = report()
         assert (said.queues, said.slots, said.children, said.simulates) == ((QUEUE,), 2, 1, "")
+        assert (said.limits, said.running_by_queue) == ({}, {})
         assert said.version != ""
+
+        @dramatiq.actor(broker=well.broker, queue_name=QUEUE)
+        def hold() -> None:
+            well.released.wait(60)
+
+        hold.send()
+        wait_until(lambda: report().running_by_queue == {QUEUE: 1})
 
 
 class TestStore:

@@ -113,6 +113,15 @@ def test_a_queue_is_stalled_when_free_workers_start_nothing(
     assert issue.code == code
 
 
+def test_a_worker_that_runs_as_many_of_a_queue_as_it_may_does_not_stall_it() -> None:
+    one_at_a_time = worker(running=1, limits={QUEUE: 1}, running_by_queue={QUEUE: 1})
+
+    (issue,) = judged(waiting(120, running=1), workers=(one_at_a_time,))
+
+    assert issue.code == "BACKLOG_OLD"
+    assert "1 run in 1 slots" in issue.message
+
+
 def test_a_worker_that_runs_more_than_its_slots_hides_no_free_slot_of_another() -> None:
     overfull = worker(worker_id="worker-2", slots=1, running=9)
     (issue,) = judged(waiting(120), workers=(worker(running=3), overfull))

@@ -7,8 +7,8 @@ import pytest
 from common.job.priority import Priority
 from common.job.states import JobState
 from common.store.jobs import Blocker, BlockerKind, Explanation
-from common.store.workers import WorkerReport
-from scheduler.explaining import WorkerBlockerKind, estimate, in_order
+from common.store.workers import Room, WorkerReport, room_of
+from scheduler.explaining import WorkerBlocker, WorkerBlockerKind, estimate, in_order
 from scheduler.start_estimate import Pace
 
 K, W = BlockerKind, WorkerBlockerKind
@@ -21,17 +21,40 @@ def _blocker(kind: BlockerKind, value: float | None = None, *, clears_ms: int | 
     return Blocker(kind, value, None, clears_ms, "")
 
 
-def _facts(*blockers: Blocker, ahead: int = 0, ready: int = 1, tenants: int = 1) -> Explanation:
-    return Explanation(JobState.PENDING, NOW, ahead, ready, tenants, Priority.NORMAL, blockers)
+def _facts(
+    *blockers: Blocker,
+    ahead: int = 0,
+    ready: int = 1,
+    tenants: int = 1,
+    leased: int = 0,
+    worker_concurrency: int | None = None,
+) -> Explanation:
+    return Explanation(
+        *(JobState.PENDING, NOW, ahead, ready, tenants, Priority.NORMAL, leased, worker_concurrency, blockers)
+    )
 
 
-def _worker(slots: int, running: int = 0) -> WorkerReport:
-    return WorkerReport("w", "host", 1, "1", ("q",), slots, running, started_ms=1)
+def _worker(slots: int, running: int = 0, *, of_queue: int = 0, limit: int | None = None) -> WorkerReport:
+    """A worker of queue `q`: `running` jobs, `of_queue` of them its own, of which it runs at most `limit`."""
+    return WorkerReport(
+        *("w", "host", 1, "1", ("q",), slots, running),
+        started_ms=1,
+        limits={} if limit is None else {"q": limit},
+        running_by_queue={"q": of_queue},
+    )
+
+
+def _ordered(facts: Explanation, *workers: WorkerReport) -> list[Blocker | WorkerBlocker]:
+    return in_order(facts, workers, _room(facts, *workers))
+
+
+def _room(facts: Explanation, *workers: WorkerReport) -> Room:
+    return room_of(workers, "q", leased=facts.leased, most=facts.worker_concurrency)
 
 
 def _wait_s(facts: Explanation, *workers: WorkerReport) -> float | None:
     """Return the median of the estimated wait."""
-    found = estimate(facts, in_order(facts, workers), workers, PACE)
+    found = estimate(facts, _ordered(facts, *workers), _room(facts, *workers), PACE)
     return None if found is None else (found.p50_ms - NOW) / 1_000
 
 
@@ -42,7 +65,7 @@ def _wait_s(facts: Explanation, *workers: WorkerReport) -> float | None:
 def test_missing_workers_stand_between_the_jobs_own_and_the_limits(
     own: BlockerKind, limit: BlockerKind
 ) -> None:
-    ordered = in_order(_facts(_blocker(own), _blocker(limit)), ())
+    ordered = _ordered(_facts(_blocker(own), _blocker(limit)))
 
     assert [blocker.kind for blocker in ordered] == [own, W.NO_WORKERS, limit]
 
@@ -50,7 +73,7 @@ def test_missing_workers_stand_between_the_jobs_own_and_the_limits(
 def test_busy_workers_stand_before_the_turns_of_others() -> None:
     facts = _facts(_blocker(K.WINDOW), _blocker(K.TENANT_SHARE, 2), _blocker(K.AHEAD_IN_QUEUE, 4))
 
-    ordered = in_order(facts, [_worker(2, running=2)])
+    ordered = _ordered(facts, _worker(2, running=2))
 
     assert [blocker.kind for blocker in ordered] == [
         K.WINDOW,
@@ -63,7 +86,39 @@ def test_busy_workers_stand_before_the_turns_of_others() -> None:
 def test_busy_workers_are_no_matter_while_the_job_may_not_start_anyway() -> None:
     facts = _facts(_blocker(K.BACKOFF, clears_ms=NOW + 1_000))
 
-    assert [blocker.kind for blocker in in_order(facts, [_worker(1, running=1)])] == [K.BACKOFF]
+    assert [blocker.kind for blocker in _ordered(facts, _worker(1, running=1))] == [K.BACKOFF]
+
+
+@pytest.mark.parametrize("reported", [0, 3])
+def test_workers_that_run_as_many_of_the_queue_as_they_may_are_named_by_that_limit(reported: int) -> None:
+    """The store's own count holds where the last report is some seconds old."""
+    facts = _facts(_blocker(K.AHEAD_IN_QUEUE, 1), leased=3)
+
+    limit, ahead = _ordered(facts, _worker(8, running=reported, of_queue=reported, limit=3))
+
+    assert limit == WorkerBlocker(W.WORKER_CONCURRENCY, 3, 3)
+    assert ahead.kind is K.AHEAD_IN_QUEUE
+    assert _wait_s(facts, _worker(8, running=3, of_queue=3, limit=3)) != 0
+
+
+def test_a_limit_in_the_queues_settings_goes_before_the_workers_own() -> None:
+    worker = _worker(8, running=2, of_queue=2, limit=5)
+
+    assert _ordered(_facts(leased=2, worker_concurrency=2), worker) == [
+        WorkerBlocker(W.WORKER_CONCURRENCY, 2, 2)
+    ]
+    assert _ordered(_facts(leased=2), worker) == []
+
+
+def test_a_worker_that_is_full_of_other_queues_jobs_has_no_slot_left() -> None:
+    elsewhere = _worker(4, running=4, of_queue=0, limit=2)
+
+    assert [each.kind for each in _ordered(_facts(), elsewhere)] == [W.WORKERS_BUSY]
+
+
+def test_what_a_worker_has_begun_since_its_report_is_no_free_slot() -> None:
+    assert [each.kind for each in _ordered(_facts(leased=2), _worker(2))] == [W.WORKERS_BUSY]
+    assert _ordered(_facts(leased=1), _worker(2)) == []
 
 
 def test_free_slots_take_the_jobs_ahead_first() -> None:

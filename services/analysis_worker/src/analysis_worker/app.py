@@ -17,6 +17,7 @@ from analysis_worker.measuring.paid import MeasuredCalls
 from analysis_worker.paid.keeping import Keeping
 from analysis_worker.paid.opening import WorkerGate
 from analysis_worker.paid.port import PaidCalls
+from analysis_worker.runtime.about import about
 from analysis_worker.runtime.actors import declare_actors, load_actor_modules
 from analysis_worker.runtime.ailments import Parts
 from analysis_worker.runtime.children import ChildPool
@@ -26,7 +27,6 @@ from analysis_worker.runtime.isolation import IsolatedActors
 from analysis_worker.runtime.loop_store import LoopStore
 from analysis_worker.runtime.pulse import Pulse
 from analysis_worker.runtime.registry import discover
-from analysis_worker.runtime.reporter import Reporter
 from analysis_worker.runtime.shutdown import drain
 from analysis_worker.runtime.simulation.effects import SimulatedErrors
 from analysis_worker.runtime.simulation.store import LosableClient
@@ -40,6 +40,7 @@ from analysis_worker.sources.store import StoredConversations
 from analysis_worker.transcript.in_child import warm, warm_for_models
 from analysis_worker.vault.store import StoredVault
 from common.broker import JobBroker
+from common.broker.reporter import Reporter
 from common.job.model import RetryPolicy
 from common.job.types import CONCURRENCY, JOB_TYPES, QUEUES
 from common.store.checks import check_servers
@@ -84,6 +85,7 @@ class AnalysisWorker:
             durability=shared.store.durability,
             compress_results=shared.compress_results,
             files=shared.files.open(),
+            reports=False,
         )
         self._broker.add_middleware(Tracing())
         #: None where nobody takes figures; then nothing is spent on them.
@@ -143,15 +145,8 @@ class AnalysisWorker:
         self._worker = dramatiq.Worker(self._broker, queues=set(queues), worker_threads=shared.threads)
         pulse = Pulse(self._children)
         retiring = tuple if self._paid is None else self._paid.retiring
-        self._reporter = Reporter(
-            self._broker,
-            queues,
-            shared.threads,
-            self._children,
-            pulse,
-            simulates=self._simulated,
-            retiring=retiring,
-        )
+        said = about(self._children, pulse, simulates=self._simulated, retiring=retiring)
+        self._reporter = Reporter(self._broker, lambda: queues, more=said)
         parts = Parts(self._worker, self._broker, self._reporter, pulse, retiring)
         self._health = HealthServer(str(shared.health.address), parts)
 

@@ -17,6 +17,7 @@ from typing import Final
 from common.job import types
 from common.store.keys import QueueKeys
 from common.store.weaknesses import weaknesses_of
+from common.store.workers import room_of
 from monitor.facts import Facts, QueueFacts, Reading
 from monitor.minutes import LATELY_MINUTES, RECENT_MINUTES
 
@@ -203,7 +204,7 @@ def _without_workers(queue: QueueFacts, thresholds: Thresholds) -> Iterator[Issu
 def _stalled(facts: Facts, queue: QueueFacts, thresholds: Thresholds) -> Iterator[Issue]:
     """Workers report and have free slots, jobs are ready, and yet none starts: the workers are stuck."""
     consumers = facts.consumers(queue.queue)
-    free = sum(max(0, worker.slots - worker.running) for worker in consumers)
+    free = room_of(consumers, queue.queue, leased=queue.running, most=None).free
     if free and queue.oldest_pending_age_ms >= thresholds.stalled_after_ms and not queue.started_lately:
         names = ", ".join(worker.worker_id for worker in consumers[:3])
         yield Issue(
@@ -221,7 +222,7 @@ def _late(facts: Facts, queue: QueueFacts, thresholds: Thresholds) -> Iterator[I
     objective_ms = thresholds.oldest_pending_for_ms(queue.queue)
     if queue.oldest_pending_age_ms > objective_ms:
         consumers = facts.consumers(queue.queue)
-        slots = sum(worker.slots for worker in consumers)
+        slots = sum(worker.slots_for(queue.queue) for worker in consumers)
         yield Issue(
             "BACKLOG_OLD",
             Severity.DEGRADED,

@@ -55,7 +55,7 @@ def queue_to_pb(facts: Facts, queue: QueueFacts) -> pb.QueueStats:
         wait=latency_to_pb(queue.latency.waits),
         run=latency_to_pb(queue.latency.runs),
         worker_count=len(consumers),
-        slot_count=sum(worker.slots for worker in consumers),
+        slot_count=sum(worker.slots_for(queue.queue) for worker in consumers),
         paused=queue.paused,
     )
     if queue.oldest_pending_ms is not None:

@@ -14,8 +14,7 @@ from common.store import jobs, queue_settings, stats
 from common.store.keys import QueueKeys, queue_keys
 from common.store.operation import AsyncRunner
 from common.store.record import index_name
-from common.store.stats import QueueStatistics
-from common.store.workers import WorkerReport, list_workers
+from common.store.workers import Room, list_workers, room_of
 from scheduler.explaining import pace_of
 from scheduler.start_estimate import Estimate, estimated_start
 
@@ -66,13 +65,14 @@ class Estimates:
         serving = [report for report in reports if keys.queue in report.queues]
         if read.paused or settings.draining or not serving:
             return None
+        room = room_of(serving, keys.queue, leased=read.leased, most=settings.worker_concurrency)
         present = read.now_ms // _MINUTE_MS
         minutes = range(present - _MINUTES, present + 1)
         counted = await self._store.run(stats.read_stats(keys, minutes=minutes, totals=False))
         return estimated_start(
             from_ms=max(read.now_ms + request.delay_ms, request.run_at_ms or 0),
             ahead=read.ready,
-            free=_free(serving, read, settings.concurrency),
+            free=_free(room, settings.concurrency),
             pace=pace_of(counted.minutes, read.now_ms),
         )
 
@@ -107,6 +107,5 @@ def cost_of(paid: Sequence[PaidUsage]) -> CostEstimate:
     )
 
 
-def _free(serving: Sequence[WorkerReport], read: QueueStatistics, concurrency: int | None) -> int:
-    free = sum(max(0, report.slots - report.running) for report in serving)
-    return free if concurrency is None else max(0, min(free, concurrency - read.leased))
+def _free(room: Room, concurrency: int | None) -> int:
+    return room.free if concurrency is None else max(0, min(room.free, concurrency - room.leased))

@@ -19,7 +19,7 @@ from common.store.jobs import Blocker, BlockerKind, Explanation
 from common.store.keys import QueueKeys
 from common.store.operation import AsyncRunner
 from common.store.stats import Counts
-from common.store.workers import WorkerReport, list_workers
+from common.store.workers import Room, WorkerReport, list_workers, room_of
 from scheduler.jobs import Jobs
 from scheduler.start_estimate import Estimate, Pace, estimated_start
 
@@ -43,6 +43,7 @@ class WorkerBlockerKind(StrEnum):
     """What the store does not know."""
 
     NO_WORKERS = "NO_WORKERS"
+    WORKER_CONCURRENCY = "WORKER_CONCURRENCY"
     WORKERS_BUSY = "WORKERS_BUSY"
 
 
@@ -91,8 +92,9 @@ class Explanations:
             self._store.run(list_workers(self._namespace)), self._pace(keys, facts.now_ms)
         )
         serving = [report for report in reports if keys.queue in report.queues]
-        blockers = in_order(facts, serving)
-        return Explained(job_id, keys.queue, facts, blockers, estimate(facts, blockers, serving, pace))
+        room = room_of(serving, keys.queue, leased=facts.leased, most=facts.worker_concurrency)
+        blockers = in_order(facts, serving, room)
+        return Explained(job_id, keys.queue, facts, blockers, estimate(facts, blockers, room, pace))
 
     async def _pace(self, keys: QueueKeys, now_ms: int) -> Pace:
         present = now_ms // _MINUTE_MS
@@ -101,31 +103,40 @@ class Explanations:
         return pace_of(read.minutes, now_ms)
 
 
-def in_order(facts: Explanation, serving: Sequence[WorkerReport]) -> list[Blocker | WorkerBlocker]:
+def in_order(
+    facts: Explanation, serving: Sequence[WorkerReport], room: Room
+) -> list[Blocker | WorkerBlocker]:
     """Return the blockers of a waiting job, those of the workers in their places.
 
     Args:
         serving: Workers of the job's queue.
+        room: What they have for its jobs.
     """
     blockers: list[Blocker | WorkerBlocker] = list(facts.blockers)
     limits = _place(facts, lambda kind: kind not in _OWN and kind is not _K.PAUSED)
     if not serving:
         blockers.insert(limits, WorkerBlocker(WorkerBlockerKind.NO_WORKERS, 0))
-    elif limits == 0 and _free(serving) == 0:
-        slots = sum(report.slots for report in serving)
+    elif limits == 0 and room.free == 0:
         turns = _place(facts, lambda kind: kind in _TURNS)
-        blockers.insert(turns, WorkerBlocker(WorkerBlockerKind.WORKERS_BUSY, slots, slots))
+        blockers.insert(turns, _busy(serving, room))
     return blockers
+
+
+def _busy(serving: Sequence[WorkerReport], room: Room) -> WorkerBlocker:
+    if room.limited:
+        return WorkerBlocker(WorkerBlockerKind.WORKER_CONCURRENCY, room.leased, room.slots)
+    slots = sum(report.slots for report in serving)
+    return WorkerBlocker(WorkerBlockerKind.WORKERS_BUSY, slots, slots)
 
 
 def estimate(
     facts: Explanation,
     blockers: Sequence[Blocker | WorkerBlocker],
-    serving: Sequence[WorkerReport],
+    room: Room,
     pace: Pace,
 ) -> Estimate | None:
     """Return when a waiting job is likely to start; None where there is no basis."""
-    from_ms, free, limited_until_ms = facts.now_ms, _free(serving), 0
+    from_ms, free, limited_until_ms = facts.now_ms, room.free, 0
     for blocker in blockers:
         match blocker:
             case WorkerBlocker(WorkerBlockerKind.NO_WORKERS):
@@ -164,7 +175,3 @@ def _place(facts: Explanation, wanted: Callable[[BlockerKind], bool]) -> int:
     """Return the place of the first of the store's blockers of a wanted kind, or behind the last."""
     places = (i for i, blocker in enumerate(facts.blockers) if wanted(blocker.kind))
     return next(places, len(facts.blockers))
-
-
-def _free(serving: Sequence[WorkerReport]) -> int:
-    return sum(max(0, report.slots - report.running) for report in serving)

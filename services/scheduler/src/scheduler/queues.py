@@ -39,8 +39,8 @@ class QueueReport:
     @property
     def slots(self) -> int:
         """Jobs that its workers can run at once, if they run no other queue's."""
-        each = self.settings.worker_concurrency
-        return sum(worker.slots if each is None else min(worker.slots, each) for worker in self.workers)
+        most = self.settings.worker_concurrency
+        return sum(worker.slots_for(self.name, most) for worker in self.workers)
 
     @property
     def is_paused(self) -> bool:

@@ -36,6 +36,7 @@ from common.broker.message import JobMessage
 from common.broker.middleware import AsyncActors, JobRetries, Lifecycle, error_of
 from common.broker.outbox import OutboxRelay
 from common.broker.overdue import tell_overdue
+from common.broker.reporter import Reporter
 from common.broker.request import request_of
 from common.broker.running import RunningJob, StopReason
 from common.broker.skew import stamped
@@ -90,6 +91,8 @@ class JobBroker(Broker):
         concurrency: The most jobs of one queue that a worker runs at once, by queue.
         default_concurrency: The same for other queues; None: as many as the worker has threads.
         durability: What a message must have outlived before sending it returns.
+        reports: Enter a worker on this broker into the register, which schedulers and the monitor read.
+            False for one that does so itself and tells more.
         compress_results: Keep results over 64 KiB compressed. A scheduler of a version before this option
             shows them as bytes of an unknown kind.
         files: Where large arguments go and come from, see common.files; None: all stay in the store.
@@ -112,6 +115,7 @@ class JobBroker(Broker):
         durability: Durability = EVERYSEC,
         compress_results: bool = False,
         files: Files | None = None,
+        reports: bool = True,
     ) -> None:
         settings = _settings_of(client)
         if settings.get("decode_responses"):
@@ -128,7 +132,8 @@ class JobBroker(Broker):
                 JobRetries(),
             ]
         self._hooks = Hooks()
-        super().__init__(middleware=[WorkThreads(), Lifecycle(compress_results), *middleware, WorkerLife()])
+        life = WorkerLife(reports)
+        super().__init__(middleware=[WorkThreads(), Lifecycle(compress_results), *middleware, life])
         self._hooks = Hooks(self.middleware)
         self.queues: dict[str, QueueKeys] = {}
         self.client: Any = client
@@ -464,12 +469,21 @@ class JobBroker(Broker):
 class WorkerLife(Middleware):
     """Ties the broker's own threads to the worker's life."""
 
+    def __init__(self, reports: bool) -> None:
+        self._reports = reports
+        self._reporter: Reporter | None = None
+
     def before_worker_boot(self, broker: Broker, worker: dramatiq.Worker) -> None:
         if isinstance(broker, JobBroker):
             refuse_unisolated(broker, worker.consumer_whitelist or broker.queues)
             broker.use_slots(worker.worker_threads)
             worker.work_queue = work_queue = WorkQueue()  # type: ignore[assignment]
             broker.use_work_queue(work_queue)
+
+    def after_worker_boot(self, broker: Broker, worker: dramatiq.Worker) -> None:
+        if self._reports and isinstance(broker, JobBroker):
+            self._reporter = Reporter(broker, lambda: sorted(worker.consumers.copy()))
+            self._reporter.start()
 
     def before_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
         if isinstance(broker, JobBroker):
@@ -478,6 +492,9 @@ class WorkerLife(Middleware):
     def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
         if isinstance(broker, JobBroker):
             broker.settle()
+        if self._reporter is not None:
+            self._reporter.close()
+            self._reporter = None
 
 
 def _settings_of(client: Any) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from common.broker.pace import FETCH_MAX, Pace
 
@@ -101,6 +101,11 @@ class Slots:
                 self._overridden.setdefault(queue, self._limits.get(queue, self._limit))
                 self._limits[queue] = most
             self._changed.notify_all()
+
+    def limits(self, queues: Iterable[str]) -> dict[str, int]:
+        """Return how many jobs of each queue may run at once, of those queues that have a limit."""
+        with self._lock:
+            return {name: limit for name in queues if (limit := self._limit_of(name)) is not None}
 
     def ask_alone(self, queue: str) -> None:
         """Take nothing more but for `queue`, until its `take_all` has had its chance."""

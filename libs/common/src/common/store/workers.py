@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
 import orjson
@@ -37,8 +38,51 @@ class WorkerReport:
     simulates: str = ""
     #: Models that it asks by its settings and that are near or past their end, in words.
     retiring: tuple[str, ...] = ()
+    #: The most jobs of one queue that it runs at once, for queues that it does not give all its slots.
+    limits: Mapping[str, int] = field(default_factory=dict)
+    #: Jobs that it runs, by queue.
+    running_by_queue: Mapping[str, int] = field(default_factory=dict)
     #: When it last reported, by the server's clock; 0 in what it sends.
     reported_ms: int = 0
+
+    def slots_for(self, queue: str, most: int | None = None) -> int:
+        """Return how many jobs of a queue it runs at once while it runs no other's.
+
+        Args:
+            most: What the queue's settings allow in one worker, as far as they say.
+        """
+        return min(self.slots, self.limits.get(queue, self.slots) if most is None else most)
+
+    def left_by_others(self, queue: str) -> int:
+        """Return how many slots the jobs of its other queues leave."""
+        return max(0, self.slots - self.running + self.running_by_queue.get(queue, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What the workers of a queue have for its jobs."""
+
+    #: Jobs of the queue that may run at once, and how many do.
+    slots: int
+    leased: int
+    #: The workers have threads to spare, but each runs as many of the queue's jobs as it may.
+    limited: bool
+
+    @property
+    def free(self) -> int:
+        return max(0, self.slots - self.leased)
+
+
+def room_of(workers: Iterable[WorkerReport], queue: str, *, leased: int, most: int | None) -> Room:
+    """Return what `workers`, which serve a queue, have for its jobs.
+
+    Args:
+        leased: Its jobs that run now; what workers tell of may be some seconds old.
+        most: Its jobs that may run at once in one worker, by its settings; None: as each worker tells.
+    """
+    left = [(worker.left_by_others(queue), worker.slots_for(queue, most)) for worker in workers]
+    slots = sum(min(pair) for pair in left)
+    return Room(slots, leased, limited=slots < sum(threads for threads, _ in left))
 
 
 _KNOWN: Final = frozenset(field.name for field in fields(WorkerReport))

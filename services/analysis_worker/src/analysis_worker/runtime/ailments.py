@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import dramatiq
 
 from analysis_worker.runtime.pulse import Pulse
-from analysis_worker.runtime.reporter import Reporter
 from common.broker import JobBroker
 from common.broker.overdue import OVERDUE_AFTER_MS, overdue
+from common.broker.reporter import Reporter
 
 
 @dataclass(frozen=True, slots=True)

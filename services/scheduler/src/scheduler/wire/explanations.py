@@ -37,6 +37,8 @@ _DETAILS: Final[Mapping[BlockerKind | WorkerBlockerKind, str]] = {
     _K.TENANT_SHARE: "tenants that have their turn first: {value}",
     _K.AHEAD_IN_QUEUE: "jobs of the tenant that go first, by priority and waiting time: {value}",
     WorkerBlockerKind.NO_WORKERS: "no worker serves queue {queue}: start one",
+    WorkerBlockerKind.WORKER_CONCURRENCY: "the workers run {value} of the {limit} jobs of queue {queue} that "
+    "they run at once: UpdateQueue with a greater worker_concurrency lets more start, and so do more workers",
     WorkerBlockerKind.WORKERS_BUSY: "{value} of {limit} slots of the workers of queue {queue} are taken: "
     "with more workers it starts sooner",
 }

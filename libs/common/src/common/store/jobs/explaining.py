@@ -63,7 +63,7 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A job's wait at one moment. A job that waits for a free worker only has no blockers."""
+    """A job's wait at one moment. A job that waits only for a worker has no blockers."""
 
     state: JobState
     now_ms: int
@@ -73,6 +73,9 @@ class Explanation:
     ready: int
     tenants: int
     priority: Priority
+    #: Jobs of the queue that run; how many may in one worker, as far as the queue's settings say.
+    leased: int
+    worker_concurrency: int | None
     #: In the order in which they bind.
     blockers: tuple[Blocker, ...]
 
@@ -113,7 +116,7 @@ def explain(
         if not reply:
             return None
         told = [str(item) if isinstance(item, int) else item.decode() for item in reply]
-        state, now, ahead, ready, tenants, priority, *rest = told
+        state, now, ahead, ready, tenants, priority, leased, in_worker, *rest = told
         rows = [rest[i : i + 5] for i in range(0, len(rest), 5)]
         return Explanation(
             JobState(state),
@@ -122,6 +125,8 @@ def explain(
             int(ready),
             int(tenants),
             Priority(priority),
+            int(leased),
+            int(in_worker) if in_worker else None,
             tuple(
                 Blocker(
                     _kind(kind, detail),

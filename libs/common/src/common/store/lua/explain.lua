@@ -8,8 +8,9 @@
 --   ARGV[3]  tenant of the caller
 --
 -- Output: '' if there is no such job of this tenant; else its state, now (ms), jobs of its tenant before it,
--- jobs of the whole queue that wait, tenants in line, its priority, then five values for each blocker, in the order
--- in which they bind: kind, value, limit, when it clears (ms) or '', detail.
+-- jobs of the whole queue that wait, tenants in line, its priority, jobs of the queue that are leased, how many one
+-- worker may run at once or '', then five values for each blocker, in the order in which they bind: kind, value,
+-- limit, when it clears (ms) or '', detail.
 -- @include queue
 -- @include record
 -- @include retry_budget
@@ -22,8 +23,9 @@ local now = clock_read(ARGV[1])
 local f = run_fields(id, 'state', 'run_at', 'reason', 'lost', 'error')
 local state = f[1] or first_state(fields)
 local rank = redis.call('ZRANK', PREFIX .. 'ready:' .. tenant, id)
+local limits = settings()
 local reply = {state, ms(now), rank or 0, redis.call('HGET', COUNTERS, 'ready') or '0',
-  redis.call('ZCARD', TENANTS), fields[H.priority]}
+  redis.call('ZCARD', TENANTS), fields[H.priority], redis.call('ZCARD', LEASES), limits[7] or ''}
 if state ~= 'PENDING' and state ~= 'SCHEDULED' and state ~= 'RETRYING' then return reply end
 
 local function block(kind, value, limit, clears, detail)
@@ -58,7 +60,7 @@ elseif state == 'RETRYING' then
   local left, spent, limit = retry_budget(now)
   if left <= 0 then block('RETRY_BUDGET', spent, limit, (math.floor(now / 60000) + 1) * 60000) end
 end
-for _, gate in ipairs(queue_gates(now, settings())) do
+for _, gate in ipairs(queue_gates(now, limits)) do
   if gate[2] <= 0 then block(gate[1], gate[3], gate[4], gate[5]) end
 end
 local _, _, own = tenant_limits(tenant, now)

@@ -7,19 +7,20 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from analysis_worker.runtime.children import ChildPool
-from analysis_worker.runtime.pulse import Pulse
-from common.broker import JobBroker
 from common.errors import JobsError
 from common.store.workers import WorkerReport, forget_worker, report_worker
 
+if TYPE_CHECKING:
+    from common.broker.broker import JobBroker
+
 #: A third of the silence after which a worker counts as gone (s).
 REPORT_EVERY_S: Final = 5.0
-_DISTRIBUTION: Final = "bothsides-analysis-worker"
+_DISTRIBUTION: Final = "bothsides-common"
 _log = logging.getLogger(__name__)
 
 
@@ -27,29 +28,21 @@ class Reporter:
     """Owns one thread, so that no job can hold a report up.
 
     Args:
-        simulates: What errors this worker makes up, in words.
-        retiring: Says which models of its settings are near or past their end.
+        queues: Returns those that are consumed.
+        more: Returns what else stands in a report, by the names of WorkerReport.
     """
 
     def __init__(
         self,
         broker: JobBroker,
-        queues: tuple[str, ...],
-        slots: int,
-        children: ChildPool,
-        pulse: Pulse,
+        queues: Callable[[], Iterable[str]],
         *,
-        simulates: str = "",
-        retiring: Callable[[], Sequence[str]] = tuple,
+        more: Callable[[], Mapping[str, Any]] = dict,
         every_s: float = REPORT_EVERY_S,
     ) -> None:
         self._broker = broker
         self._queues = queues
-        self._slots = slots
-        self._children = children
-        self._pulse = pulse
-        self._simulates = simulates
-        self._retiring = retiring
+        self._more = more
         self._every_s = every_s
         self._started_ms = time.time_ns() // 1_000_000
         self._started_s = time.monotonic()
@@ -98,23 +91,8 @@ class Reporter:
                 return
 
     def _report(self) -> None:
-        report = WorkerReport(
-            worker_id=self._broker.worker_id,
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            version=version(_DISTRIBUTION),
-            queues=self._queues,
-            slots=self._slots,
-            running=len(self._broker.running_jobs()),
-            started_ms=self._started_ms,
-            loop_lag_ms=int(self._pulse.lag_ms),
-            children=self._children.alive,
-            busy_children=self._children.busy,
-            simulates=self._simulates,
-            retiring=tuple(self._retiring()),
-        )
         try:
-            self._broker.runner.run(report_worker(self._broker.namespace, report))
+            self._broker.runner.run(report_worker(self._broker.namespace, self._described()))
         except JobsError as error:
             _log.warning("this worker could not report itself: %s", error.reason)
             return
@@ -122,3 +100,21 @@ class Reporter:
             _log.exception("this worker could not report itself")
             return
         self._last_s = time.monotonic()
+
+    def _described(self) -> WorkerReport:
+        broker = self._broker
+        queues = tuple(self._queues())
+        running = broker.running_jobs()
+        said: dict[str, Any] = {"version": version(_DISTRIBUTION), **self._more()}
+        return WorkerReport(
+            worker_id=broker.worker_id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            queues=queues,
+            slots=broker.slots.total,
+            running=len(running),
+            started_ms=self._started_ms,
+            limits=broker.slots.limits(queues),
+            running_by_queue=dict(Counter(job.queue for job in running)),
+            **said,
+        )
