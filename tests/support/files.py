@@ -37,7 +37,8 @@ def submit_filed(queue: Queue, files: Files, **fields: Any) -> str:
 def submit_all_filed(
     queue: Queue, files: Files, requests: list[JobRequest]
 ) -> list[jobs.Submitted | FileStoreUnavailable]:
-    return drive(submitting(queue.keys, requests, files), queue)  # type: ignore[arg-type]  # it runs operations
+    steps = submitting(queue.keys, requests, files, is_cluster=False)
+    return drive(steps, queue)  # type: ignore[arg-type]  # it runs operations
 
 
 @contextmanager

@@ -50,15 +50,19 @@ class Queue:
 
     def run(self, operation: Operation[Any]) -> Any:
         """Run it as a function of the server and as a script in turn: they are the same."""
-        return SyncRunner(self.client, functions=next(self._runs) % 2 == 0).run(operation)
+        return self._runner().run(operation)
+
+    def _runner(self) -> SyncRunner:
+        return SyncRunner(self.client, functions=next(self._runs) % 2 == 0)
 
     def request(self, **fields: Any) -> JobRequest:
         given = {"job_id": ordered_id(self.name), "queue": self.name, "actor": "work", "payload": b"{}"}
         return JobRequest(**{**given, **fields})
 
     def submit_all(self, requests: list[JobRequest]) -> list[Submitted]:
-        submitted: list[Submitted] = self.run(jobs.submit(self.keys, requests, now_ms=self.now_ms))
-        return submitted
+        runner = self._runner()
+        steps = jobs.submitting(self.keys, requests, is_cluster=runner.is_cluster, now_ms=self.now_ms)
+        return runner.run_steps(steps)
 
     def submit(self, **fields: Any) -> JobId:
         """Submit one job that must be accepted."""

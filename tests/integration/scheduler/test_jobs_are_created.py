@@ -114,17 +114,30 @@ async def test_the_same_request_id_with_another_job_is_refused(scheduler: Served
     assert refused.metadata["job_id"] == first.job_id
 
 
-async def test_a_request_id_stands_for_one_job_in_each_queue(scheduler: Served) -> None:
-    """Two requests under one id are a mistake; the repeats of each find their own job all the same."""
-    here = generic(request_id="once")
-    there = pb.CreateJobRequest()
-    there.CopyFrom(here)
+async def test_the_same_request_id_with_a_job_of_another_queue_is_refused(scheduler: Served) -> None:
+    first = await scheduler.create(generic(request_id="once"))
+    there = generic(request_id="once")
     there.job.spec.generic.queue = "elsewhere"
-    first, second = await scheduler.create(here), await scheduler.create(there)
 
-    assert first.job_id != second.job_id
-    assert (await scheduler.create(here)).job_id == first.job_id
-    assert (await scheduler.create(there)).job_id == second.job_id
+    refused = await refusal(scheduler.create(there))
+
+    assert (refused.code, refused.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_REUSED")
+    assert refused.metadata["job_id"] == first.job_id
+    assert f"{first.job_id} of the queue data_processing" in refused.status.message
+
+
+async def test_of_items_with_one_request_id_for_two_queues_one_is_created(scheduler: Served) -> None:
+    requests = [generic(request_id=f"r{number % 20}") for number in range(40)]
+    for there in requests[20:]:
+        there.job.spec.generic.queue = "elsewhere"
+
+    response = await scheduler.jobs.CreateJobs(pb.CreateJobsRequest(requests=requests))
+
+    for one, other in zip(response.items[:20], response.items[20:], strict=True):
+        made, refused = (one, other) if one.HasField("job") else (other, one)
+        info = detail(refused.error, error_details_pb2.ErrorInfo)
+        assert (info.reason, info.metadata["job_id"]) == ("REQUEST_ID_REUSED", made.job.job_id)
+    assert len((await scheduler.jobs.ListJobs(pb.ListJobsRequest())).jobs) == 20
 
 
 async def test_output_fields_of_a_request_do_not_make_it_another(scheduler: Served) -> None:

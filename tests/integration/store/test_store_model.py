@@ -122,6 +122,9 @@ class QueueMachine(RuleBasedStateMachine):
         self.client.flushall()
         self.queue = Queue(self.client, lease_ms=LEASE_MS)
         self.model = ModelQueue(LEASE_MS)
+        #: Another queue of the same tenants, with the same clock, to which jobs are only submitted.
+        self.aside = Queue(self.client, name="aside")
+        self.model_aside = ModelQueue(LEASE_MS, requests=self.model.requests)
         #: Every member that was ever leased: also the stale ones are tried.
         self.members: list[str] = []
         self.fetches: dict[str, int] = {}
@@ -223,6 +226,30 @@ class QueueMachine(RuleBasedStateMachine):
                 policy=policy,
             )
             assert told == expected
+
+    @rule(
+        tenant=TENANTS,
+        request_id=st.sampled_from(["", "r1", "r2"]),
+        digest=st.sampled_from(["x", "y"]),
+        twice=st.booleans(),
+    )
+    def submit_aside(self, tenant: str, request_id: str, digest: str, twice: bool) -> None:
+        """Request ids are those of all queues."""
+        self.aside.now_ms = self.queue.now_ms
+        request = self.aside.request(tenant=tenant, request_id=request_id, request_digest=digest)
+        for _ in range(1 + twice):
+            [outcome] = self.aside.submit_all([request])
+            assert (NAMES[type(outcome)], told_of(outcome)) == self.model_aside.submit(
+                request.job_id,
+                self.aside.now_ms,
+                tenant=tenant,
+                priority=Priority.NORMAL,
+                delay_ms=0,
+                deadline_ms=None,
+                ttl_ms=None,
+                request_id=request_id,
+                digest=digest,
+            )
 
     @rule(
         want=st.integers(0, 4),

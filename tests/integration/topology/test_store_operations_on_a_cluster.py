@@ -8,6 +8,7 @@ import pytest
 
 from common.store.operation import Client
 from integration.store.test_large_messages import *  # noqa: F403
+from integration.store.test_request_ids import *  # noqa: F403
 from integration.store.test_retention import *  # noqa: F403
 from integration.store.test_store_operations import *  # noqa: F403 - the tests are run again
 from support.places import Place

@@ -25,15 +25,15 @@ DOCS: Final = Path(__file__).parents[3] / "docs" / "operations.md"
 SERVICES: Final = ("scheduler", "worker", "monitor")
 #: What each service runs.
 SCRIPTS: Final = {
-    "scheduler": "submit cancel retry update delete configure get list explain attempts logs declare "
-    "declared keep kept missing records stats provider_configure budget_configure provider_forget "
+    "scheduler": "submit bind fence cancel retry update delete configure get list explain attempts logs "
+    "declare declared keep kept missing records stats provider_configure budget_configure provider_forget "
     "erase erased erasure_plan erasure_due forget sweep insights_noted part ends_take ends_done "
     "batch_create batch_get batch_list batch_take batch_step batch_apply batch_halt batch_again batch_delete "
     "batch_stop batch_drop batch_running",
-    "worker": "fetch finish renew progress log checkpoint restore report declare submit outbox outbox_done "
-    "kept keep_of_job stats configure provider_reserve provider_settle provider_release provider_renew "
-    "budget_reserve budget_settle placeholders_kept placeholders_keep answers_note insights_note "
-    "provider_forget",
+    "worker": "fetch finish renew progress log checkpoint restore report declare submit bind fence outbox "
+    "outbox_done kept keep_of_job stats configure provider_reserve provider_settle provider_release "
+    "provider_renew budget_reserve budget_settle placeholders_kept placeholders_keep answers_note "
+    "insights_note provider_forget",
 }
 #: It only reads, so that of what these include it needs what reads.
 MONITOR_SCRIPTS: Final = "declared reports stats"

@@ -11,6 +11,8 @@ from common.store.scripts import script
 #: New work, and what can be done without. A script that is not here and writes says allow-oom.
 REFUSED = {
     "submit",
+    "bind",
+    "fence",
     "retry",
     "update",
     "keep",

@@ -46,6 +46,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from common.job.ids import queue_of
+
 
 class JobsError(Exception):
     """Anything that the platform itself refuses or cannot do."""
@@ -119,14 +121,16 @@ class InvalidResumeToken(InvalidField):
 
 
 class RequestIdReused(InvalidField):
-    """The request id was used before, with another request."""
+    """The request id was used before, with another request: for this job."""
 
     reason = "REQUEST_ID_REUSED"
 
     def __init__(self, first_id: str, *, kind: str = "job_id") -> None:
+        queue = queue_of(first_id)
+        where = f", for job {first_id} of the queue {queue}" if queue else ""
         super().__init__(
             "request_id",
-            "was used in the last 24 hours with another request; use a new id for a new request",
+            f"was used in the last 24 hours with another request{where}; use a new id for a new request",
             metadata={kind: first_id},
         )
 

@@ -195,11 +195,13 @@ class Submission:
         """Submit; what has to be packed or written to a file is, on a thread."""
         await self._declare(queue)
         keys = queue_keys(self._namespace, queue)
-        if not any(is_large(request.payload) for request in requests):
-            return await self._store.run(jobs.submit(keys, requests))
-        if self._files is None:
-            return await self._store.run(await asyncio.to_thread(jobs.submit, keys, requests))
-        return await drive_async(submitting(keys, requests, self._files), self._store, self._files)
+        is_cluster = self._store.is_cluster
+        is_long = any(is_large(request.payload) for request in requests)
+        if self._files is None or not is_long:
+            steps = jobs.submitting(keys, requests, is_cluster=is_cluster)
+            return await self._store.run_steps(steps, on_thread=is_long)
+        filing = submitting(keys, requests, self._files, is_cluster=is_cluster)
+        return await drive_async(filing, self._store, self._files)
 
     async def _outcomes(
         self, requests: Sequence[JobRequest], replies: Sequence[Submitted | FileStoreUnavailable]

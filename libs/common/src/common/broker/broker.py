@@ -371,11 +371,11 @@ class JobBroker(Broker):
                 raise QueueDraining(request.queue)
 
     def _submitted(self, request: JobRequest) -> jobs.Submitted | FileStoreUnavailable:
-        keys = self.queues[request.queue]
-        if self.files is None or not is_large(request.payload):
-            return self.run(jobs.submit(keys, [request]))[0]  # type: ignore[no-any-return]
+        keys, is_cluster = self.queues[request.queue], self.runner.is_cluster
         try:
-            return drive(submitting(keys, [request], self.files), self.runner)[0]
+            if self.files is None or not is_large(request.payload):
+                return self.runner.run_steps(jobs.submitting(keys, [request], is_cluster=is_cluster))[0]
+            return drive(submitting(keys, [request], self.files, is_cluster=is_cluster), self.runner)[0]
         except StoreUnavailable as error:
             raise ConnectionClosed(error) from error
 

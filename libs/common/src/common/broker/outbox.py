@@ -97,11 +97,12 @@ class OutboxRelay:
                 self._runner.run(queues.declare_queue(self._namespace, request.queue))
                 self._declared.add(request.queue)
             keys = queue_keys(self._namespace, request.queue)
+            is_cluster = self._runner.is_cluster
             told: Submitted | FileStoreUnavailable
             if self._files is None or not is_large(request.payload):
-                [told] = self._runner.run(jobs.submit(keys, [request]))
+                [told] = self._runner.run_steps(jobs.submitting(keys, [request], is_cluster=is_cluster))
             else:
-                [told] = drive(submitting(keys, [request], self._files), self._runner)
+                [told] = drive(submitting(keys, [request], self._files, is_cluster=is_cluster), self._runner)
         except (StoreUnavailable, StoreFull, QueueFull):
             return False
         except JobsError as error:

@@ -28,21 +28,22 @@ _TRIES: Final = 3
 
 
 def submitting(
-    keys: QueueKeys, requests: Sequence[JobRequest], files: Files
+    keys: QueueKeys, requests: Sequence[JobRequest], files: Files, *, is_cluster: bool
 ) -> Steps[list[Submitted | FileStoreUnavailable]]:
-    """Accept jobs of one queue as `jobs.submit` does, those with large arguments by files.
+    """Accept jobs of one queue as `jobs.submitting` does, those with large arguments by files.
 
     Raises:
-        InvalidField: As `jobs.submit`.
+        InvalidField, StoreUnavailable: As `jobs.submitting`.
     """
     messages: list[bytes | Apart] = yield partial(_taken_apart, requests, files)
     inline = [at for at, message in enumerate(messages) if isinstance(message, bytes)]
     replies: dict[int, Submitted | FileStoreUnavailable] = {}
     if inline:
-        told = yield jobs.submit(
+        told = yield from jobs.submitting(
             keys,
             [requests[at] for at in inline],
             messages=[messages[at] for at in inline],  # type: ignore[misc]
+            is_cluster=is_cluster,
         )
         replies.update(zip(inline, told, strict=True))
     left = {at: message for at, message in enumerate(messages) if isinstance(message, Apart)}
@@ -51,7 +52,8 @@ def submitting(
             if not left:
                 break
             filed = yield from _written(keys, list(left.values()), files)
-            told = yield jobs.submit(keys, [requests[at] for at in left], messages=filed)
+            asked = [requests[at] for at in left]
+            told = yield from jobs.submitting(keys, asked, messages=filed, is_cluster=is_cluster)
             replies.update(zip(left, told, strict=True))
             left = {at: apart for at, apart in left.items() if isinstance(replies[at], FileTooOld)}
     except FileStoreUnavailable as error:

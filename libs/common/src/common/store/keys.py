@@ -43,7 +43,7 @@
 {NS:QUEUE}:former          zset    "entry id" of these by the entry's time (ms), see lua/parts.lua
 {NS:QUEUE}:logs:ID         list    the job's own log, newest last, see jobs/logs.py
 {NS:QUEUE}:checkpoint:ID   string  what an attempt left for the next one
-{NS:QUEUE}:requests:N      hash    tenant and request id -> job id and digest, of period N since 1970
+{NS:QUEUE}:requests:TENANT:N   hash    request id -> job id and digest, of period N since 1970; in a cluster
 {NS:QUEUE}:unique:TENANT:KEY   string  the id of the last job with a unique key
 {NS:QUEUE}:suspect_turn    string  the worker that makes itself free for a suspect; expires
 {NS:QUEUE}:fetched:CONSUMER    string  the last fetch of a consumer, to repeat its reply; expires
@@ -57,6 +57,7 @@
 {NS::batches}:plan:TENANT:ID   list    jobs that are not submitted yet, some an entry, compressed
 {NS::batches}:again:TENANT:ID  list    members that are about to be retried
 {NS::batches}:request:TENANT:REQUEST   string  batch and digest of a request id; expires
+{NS:requests:TENANT}:N     hash    the same of all queues, on one server; in a cluster, request id -> queue
 {NS}:queues            set     names of all queues
 {NS}:deployment        hash    seal (key of page tokens), epoch (what resume tokens are good for)
 {NS:workers}:seen      zset    worker ids by their last report (ms)
@@ -168,6 +169,15 @@ class QueueKeys:
     @property
     def config(self) -> str:
         return f"{self.prefix}config"
+
+    @cached_property
+    def claims(self) -> str:
+        """What keys of the namespace's request ids begin with; it ends before the tenant."""
+        return f"{{{self.namespace}:requests:"
+
+    def claims_of(self, tenant: str) -> str:
+        """Return what keys of a tenant's request ids begin with."""
+        return f"{self.claims}{tenant}}}:"
 
     def job(self, job_id: str) -> str:
         return f"{self.prefix}job:{job_id}"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import redis
@@ -47,18 +47,46 @@ class Operation(Generic[R]):
     #: A key in the slot of the others. Where it is set, the reply promises that something is kept, and a
     #: runner that was asked for durability waits until it is; it writes to this key on the way.
     durable: str = ""
+    #: A key beside the others, in a slot of its own. A script is given it, as its last one, where one server
+    #: has all slots; in a cluster it does without.
+    beside: str = ""
 
     @property
     def fcall(self) -> tuple[Argument, ...]:
-        return ("FCALL", self.script.function, len(self.keys), *self.keys, *self.arguments)
+        return ("FCALL", self.script.function, *self._input())
 
     @property
     def evalsha(self) -> tuple[Argument, ...]:
-        return ("EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.arguments)
+        return ("EVALSHA", self.script.sha, *self._input())
 
     @property
     def eval(self) -> tuple[Argument, ...]:
-        return ("EVAL", self.script.source, len(self.keys), *self.keys, *self.arguments)
+        return ("EVAL", self.script.source, *self._input())
+
+    def _input(self) -> tuple[Argument, ...]:
+        if self.beside:
+            return (len(self.keys) + 1, *self.keys, self.beside, *self.arguments)
+        return (len(self.keys), *self.keys, *self.arguments)
+
+    def in_one_slot(self) -> Operation[R]:
+        """Return the operation as a cluster takes it."""
+        return replace(self, beside="") if self.beside else self
+
+
+#: Operations, each of which may follow from what those before it told, and what all of them come to.
+Steps: TypeAlias = Generator[Operation[Any], Any, R]
+
+
+@dataclass(frozen=True, slots=True)
+class _Done(Generic[R]):
+    value: R
+
+
+def _advance(steps: Steps[R], told: Any) -> Operation[Any] | _Done[R]:
+    try:
+        return steps.send(told)
+    except StopIteration as end:
+        return _Done(end.value)
 
 
 class SyncRunner:
@@ -71,7 +99,9 @@ class SyncRunner:
     def __init__(self, client: Client, *, durability: Durability = EVERYSEC, functions: bool = True) -> None:
         self._client: Any = client
         self._durability = durability
-        self._functions = Functions(enabled=functions and not isinstance(client, redis.RedisCluster))
+        #: Whether the store's slots may lie on several servers, so that a script has keys of one slot only.
+        self.is_cluster = isinstance(client, redis.RedisCluster)
+        self._functions = Functions(enabled=functions and not self.is_cluster)
         self._straight = straight_connections(client)
 
     def run(self, operation: Operation[R]) -> R:
@@ -83,10 +113,18 @@ class SyncRunner:
             StoreFull: The server is at its memory limit and the script adds data.
         """
         try:
-            reply = self._reply_to(operation)
+            reply = self._reply_to(operation.in_one_slot() if self.is_cluster else operation)
         except STORE_ERRORS as error:
+            self.is_cluster = self.is_cluster or _is_of_cluster(error)
             raise translated(error, operation) from error
         return operation.read(reply)
+
+    def run_steps(self, steps: Steps[R]) -> R:
+        """Run operations one after the other and return what they come to; errors as for run."""
+        step = _advance(steps, None)
+        while not isinstance(step, _Done):
+            step = _advance(steps, self.run(step))
+        return step.value
 
     def run_after(self, wait: Command, operation: Operation[R]) -> R:
         """Run one operation as soon as a blocking command has ended, in one round trip with it.
@@ -183,17 +221,35 @@ class AsyncRunner:
         self._client: Any = client
         self._durability = durability
         self._shared = shared
-        self._functions = Functions(enabled=not isinstance(client, redis.asyncio.RedisCluster))
+        #: As that of a SyncRunner.
+        self.is_cluster = isinstance(client, redis.asyncio.RedisCluster)
+        self._functions = Functions(enabled=not self.is_cluster)
         #: Functions that are being loaded, by the names of their scripts.
         self._loads: dict[str, asyncio.Task[None]] = {}
 
     async def run(self, operation: Operation[R]) -> R:
         """Run one operation and return what it reads; errors as for SyncRunner.run."""
         try:
-            reply = await self._reply_to(operation)
+            reply = await self._reply_to(operation.in_one_slot() if self.is_cluster else operation)
         except STORE_ERRORS as error:
+            self.is_cluster = self.is_cluster or _is_of_cluster(error)
             raise translated(error, operation) from error
         return operation.read(reply)
+
+    async def run_steps(self, steps: Steps[R], *, on_thread: bool = False) -> R:
+        """Run operations one after the other and return what they come to; errors as for SyncRunner.run.
+
+        Args:
+            on_thread: To make one takes a while.
+        """
+
+        async def after(told: Any) -> Operation[Any] | _Done[R]:
+            return await asyncio.to_thread(_advance, steps, told) if on_thread else _advance(steps, told)
+
+        step = await after(None)
+        while not isinstance(step, _Done):
+            step = await after(await self.run(step))
+        return step.value
 
     async def _reply_to(self, operation: Operation[Any]) -> Any:
         for _ in range(_FUNCTION_TRIES):
@@ -265,6 +321,11 @@ class ThreadRunner:
         return await asyncio.to_thread(self._runner.run, operation)
 
 
+def _is_of_cluster(error: Exception) -> bool:
+    """Whether a refusal shows that what was taken for one server is a cluster, as one behind a proxy is."""
+    return isinstance(error, redis.exceptions.ClusterCrossSlotError) or str(error).startswith("CROSSSLOT")
+
+
 #: Refusals that end by themselves: the server starts, changes its role or its slots, has lost its replicas or
 #: its disk. The first word of each; redis-py drops that of those for which it has an exception.
 _PASSING: Final = ("UNBLOCKED", "NOREPLICAS", "MISCONF", "BUSY", "NOSCRIPT")
@@ -274,6 +335,7 @@ _PASSING_ERRORS: Final = (
     redis.exceptions.AskError,  # MOVED too
     redis.exceptions.TryAgainError,
     redis.exceptions.NoScriptError,
+    redis.exceptions.ClusterCrossSlotError,  # known from then on
 )
 
 

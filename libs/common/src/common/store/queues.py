@@ -57,4 +57,4 @@ def sweep(queue_keys: QueueKeys, *, shed: int = 0, now_ms: int | None = None) ->
         return Swept(None if wait_ms < 0 else wait_ms, removed, more == 1, told == 1)
 
     arguments = ("" if now_ms is None else now_ms, shed, REQUEST_TTL_MS)
-    return Operation(script("sweep"), queue_keys.all(), arguments, read)
+    return Operation(script("sweep"), queue_keys.all(), arguments, read, beside=queue_keys.claims)

@@ -1,6 +1,7 @@
 """The operations on jobs that workers and services run. Each is one script; see its header in lua/."""
 
 from common.store.jobs.checkpoints import CHECKPOINT_BYTES, keep_checkpoint, read_checkpoint
+from common.store.jobs.claiming import submitting
 from common.store.jobs.explaining import RELEASED_FOR, Blocker, BlockerKind, Explanation, explain
 from common.store.jobs.filing import Due, Named, name_files, note_gone, strays, take_due
 from common.store.jobs.leasing import (
@@ -42,6 +43,7 @@ from common.store.jobs.submitting import (
     Repeated,
     Reused,
     Submitted,
+    Superseded,
     submit,
 )
 
@@ -79,6 +81,7 @@ __all__ = [
     "Reused",
     "Snapshot",
     "Submitted",
+    "Superseded",
     "Verdict",
     "append_log",
     "attempts",
@@ -101,6 +104,7 @@ __all__ = [
     "retry",
     "strays",
     "submit",
+    "submitting",
     "take_due",
     "tell",
     "update",

@@ -76,6 +76,11 @@ class FileTooOld:
     """The file of the message may be gone already: it is to be named and written anew."""
 
 
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """The request id was bound to another queue after it was bound to this one; so only in a cluster."""
+
+
 Submitted = Accepted | Repeated | Reused | Full | Existing | Rejected | Draining | FileTooOld
 
 
@@ -84,12 +89,16 @@ def submit(
     requests: Sequence[JobRequest],
     *,
     messages: Sequence[bytes] | None = None,
+    generation: int = 0,
     now_ms: int | None = None,
-) -> Operation[list[Submitted]]:
+) -> Operation[list[Submitted | Superseded]]:
     """Accept jobs of one queue, each by itself; safe to repeat, as the ids are the caller's.
+
+    In a cluster, request ids are those of the queue: `submitting` looks after all.
 
     Args:
         messages: Those of the requests as the script takes them; None has them packed here if they are large.
+        generation: In which the request ids are bound to the queue of a cluster.
 
     Raises:
         InvalidField: A request cannot be spelled as a record, or its message is too large.
@@ -108,15 +117,15 @@ def submit(
         check_size(request.payload, "spec")
         payload = pack(request.payload, request.tenant) if messages is None else messages[at]
         jobs += (place, request.job_id, request.request_id, request.request_digest, payload)
-    arguments = [now_argument(now_ms), REQUEST_TTL_MS, keys.cancel_channel, place, *terms, *jobs]
+    arguments = [now_argument(now_ms), REQUEST_TTL_MS, keys.cancel_channel, generation, place, *terms, *jobs]
 
-    def read(reply: list[Any]) -> list[Submitted]:
+    def read(reply: list[Any]) -> list[Submitted | Superseded]:
         now = int(reply[0])
         if len(reply) == 1:
             return [Accepted(request.job_id, now) for request in requests]
         return [_submitted(reply[i], JobId(reply[i + 1].decode()), now) for i in range(1, len(reply), 2)]
 
-    return Operation(script("submit"), keys.all(), arguments, read, durable=keys.synced)
+    return Operation(script("submit"), keys.all(), arguments, read, durable=keys.synced, beside=keys.claims)
 
 
 def _terms(request: JobRequest) -> tuple[Argument, ...]:
@@ -138,7 +147,7 @@ def _terms(request: JobRequest) -> tuple[Argument, ...]:
     )
 
 
-def _submitted(code: int, job_id: JobId, now_ms: int) -> Submitted:
+def _submitted(code: int, job_id: JobId, now_ms: int) -> Submitted | Superseded:
     match code:
         case 1:
             return Accepted(job_id, now_ms)
@@ -152,7 +161,9 @@ def _submitted(code: int, job_id: JobId, now_ms: int) -> Submitted:
             return Full(int(job_id))
         case -3:
             return Rejected(job_id)
+        case -4:
+            return Draining()
         case -5:
             return FileTooOld()
         case _:
-            return Draining()
+            return Superseded()

@@ -2,11 +2,12 @@
 -- Accept jobs: claim the request id, write the record, put it where it waits, all or nothing per job.
 --
 -- Input:
---   KEYS     those of QueueKeys.all()
+--   KEYS     those of QueueKeys.all(); on one server, the beginning of keys of claims (claims.lua)
 --   ARGV[1]  now (ms), or '' for the server's clock
 --   ARGV[2]  how long a request id is kept at least (ms); at most twice as long
 --   ARGV[3]  channel on which workers hear of cancels
---   ARGV[4]  how many terms follow
+--   ARGV[4]  in a cluster, the generation in which the request ids are bound to the queue (bind.lua)
+--   ARGV[5]  how many terms follow
 --   then for each of the terms, which jobs have in common, 12 values:
 --     tenant, priority, latest start for its deadline (ms) or '', run at (ms) or '', delay (ms), expire at (ms) or '',
 --     time to live (ms) or '', unique key or '', duplicate policy, header from priority to unique key,
@@ -22,15 +23,17 @@
 --   -3  a job with this unique key is there, and this one is refused: its id
 --   -4  the queue is being drained
 --   -5  its file is not for new jobs any more: it is to be written anew, see files.lua
+--   -6  the request id was bound to another queue since
 -- @include queue
 -- @include record
 -- @include messages
 -- @include ready
 -- @include final
 -- @include cancel_one
+-- @include claims
 
-local FIRST_TERMS, TERMS, JOB = 5, 12, 5
-local FIRST_JOB = FIRST_TERMS + TERMS * tonumber(ARGV[4])
+local FIRST_TERMS, TERMS, JOB = 6, 12, 5
+local FIRST_JOB = FIRST_TERMS + TERMS * tonumber(ARGV[5])
 
 local now = clock(ARGV[1])
 local config = redis.call('HMGET', CONFIG, 'depth', 'draining', 'labels')
@@ -110,23 +113,29 @@ local function flush()
   records, entries, members, tenants, kinds = {}, {}, {}, {}, {}
 end
 
--- Request ids are kept by period, a hash each, as a key of its own would cost twice the memory. Field and value
--- stand in one allocation: of 96 bytes for a UUID of the default tenant, of 112 with six characters more.
+-- By tenant: the request ids of this call, what they stand for, and what is new of that as fields and values.
 local period = math.floor(now / tonumber(ARGV[2]))
-local function requests_key(back) return PREFIX .. 'requests:' .. ms(period - back) end
-local asked, claim_of, claims, claimed = {}, {}, {}, {}
+local asked, claims, claimed = {}, {}, {}
 for at = FIRST_JOB, #ARGV, JOB do
-  if ARGV[at + 2] ~= '' then
-    claim_of[at] = shown(terms[tonumber(ARGV[at])].tenant) .. '\t' .. ARGV[at + 2]
-    asked[#asked + 1] = claim_of[at]
+  local request = ARGV[at + 2]
+  if request ~= '' then
+    local tenant = terms[tonumber(ARGV[at])].tenant
+    local ids = asked[tenant]
+    if not ids then
+      ids = {}
+      asked[tenant], claims[tenant], claimed[tenant] = ids, {}, {}
+    end
+    ids[#ids + 1] = request
   end
 end
-for back = 0, #asked > 0 and 1 or -1 do
-  for from = 1, #asked, 1000 do
-    local upto = math.min(from + 999, #asked)
-    local found = redis.call('HMGET', requests_key(back), unpack(asked, from, upto))
-    for place = from, upto do
-      claims[asked[place]] = claims[asked[place]] or found[place - from + 1] or nil
+for tenant, ids in pairs(asked) do
+  local here = claims[tenant]
+  for back = 0, 1 do
+    local key = claims_key(tenant, period - back)
+    for from = 1, #ids, 1000 do
+      local upto = math.min(from + 999, #ids)
+      local found = redis.call('HMGET', key, unpack(ids, from, upto))
+      for place = from, upto do here[ids[place]] = here[ids[place]] or found[place - from + 1] or nil end
     end
   end
 end
@@ -139,10 +148,14 @@ local function is_same(one, other)
 end
 
 -- Returns a code and an id if the request id or the unique key decides, else nil.
-local function decided(common, claim, digest)
-  if claim and claims[claim] then
-    local first, first_digest = string.match(claims[claim], '^(%S+) (.*)$')
-    return is_same(first_digest, digest) and 2 or -1, first
+local function decided(common, request, digest)
+  local claim = request ~= '' and claims[common.tenant][request]
+  local fenced = claim and fence_of(claim)
+  if fenced and fenced >= tonumber(ARGV[4]) then return -6, '' end
+  if claim and not fenced then
+    local first, first_digest = string.match(claim, '^([^ >]+) (.*)$')
+    -- What a cluster has bound says nothing here.
+    if first then return is_same(first_digest, digest) and 2 or -1, first end
   end
   if common.unique == '' or common.policy == 'RUN' then return nil end
   flush()
@@ -163,10 +176,10 @@ local function decided(common, claim, digest)
 end
 
 local fresh = 0
-local function submit_one(common, id, claim, digest, payload)
+local function submit_one(common, id, request, digest, payload)
   if is_known(id) then return 1, id end
   if not may_hold(payload, now) then return -5, '' end
-  local code, other = decided(common, claim, digest)
+  local code, other = decided(common, request, digest)
   if code then return code, other end
   if config[2] == '1' then return -4, '' end
   if waiting >= depth then return -2, ms(depth) end
@@ -185,9 +198,10 @@ local function submit_one(common, id, claim, digest, payload)
   if common.of_batch then members[#members + 1], members[#members + 2] = id, common.of_batch end
   if common.expire ~= '' then enter(EXPIRING, common.expire, id) end
   enter(common.place, common.score, id)
-  if claim then
-    claims[claim] = id .. ' ' .. digest
-    claimed[#claimed + 1], claimed[#claimed + 2] = claim, claims[claim]
+  if request ~= '' then
+    local claim, new = id .. ' ' .. digest, claimed[tenant]
+    claims[tenant][request] = claim
+    new[#new + 1], new[#new + 2] = request, claim
   end
   if common.unique ~= '' then redis.call('SET', PREFIX .. 'unique:' .. tenant .. ':' .. common.unique, id) end
   kinds[tenant] = kinds[tenant] or {}
@@ -199,15 +213,18 @@ end
 
 local reply, accepted = {now}, true
 for at = FIRST_JOB, #ARGV, JOB do
-  local code, id = submit_one(terms[tonumber(ARGV[at])], ARGV[at + 1], claim_of[at], ARGV[at + 3], ARGV[at + 4])
+  local code, id = submit_one(terms[tonumber(ARGV[at])], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
   pass_over(ARGV[at + 4])
   accepted = accepted and code == 1
   reply[#reply + 1], reply[#reply + 2] = code, id
 end
 flush()
-if #claimed > 0 then
-  in_slices('HSET', requests_key(0), claimed)
-  redis.call('PEXPIRE', requests_key(0), 3 * tonumber(ARGV[2]))
+for tenant, new in pairs(claimed) do
+  if #new > 0 then
+    local key = claims_key(tenant, period)
+    in_slices('HSET', key, new)
+    redis.call('PEXPIRE', key, 3 * tonumber(ARGV[2]))
+  end
 end
 -- A scheduled job also rings: a consumer that sleeps until later must learn of an earlier time.
 if fresh > 0 then

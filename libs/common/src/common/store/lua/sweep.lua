@@ -2,7 +2,7 @@
 -- Do what time alone brings about, when no worker fetches and nothing ends: promote, expire, take back, remove old.
 --
 -- Input:
---   KEYS     those of QueueKeys.all()
+--   KEYS     those of QueueKeys.all(); on one server, the beginning of keys of claims (claims.lua)
 --   ARGV[1]  now (ms), or '' for the server's clock
 --   ARGV[2]  how many SUCCEEDED jobs to remove before their time, because the server's memory is short; the last 100 stay, or fewer
 --            if the queue is set to keep fewer
@@ -19,7 +19,10 @@
 -- @include retry_budget
 -- @include reclaim
 -- @include parts
+-- @include claims
 
+-- By so much (ms) another queue's clock may be behind this one's, after a fail-over.
+local CLOCKS_APART = 3600000
 -- Jobs of each state that one sweep measures, and all that it removes for the memory budget.
 local ROOM_JOBS = 300
 -- Members of batches that one sweep looks at.
@@ -65,8 +68,11 @@ if has_members() then
   end
   tell_batches(told)
 end
--- Without waiting for their expiry, which some servers carry out all at once and at length.
-redis.call('UNLINK', PREFIX .. 'requests:' .. ms(math.floor(now / tonumber(ARGV[3])) - 2))
+-- Without waiting for their expiry, which some servers carry out all at once and at length; a tenant's at a time.
+local someone = redis.call('SRANDMEMBER', EVERYONE)
+if someone then
+  redis.call('UNLINK', claims_key(someone, math.floor((now - CLOCKS_APART) / tonumber(ARGV[3])) - 2))
+end
 if made_ready > 0 then ring(made_ready) end
 commit(now)
 local nearest = -1
