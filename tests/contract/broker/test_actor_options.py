@@ -232,6 +232,17 @@ def test_an_eta_that_is_no_time_is_refused_by_name(broker: JobBroker) -> None:
     stamp.send_with_options(eta=None)
 
 
+def test_a_duplicate_policy_without_a_key_is_refused_by_name(broker: JobBroker) -> None:
+    @dramatiq.actor(broker=broker)
+    def sync() -> None: ...
+
+    with pytest.raises(InvalidField) as refused:
+        sync.send_with_options(duplicate_policy="REJECT")
+    assert refused.value.field == "unique_key"
+    sync.send_with_options(duplicate_policy="RUN")
+    sync.send_with_options(duplicate_policy="REJECT", unique_key="sync")
+
+
 def test_a_full_rate_limiter_costs_no_attempt(broker: JobBroker) -> None:
     """Stock Dramatiq spent 5.4 attempts for each success, and dead-letters when they run out."""
     limiter = ConcurrentRateLimiter(StubBackend(), "one-at-a-time", limit=1)

@@ -172,6 +172,16 @@ async def test_a_key_of_other_characters_is_refused(scheduler: Served, key: str)
     assert refused.fields == ["job.unique_key"]
 
 
+@pytest.mark.parametrize("policy", [R.USE_EXISTING, R.REJECT, R.REPLACE])
+async def test_a_policy_without_a_key_is_refused(
+    scheduler: Served, policy: R.DuplicatePolicy.ValueType
+) -> None:
+    """It would guard against nothing, and whoever set it believes that it does."""
+    refused = await refusal(scheduler.create(_request(policy, key="")))
+
+    assert (refused.reason, refused.fields) == ("FIELD_INVALID", ["job.unique_key"])
+
+
 async def test_a_policy_that_is_unknown_is_refused(scheduler: Served) -> None:
     refused = await refusal(scheduler.create(_request(77)))  # type: ignore[arg-type]
 

@@ -265,6 +265,11 @@ BAD = {
     "an end before the start": (generic(schedule_time=FARTHER, expire_time=FAR), "job.expire_time"),
     "an end at the start": (generic(schedule_time=FAR, expire_time=FAR), "job.expire_time"),
     "a life too short to start": (generic(schedule_time=FAR, ttl=Duration(seconds=60)), "job.ttl"),
+    "a life past the year 9999": (generic(ttl=Duration(seconds=315_576_000_000)), "job.ttl"),
+    "a pause of years": (
+        generic(retry_policy=pb.RetryPolicy(max_backoff=Duration(seconds=31_622_401))),
+        "job.retry_policy.max_backoff",
+    ),
     "a life of no time": (generic(ttl=Duration(nanos=1)), "job.ttl"),
     "a timeout of days": (generic(timeout=Duration(seconds=86_401)), "job.timeout"),
     "too many attempts": (

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+import json
 
+import dramatiq
 import grpc
 import pytest
 import redis
+from google.protobuf.json_format import MessageToDict, MessageToJson
 from google.protobuf.struct_pb2 import Value
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 
 from bothsides.jobs import v1 as pb
 from common.auth.caller import Role
+from common.broker import JobBroker
 from common.job.ids import new_job_id
 from common.job.model import Content
 from support.rpc import detail
@@ -75,6 +79,24 @@ async def test_arguments_come_back_as_they_were_given(scheduler: Served) -> None
     spec = (await _full(scheduler, created.job_id)).spec.generic
     assert list(spec.args) == list(request.job.spec.generic.args)
     assert spec.kwargs == request.job.spec.generic.kwargs
+
+
+async def test_times_that_only_an_actor_can_name_are_told_as_far_as_json_can_spell_them(
+    scheduler: Served, client: redis.Redis
+) -> None:
+    broker = JobBroker(client)
+
+    @dramatiq.actor(broker=broker, queue_name="data_processing")
+    def some_day() -> None: ...
+
+    sent = some_day.send_with_options(delay=10**15, ttl_ms=10**16, max_backoff=10**18)
+
+    job = await scheduler.jobs.GetJob(pb.GetJobRequest(job_id=sent.options["job_id"]))
+    explained = await scheduler.jobs.ExplainJob(pb.ExplainJobRequest(job_id=job.job_id))
+    told = json.loads(MessageToJson(job))
+    assert told["nextAttemptTime"] == told["expireTime"] == "9999-12-31T23:59:59.999Z"
+    assert told["retryPolicy"]["maxBackoff"] == "315576000000s"
+    assert MessageToDict(explained)["blockers"][0]["clearTime"] == "9999-12-31T23:59:59.999Z"
 
 
 async def test_a_failed_job_says_why(scheduler: Served, worker: BareWorker) -> None:

@@ -37,6 +37,10 @@ def request_of(
     delay_ms = max(0, delay_ms)
     eta_ms = _whole(options, "eta")
     request_id = str(options.get("request_id") or "")
+    unique_key = str(options.get("unique_key") or "")
+    duplicates = _policy_of(options.get("duplicate_policy"))
+    if options.get("duplicate_policy") and duplicates is not DuplicatePolicy.RUN and not unique_key:
+        raise InvalidField("unique_key", f"must be set: {duplicates.value} is about jobs with the same key")
     payload = message.encode()
     check_size(payload, "args")
     return JobRequest(
@@ -55,8 +59,8 @@ def request_of(
         labels={str(key): str(value) for key, value in (options.get("labels") or {}).items()},
         request_id=request_id,
         request_digest=_digest(message) if request_id else "",
-        unique_key=str(options.get("unique_key") or ""),
-        duplicate_policy=_policy_of(options.get("duplicate_policy")),
+        unique_key=unique_key,
+        duplicate_policy=duplicates,
     )
 
 

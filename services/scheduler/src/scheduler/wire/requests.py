@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bothsides.jobs import v1 as pb
+from common.errors import InvalidField
 from common.job.digest import request_digest
 from common.job.ids import new_job_id
 from common.job.model import NO_LABELS, DuplicatePolicy, JobRequest, RetryPolicy
@@ -56,13 +57,18 @@ def request_from_pb(request: pb.CreateJobRequest, origin: Origin, default_retry:
 
     Raises:
         InvalidField: What the declared rules cannot say: a time out of range, a number that is not
-            finite, a generic spec that names the actor of a typed job.
+            finite, a generic spec that names the actor of a typed job, a duplicate policy without a key.
     """
     job = request.job
     given = _given(job)
     work = work_from_pb(job.spec)
     job_id = new_job_id(work.queue)
     policy = given.get("retry_policy")
+    duplicates = _DUPLICATE_POLICIES[request.duplicate_policy]
+    if duplicates is not DuplicatePolicy.RUN and "unique_key" not in given:
+        raise InvalidField(
+            "job.unique_key", f"must be set: {duplicates.value} is about jobs with the same key"
+        )
     return JobRequest(
         job_id=job_id,
         queue=work.queue,
@@ -83,7 +89,7 @@ def request_from_pb(request: pb.CreateJobRequest, origin: Origin, default_retry:
         request_id=request.request_id,
         request_digest=digest_of(job) if request.request_id else "",
         unique_key=given.get("unique_key", ""),
-        duplicate_policy=_DUPLICATE_POLICIES[request.duplicate_policy],
+        duplicate_policy=duplicates,
     )
 
 

@@ -17,17 +17,21 @@ _NANOS: Final = 1_000_000_000
 
 
 def instant_to_pb(at_ms: int) -> Timestamp:
+    """Return an instant; one after 9999, which JSON cannot spell, as the last that it can."""
+    at_ms = min(at_ms, LATEST_MS)
     return Timestamp(seconds=at_ms // 1000, nanos=at_ms % 1000 * 1_000_000)
 
 
 def set_instant(instant: Timestamp, at_ms: int) -> None:
-    """Set a field of a message in place."""
+    """Set a field of a message in place, as `instant_to_pb`."""
+    at_ms = min(at_ms, LATEST_MS)
     instant.seconds = at_ms // 1000
     instant.nanos = at_ms % 1000 * 1_000_000
 
 
 def duration_to_pb(length_ms: int) -> Duration:
-    """Return a duration; `length_ms` is not negative."""
+    """Return a duration from 0; one over 10,000 years, which JSON cannot spell, as so many."""
+    length_ms = min(length_ms, _LONGEST_S * 1000)
     return Duration(seconds=length_ms // 1000, nanos=length_ms % 1000 * 1_000_000)
 
 
