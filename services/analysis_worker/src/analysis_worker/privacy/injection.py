@@ -1,7 +1,8 @@
 """Flags turns that speak to a model instead of to people. A flag, and never a gate: it finds some, not all.
 
 Looked for in the text as it is, and in what it hides: letters of other alphabets that look like Latin ones, letters
-without width, digits for letters, base64, hexadecimal, rot13.
+without width, tags that nobody sees, digits for letters, words on lines of their own, base64, hexadecimal, rot13, and
+the escapes of links, HTML and JSON.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import base64
 import binascii
 import codecs
+import html
 import re
 import unicodedata
+import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -35,8 +38,16 @@ _PATTERNS: Final = (
     r"\b(?:ignora|olvida|ignore|esqueça|desconsidere)\b[^.?!\n]{0,40}\b(?:instrucciones|reglas|instruções|regras|istruzioni)\b",
     r"\b(?:dimentica|ignora)\b[^.?!\n]{0,40}\b(?:istruzioni|regole)\b",
     r"(?:игнорируй|забудь)[^.?!\n]{0,40}(?:инструкции|правила|указания)",
-    r"忽略[^。\n]{0,20}(?:指令|指示|说明|规则|提示)|無視[^。\n]{0,20}|指示を無視|이전 지시|무시하(?:고|세요)",
+    r"(?:忽略|无视|忽视|忘记|不要理会)[^。\n]{0,20}(?:指令|指示|说明|规则|提示)|(?:指示|命令|ルール|規則|プロンプト)[^。\n]{0,15}(?:無視|忘れ)",
+    r"(?:지시|명령|규칙|프롬프트)[^.?!\n]{0,20}(?:무시|잊)|이전 지시",
     r"(?:تجاهل|انس)[^.?!\n]{0,40}(?:التعليمات|الأوامر)",
+    r"\b(?:negeer|vergeet)\b[^.?!\n]{0,40}\b(?:instructies?|regels|aanwijzingen)\b",
+    r"\b(?:zignoruj|ignoruj|zapomnij)\b[^.?!\n]{0,40}\b(?:instrukcj|polece|zasad)",
+    r"(?:ігноруй|забудь)[^.?!\n]{0,40}(?:інструкці|правила|вказівк)",
+    r"\b(?:ignorera?|glöm|glem)\b[^.?!\n]{0,40}\b(?:instru[kc]\w+|regler\w*|anvisning\w*)",
+    r"\b(?:talimat|yönerge|kural)\w*[^.?!\n]{0,30}\b(?:yok ?say|unut|görmezden gel|dikkate alma)",
+    r"\b(?:abaikan|lupakan)\b[^.?!\n]{0,40}\b(?:instruksi|perintah|arahan|aturan)\b",
+    r"bỏ qua[^.?!\n]{0,40}(?:hướng dẫn|chỉ dẫn|quy tắc)|निर्देश[^।?!\n]{0,40}(?:अनदेखा|नज़रअंदाज़)|התעלם[^.?!\n]{0,40}(?:הוראות|הנחיות|ההוראות)",
     r"\bgib mir\b[^.?!\n]{0,20}\b(?:10|zehn|volle|höchste)\b|\bdonne[zr]?-moi\b[^.?!\n]{0,20}\b(?:10|dix|maximum)\b",
 )
 #: For each pattern, what is in whatever it matches: looking for that first takes a tenth of the time.
@@ -67,8 +78,16 @@ _TRIGGERS: Final = (
     ("instrucciones", "reglas", "instruções", "regras", "istruzioni"),
     ("istruzioni", "regole"),
     ("игнорируй", "забудь"),
-    ("忽略", "無視", "이전", "무시"),
+    ("忽略", "无视", "忽视", "忘记", "不要理会", "無視", "忘れ"),
+    ("지시", "명령", "규칙", "프롬프트"),
     ("تجاهل", "انس"),
+    ("instructie", "regels", "aanwijzing"),
+    ("instrukcj", "polece", "zasad"),
+    ("ігноруй", "забудь"),
+    ("ignorer", "glöm", "glem"),
+    ("talimat", "yönerge", "kural"),
+    ("abaikan", "lupakan"),
+    ("bỏ qua", "निर्देश", "התעלם"),
     ("gib mir", "donne"),
 )
 _Form: TypeAlias = tuple[tuple[str, ...], re.Pattern[str]]
@@ -107,6 +126,13 @@ _HEX: Final = re.compile(r"(?:[0-9a-fA-F]{2}[\s:]?){12,}")
 _PAIRS: Final = re.compile(r"[0-9a-fA-F]{2}[\s:]?[0-9a-fA-F]{2}[\s:]?(?:[0-9a-fA-F]{2}[\s:]?){10}")
 _APART: Final = re.compile(r"[ .\-_][A-Za-z][ .\-_][A-Za-z][ .\-_]")
 _SPACED: Final = re.compile(r"\b(?:[A-Za-z][ .\-_]){6,}[A-Za-z]\b")
+_LINE: Final = re.compile(r"\s*\n\s*")
+#: Letters as tags: they are seen by nobody, and read by models.
+_TAG: Final = re.compile("[\U000e0020-\U000e007e]")
+_ESCAPE: Final = re.compile(
+    r"%[0-9a-fA-F]{2}|&(?:#\d{2,6}|#x[0-9a-fA-F]{2,5}|[a-zA-Z]{2,8});|\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2})"
+)
+_CODED: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))")
 #: More than this of a text is not decoded.
 _DECODED_MAX: Final = 20_000
 
@@ -146,7 +172,17 @@ def _has(form: re.Pattern[str]) -> Callable[[str], bool]:
 
 #: Of a text that nobody has looked at.
 ANY: Final = Suspicion(
-    _FORMS, (_is_unusual, _has(_MIXED), _is_rotated, _has(_APART), _is_encoded, _has(_PAIRS))
+    _FORMS,
+    (
+        _is_unusual,
+        _has(_MIXED),
+        _is_rotated,
+        _has(_APART),
+        _is_encoded,
+        _has(_PAIRS),
+        lambda text: "\n" in text,
+        _has(_ESCAPE),
+    ),
 )
 
 
@@ -188,6 +224,12 @@ def _readings(text: str) -> Iterator[str]:
             if unicodedata.category(letter) not in ("Cf", "Mn")
         ).translate(_LOOKALIKES)
         yield plain
+        yield "".join(chr(ord(letter) - 0xE0000) for letter in _TAG.findall(text))
+    if "\n" in plain:
+        plain = _LINE.sub(" ", plain)
+        yield plain
+    if _ESCAPE.search(plain[:_DECODED_MAX]):
+        yield _unescaped(plain[:_DECODED_MAX])
     if _MIXED.search(plain):
         yield plain.translate(_LEET)
     lower = plain[:_DECODED_MAX].lower()
@@ -200,6 +242,12 @@ def _readings(text: str) -> Iterator[str]:
     for match in _HEX.finditer(plain[:_DECODED_MAX]):
         digits = re.sub(r"[\s:]", "", match.group())
         yield bytes.fromhex(digits[: len(digits) // 2 * 2]).decode("utf-8", "ignore")
+
+
+def _unescaped(text: str) -> str:
+    """Return what the escapes of JSON, HTML and links in a text stand for."""
+    text = _CODED.sub(lambda match: chr(int(match[1] or match[2], 16)), text)
+    return urllib.parse.unquote(html.unescape(text), errors="ignore")
 
 
 def _decoded(encoded: str) -> Iterator[str]:

@@ -133,7 +133,14 @@ def outbound_of(conversation: Conversation, secret: bytes, kept: PlaceholderMap 
         for start, end in sentence_spans(turn.text):
             said = turn.text[start:end]
             if speaks_to_a_model(said, suspicion) or (
-                whole and not _harmless(turn.text, start, end, suspicion)
+                whole
+                and not (
+                    _harmless(turn.text, start, end, suspicion)
+                    # Its verb may be taken for a name.
+                    and (
+                        same or not speaks_to_a_model(original.text[slice(*place.original_span(start, end))])
+                    )
+                )
             ):
                 withheld += 1
                 continue
