@@ -13,13 +13,14 @@ import pytest
 from analysis_worker.domain.conversation import Conversation
 from analysis_worker.domain.result import Arguments, Dimension, Quality
 from analysis_worker.engines.openai.asking import Client
-from analysis_worker.engines.openai.engine import TooManyDropped, find
+from analysis_worker.engines.openai.engine import NothingToAsk, TooManyDropped, find
 from analysis_worker.engines.openai.findings import Found
 from analysis_worker.engines.openai.in_turn import Models
 from analysis_worker.engines.openai.outbound import Outbound, messages_of, outbound_of, windows
 from analysis_worker.engines.openai.prompts import prompt, system_text
 from common.provider.errors import ContextTooLong, Refused, ServerFailed
 from common.provider.models import ModelTable
+from common.provider.planning import WINDOW_TOKENS
 from support.analysis import debate, example
 from support.openai_author import honest, seen
 from support.openai_client import made_of, straight_client
@@ -99,6 +100,31 @@ async def test_two_runs_that_agree_are_a_sure_rating(server: OpenAiServer, clien
     # The second run saw the speakers under each other's names, in the opposite order
     first, second = (seen(body)[0][0] for body in server.requests())
     assert {first, second} == {"S1", "S2"}
+
+
+async def test_where_no_debater_speaks_topics_alone_are_asked_for(
+    server: OpenAiServer, client: Client
+) -> None:
+    opening = [("chair", f"Item {number} of the agenda is about trees and shade.") for number in range(900)]
+    said = debate(*opening, ("bob", "Trees cost too much."), ("ann", "They pay for themselves."))
+    asked = {}
+    for dimension in (Dimension.TOPICS, Dimension.TONE, Dimension.ARGUMENTS, Dimension.QUALITY):
+        before = len(server.heard)
+        await found_in(client, said, dimension)
+        asked[dimension] = len(server.heard) - before
+
+    assert asked[Dimension.TOPICS] == len(windows(outbound_of(said, SECRET), WINDOW_TOKENS)) >= 3
+    assert asked == asked | {Dimension.TONE: 1, Dimension.ARGUMENTS: 1, Dimension.QUALITY: 2}
+
+
+async def test_of_a_debate_without_debaters_nothing_is_asked_but_topics(
+    server: OpenAiServer, client: Client
+) -> None:
+    said = debate(("chair", "We speak about trees today. They are green."))
+    for dimension in (Dimension.TONE, Dimension.ARGUMENTS, Dimension.QUALITY):
+        with pytest.raises(NothingToAsk):
+            await found_in(client, said, dimension)
+    assert not server.heard
 
 
 async def test_who_debates_alone_is_rated_once_and_not_for_sure(server: OpenAiServer, client: Client) -> None:

@@ -67,7 +67,7 @@ class TooManyDropped(InvalidOutput):
 
 
 class NothingToAsk(Exception):
-    """The debate has no sentence that could be sent."""
+    """The debate has no sentence that could be sent, or none of somebody who can be judged."""
 
 
 async def find(client: Client, models: Models, debate: Outbound, dimension: Dimension) -> Found:
@@ -77,7 +77,7 @@ async def find(client: Client, models: Models, debate: Outbound, dimension: Dime
         ProviderFailure: None that could be used.
         CallHeld: Not now; or BudgetSpent, or OriginalInPayload: not at all.
         ModelUnknown: The table does not have the model.
-        NothingToAsk: There is no sentence.
+        NothingToAsk: There is no sentence of which an answer could be used.
     """
 
     async def of(card: ModelCard) -> Found:
@@ -93,7 +93,7 @@ async def find(client: Client, models: Models, debate: Outbound, dimension: Dime
 async def _find(
     client: Client, card: ModelCard, debate: Outbound, dimension: Dimension, window_tokens: int
 ) -> Found:
-    parts = windows(debate, window_tokens)
+    parts = _worth_asking(dimension, debate, windows(debate, window_tokens))
     if not parts:
         raise NothingToAsk
     questions = _questions(dimension, debate)
@@ -114,6 +114,14 @@ def _questions(dimension: Dimension, debate: Outbound) -> Sequence[Question[Any]
     """Return what is asked of every window: once only where swapping the speakers gives the same request."""
     asked = _QUESTIONS[dimension]
     return [question for question in asked if not question.swapped or len(debate.roster) > 1]
+
+
+def _worth_asking(dimension: Dimension, debate: Outbound, parts: Sequence[Window]) -> Sequence[Window]:
+    """Return the windows whose answers can be used: where debaters alone are judged, those they speak in."""
+    if dimension is Dimension.TOPICS:
+        return parts
+    judged = frozenset(debate.debaters)
+    return [part for part in parts if any(line.speaker in judged for line in part.lines)]
 
 
 def _findings(dimension: Dimension, parts: Sequence[Window], answers: tuple[Any, ...]) -> Findings:
