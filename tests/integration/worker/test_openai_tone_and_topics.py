@@ -135,7 +135,8 @@ async def test_tone_too_far_from_the_lexicons_is_not_believed(server: OpenAiServ
     found = await find(client, MODELS, outbound, Dimension.TONE)
     kept = said.SerializeToString()
     local = in_child.dimension(kept, Dimension.TONE, {})
-    made = in_child.by_model(kept, local, in_child.Packed.of(outbound), found)
+    base = in_child.PackedLocal.of(local)
+    made = in_child.by_model(kept, base, in_child.Packed.of(outbound), found)
     assert made.result == local.result
     assert (made.provenance.engine, made.provenance.degraded_reason) == (
         "local",

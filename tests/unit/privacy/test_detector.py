@@ -330,6 +330,12 @@ def test_no_name_is_missed_by_passing_over_words_that_stand_alone(texts: list[st
         assert [*passing.found_in(text)] == [*looking.found_in(text)]
 
 
+@given(st.lists(NAME_TEXTS, max_size=4), NAME_TEXTS)
+def test_one_text_is_looked_through_as_among_others(texts: list[str], said: str) -> None:
+    alone = Detector([said, *texts], only=said)
+    assert alone.find(said) == Detector([said, *texts]).find(said)
+
+
 MARY_AND_OTHERS = (
     *(
         "'",

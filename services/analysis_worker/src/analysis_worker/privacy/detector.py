@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -30,6 +30,8 @@ class Detector:
 
     Args:
         texts: All texts of the conversation: what one of them shows of a name helps with the others.
+        only: The one text that will be looked through; None: any. Of the others those are looked at that may
+            name somebody who stands in it.
     """
 
     def __init__(
@@ -38,12 +40,14 @@ class Detector:
         participants: Sequence[Participant] = (),
         *,
         mode: NameMode = NameMode.STRICT,
+        only: str | None = None,
     ) -> None:
         visible = [_visible(text)[0] for text in texts]
         self._roster = Roster(participants)
         self._names = Names(mode, words_without_capital(visible))
         #: What each text shows by itself; it is wanted twice.
-        self._first = {text: self._look(text) for text in visible}
+        looked = visible if only is None else _that_may_name(visible, _visible(only)[0])
+        self._first = {text: self._look(text) for text in looked}
         self._apart = {text: apart(text, spans) for text, spans in self._first.items()}
         self._met = Met(
             {
@@ -122,6 +126,25 @@ class Met:
                 if end - start <= sum(map(len, words)) + 3 * len(words) and exact in ("", text[start:end]):
                     yield Span(start, end, Kind.PERSON)
                     break
+
+
+def _that_may_name(texts: Iterable[str], said: str) -> list[str]:
+    """Return the texts in which a name may begin that Met would find in another one: with a capital there."""
+    words = {fold(word) for word in WORD.findall(said)}
+    return [text for text in texts if text == said or _begins_one(text, words)]
+
+
+def _begins_one(text: str, words: Collection[str]) -> bool:
+    folded = fold(text)
+    if len(folded) != len(text):  # a letter that is two in lower case: places are not to be told
+        return True
+    for word in words:
+        at = folded.find(word)
+        while at >= 0:
+            if text[at].isupper():
+                return True
+            at = folded.find(word, at + 1)
+    return False
 
 
 def _longest_first(text: str) -> tuple[int, str]:

@@ -113,6 +113,8 @@ class _Run:
         self.asked: dict[Dimension, asyncio.Task[Outcome]] = {}
         #: Answers that have no place yet.
         self._open: dict[Dimension, asyncio.Task[Outcome]] = {}
+        #: What they are put into, as it goes to children.
+        self._bases: dict[Dimension, in_child.PackedLocal] = {}
 
     async def on(self, places: Sequence[Place]) -> None:
         """Run all steps, as many at once as there are places, models being asked meanwhile."""
@@ -130,8 +132,9 @@ class _Run:
             await self._run_steps(places)
             # With more analyses under way it would be forgotten before an answer comes.
             if self._open and self._packed is not None and self._pace.analyses <= in_child.DOCUMENTS_KEPT:
-                ready = (place.run(in_child.ready, self._conversation, self._packed) for place in places)
-                await asyncio.gather(*ready)
+                self._bases = in_child.PackedLocal.all_of(self._made.finished, self._open)
+                arguments = self._conversation, self._packed, tuple(self._bases.values())
+                await asyncio.gather(*(place.run(in_child.ready, *arguments) for place in places))
         finally:
             await stop([self._asking])
         if not self._unmade:
@@ -281,7 +284,8 @@ class _Run:
                 degraded = replace(made.provenance, degraded_reason=reason, passed_over=passed_over)
                 made = replace(made, provenance=degraded)
             case found:
-                made = await run(in_child.by_model, conversation, made, self._packed, found)
+                base = self._bases.get(dimension) or in_child.PackedLocal.of(made)
+                made = await run(in_child.by_model, conversation, base, self._packed, found)
         self._made.settle(made)
 
     def _tell(self, stage: str) -> None:

@@ -8,7 +8,7 @@ more than these names.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
@@ -81,6 +81,30 @@ class Packed(Unshown):
         return debate
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class PackedLocal(Unshown):
+    """A dimension of the local engine, pickled once for what is put into it."""
+
+    body: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, made: Finished) -> PackedLocal:
+        """Pack a dimension."""
+        return cls(pickle.dumps(made, pickle.HIGHEST_PROTOCOL))
+
+    @classmethod
+    def all_of(
+        cls, made: Mapping[Dimension, Finished], wanted: Iterable[Dimension]
+    ) -> dict[Dimension, PackedLocal]:
+        """Pack those dimensions of the wanted ones that are made."""
+        return {dimension: cls.of(made[dimension]) for dimension in wanted if dimension in made}
+
+    def unpacked(self) -> Finished:
+        """Return the dimension."""
+        made: Finished = pickle.loads(self.body)  # noqa: S301 - made by this worker
+        return made
+
+
 def warm() -> None:
     """Load all that analyses need by making a very short one, so that the first task does not wait for it."""
     import numpy as np
@@ -107,7 +131,7 @@ def warm_for_models() -> None:
     debate = packed.unpacked()
     kept(debate, "Waiting would not help.", debate.lines)
     nothing = Found(ToneFound(()), "", "", windows=0, items=0, dropped=0, withheld=0)
-    by_model(sample, dimension(sample, Dimension.TONE, {}), packed, nothing)
+    by_model(sample, PackedLocal.of(dimension(sample, Dimension.TONE, {})), packed, nothing)
     _forget()
 
 
@@ -138,17 +162,21 @@ def outbound(conversation: bytes, secret: bytes, kept: bytes | None) -> tuple[Pa
     return Packed.of(made), made.placeholders.to_bytes()
 
 
-def ready(conversation: bytes, packed: Packed) -> None:
+def ready(conversation: bytes, packed: Packed, locals_: Sequence[PackedLocal]) -> None:
     """Prepare what answers of models are put into, while they are waited for."""
-    _document(conversation)
-    _debate(packed)
+    from analysis_worker.engines.openai.combine import prepare
+
+    prepare(_debate(packed), _document(conversation))
+    for each in locals_:
+        _local(each)
 
 
-def by_model(conversation: bytes, local: Finished, packed: Packed, found: Found) -> Finished:
+def by_model(conversation: bytes, made: PackedLocal, packed: Packed, found: Found) -> Finished:
     """Return a dimension with what a model found of it in the place of what the local engine suspected."""
     from analysis_worker.engines.openai.combine import combined
     from analysis_worker.engines.openai.tone import NotBelieved
 
+    local = _local(made)
     try:
         result = combined(local.result, _debate(packed), found, lambda: _document(conversation))
     except NotBelieved:
@@ -271,8 +299,14 @@ def _debate(packed: Packed) -> Outbound:
     return packed.unpacked()
 
 
+@lru_cache(maxsize=DOCUMENTS_KEPT * len(Dimension))
+def _local(packed: PackedLocal) -> Finished:
+    return packed.unpacked()
+
+
 def _forget() -> None:
     _documents.clear()
+    _local.cache_clear()
     _debate.cache_clear()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from analysis_worker.engines.local.document import Document, SpokenTurn
@@ -12,32 +13,30 @@ from analysis_worker.engines.local.words import words_of
 _REACH_TURNS: Final = 2
 
 
-class Addressees:
-    """Looks up the other debater that a turn is most likely for."""
+def addressees(document: Document) -> Mapping[int, str | None]:
+    """Return for each debater's turn, by its index, whom it addresses (id); None where it does not tell."""
+    called = _names(document)
+    addressed: dict[int, str | None] = {}
+    recent: list[tuple[int, str]] = []
+    for place, turn in enumerate(document.turns):
+        if turn.debater:
+            earlier = [who for at, who in recent if place - at <= _REACH_TURNS and who != turn.speaker]
+            named = _named(turn, called)
+            addressed[turn.index] = earlier[-1] if named is None and earlier else named
+            recent = [*recent[-_REACH_TURNS:], (place, turn.speaker)]
+    return addressed
 
-    def __init__(self, document: Document) -> None:
-        """Learn the debaters' names and who spoke before whom."""
-        self._called = _names(document)
-        self._before: dict[int, str] = {}
-        recent: list[tuple[int, str]] = []
-        for place, turn in enumerate(document.turns):
-            if turn.debater:
-                earlier = [who for at, who in recent if place - at <= _REACH_TURNS and who != turn.speaker]
-                if earlier:
-                    self._before[turn.index] = earlier[-1]
-                recent = [*recent[-_REACH_TURNS:], (place, turn.speaker)]
 
-    def of(self, turn: SpokenTurn) -> str | None:
-        """Return the id of the debater addressed, or None where the text does not tell."""
-        named = {
-            self._called[word]
-            for sentence in turn.sentences
-            for word in sentence.words
-            if word in self._called and self._called[word] != turn.speaker
-        }
-        if len(named) == 1:
-            return named.pop()
-        return self._before.get(turn.index)
+def _named(turn: SpokenTurn, called: Mapping[str, str]) -> str | None:
+    """Return the id of the one other debater whom a turn names, or None."""
+    named = {
+        called[word]
+        for sentence in turn.sentences
+        if not called.keys().isdisjoint(sentence.words)
+        for word in sentence.words
+        if word in called and called[word] != turn.speaker
+    }
+    return named.pop() if len(named) == 1 else None
 
 
 def _names(document: Document) -> dict[str, str]:

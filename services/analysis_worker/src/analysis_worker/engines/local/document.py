@@ -6,9 +6,9 @@ Holds no text of its own: a sentence is a span of its turn. Judges nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from analysis_worker.domain.conversation import Conversation, Participant, Role, Turn
 from analysis_worker.domain.metric import Evidence, quote
@@ -17,6 +17,7 @@ from analysis_worker.engines.local.lexicon import STOP_WORDS, Cue, cues_in
 from analysis_worker.engines.local.sentences import sentence_spans
 from analysis_worker.engines.local.words import is_number, is_unspaced, stem, words_of
 
+T = TypeVar("T")
 #: A sentence that talks to whoever grades the debate. It counts as words, and for nothing else.
 _TO_THE_GRADER: Final = re.compile(
     r"\b(?:score|rate|grade|rank|mark)\s+(?:me|us|my|our)\b[^.?!]{0,40}\b(?:\d+|ten|five|top|highest|best)\b"
@@ -94,6 +95,17 @@ class Document:
     sha256: str
     #: False where most words are single characters of a script that does not separate words.
     spaced: bool = True
+    #: What was made of it, by what made it.
+    _made: dict[Callable[[Document], Any], Any] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def once(self, make: Callable[[Document], T]) -> T:
+        """Return what a function makes of the document alone: it is called once, and its value is shared."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: T = self._made[make]
+        return made
 
     @property
     def english(self) -> bool:

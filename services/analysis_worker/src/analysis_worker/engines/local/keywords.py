@@ -37,13 +37,18 @@ def _strongest(
     if not other_total:
         return tuple(term for term, _ in sorted(own.items(), key=lambda entry: (-entry[1], entry[0]))[:limit])
     everything = own_total + other_total
+    #: Many terms are as frequent as another one.
+    scores: dict[tuple[int, int], float] = {}
     scored: list[tuple[float, str]] = []
     for term, count in own.items():
         elsewhere = elsewhere_of(term, count)
-        prior = _PRIOR_WORDS * (count + elsewhere) / everything
-        here = math.log((count + prior) / (own_total + _PRIOR_WORDS - count - prior + 1))
-        there = math.log((elsewhere + prior) / (other_total + _PRIOR_WORDS - elsewhere - prior + 1))
-        score = (here - there) / math.sqrt(1 / (count + prior) + 1 / (elsewhere + prior))
-        if score > 0:
-            scored.append((-round(score, 9), term))
+        score = scores.get((count, elsewhere))
+        if score is None:
+            prior = _PRIOR_WORDS * (count + elsewhere) / everything
+            here = math.log((count + prior) / (own_total + _PRIOR_WORDS - count - prior + 1))
+            there = math.log((elsewhere + prior) / (other_total + _PRIOR_WORDS - elsewhere - prior + 1))
+            score = (here - there) / math.sqrt(1 / (count + prior) + 1 / (elsewhere + prior))
+            scores[count, elsewhere] = score = -round(score, 9) if score > 0 else 1.0
+        if score <= 0:
+            scored.append((score, term))
     return tuple(term for _, term in sorted(scored)[:limit])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import fmean, pstdev
 from typing import Final
 
 from analysis_worker.domain.interval import ratio_interval, share_interval
 from analysis_worker.domain.metric import Basis, Metric, measured, quote, rounded, shrunk, unknown
 from analysis_worker.domain.result import DirectedTone, ParticipantTone, Tone, TonePoint
-from analysis_worker.engines.local.addressee import Addressees
+from analysis_worker.engines.local.addressee import addressees
 from analysis_worker.engines.local.document import Document, SpokenTurn
 from analysis_worker.engines.local.slope import theil_sen
 
@@ -33,14 +33,14 @@ class ScoredTurn:
     turn: SpokenTurn
     #: Start and end in the turn as it was said (code points), and valence from -1 to 1; in order.
     sentences: tuple[tuple[int, int, float], ...]
+    scores: tuple[float, ...] = field(init=False)
+    #: Their mean.
+    valence: float = field(init=False)
 
-    @property
-    def scores(self) -> list[float]:
-        return [score for _, _, score in self.sentences]
-
-    @property
-    def valence(self) -> float:
-        return fmean(self.scores)
+    def __post_init__(self) -> None:
+        scores = tuple([score for _, _, score in self.sentences])
+        object.__setattr__(self, "scores", scores)
+        object.__setattr__(self, "valence", fmean(scores))
 
     @property
     def intensity(self) -> float:
@@ -183,10 +183,10 @@ def _asymmetry(participants: Sequence[ParticipantTone], told: _Told) -> Metric:
 
 def _directed(document: Document, turns: Sequence[ScoredTurn], told: _Told) -> tuple[DirectedTone, ...]:
     """Return the mean tone of each speaker's turns towards the debater whom they address."""
-    addressees = Addressees(document)
-    towards: dict[tuple[str, str], list[list[float]]] = {}
+    addressed = document.once(addressees)
+    towards: dict[tuple[str, str], list[tuple[float, ...]]] = {}
     for entry in turns:
-        if (target := addressees.of(entry.turn)) is not None:
+        if (target := addressed[entry.turn.index]) is not None:
             pair = (entry.turn.speaker, target)
             towards.setdefault(pair, []).append(entry.scores)
     return tuple(

@@ -8,15 +8,15 @@ its words; English has the better list of words to leave out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from analysis_worker.domain.metric import Metric, measured, rounded, shrunk, unknown
 from analysis_worker.domain.result import DriftPoint, Focus, Segment, Topics
+from analysis_worker.domain.topics import OpenQuestion
 from analysis_worker.engines.local.document import Document, SpokenTurn
 from analysis_worker.engines.local.keywords import distinctive_part
 from analysis_worker.engines.local.open_questions import open_questions
@@ -41,8 +41,6 @@ _MANY_SENTENCES: Final = 2_000
 _MOST_PLACES: Final = 800
 _KEYWORDS: Final = 10
 _LABEL_WORDS: Final = 3
-#: Spaces of debates that are remembered.
-_SPACES_KEPT: Final = 2
 #: Who announces a topic is nearly always right; where words alone tell, every other boundary is near one.
 _BOUNDARY_CONFIDENCE: Final = {"start": 1.0, "agenda": 0.8, "moderator_question": 0.6, "lexical": 0.4}
 
@@ -55,6 +53,24 @@ class _Unit:
     content: tuple[str, ...] = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What topics are made of, wherever they begin."""
+
+    units: Sequence[_Unit] = field(repr=False)
+    #: Of the units.
+    vectors: Matrix
+    #: The direction of the motion and the debaters' openings.
+    reference: Matrix
+    #: How often each term occurs, but for the debaters' names.
+    terms: Counter[str] = field(repr=False)
+    #: Of the participants.
+    names: frozenset[str] = field(repr=False)
+    #: The most frequent word of each term.
+    spelling: Mapping[str, str] = field(repr=False)
+    open_questions: tuple[OpenQuestion, ...] = field(repr=False)
+
+
 def analyze_topics(
     document: Document, *, segment_count: int | None = None, begins: Collection[int] | None = None
 ) -> Topics:
@@ -64,41 +80,62 @@ def analyze_topics(
         segment_count: How many there are, where that is known; else length and agenda tell.
         begins: Which spoken turns begin them (indexes), where that is known; the first one always does.
     """
-    units = _units(document)
-    if not units:
+    ground = document.once(_ground)
+    if ground is None:
         nothing = unknown(_UNIT, "nothing was said")
         return Topics((), nothing, nothing, (), ())
-    space = _space(tuple(unit.content for unit in units))
+    units, vectors = ground.units, ground.vectors
     if begins is None:
-        starts = _starts(document, units, space.vectors, segment_count)
+        starts = _starts(document, units, vectors, segment_count)
     else:
         first_unit = _first_units(units)
         starts = sorted({0, *(first_unit[index] for index in begins)})
     spans = list(zip(starts, [*starts[1:], len(units)], strict=True))
-    coherences = [_coherence(space.vectors[start:end]) for start, end in spans]
-    reference, reference_note = _reference(document, space)
-    segments = _segments(document, units, spans, coherences)
-    drifts = [_drift(space.vectors[start:end], reference) for start, end in spans]
+    coherences = [_coherence(vectors[start:end]) for start, end in spans]
+    segments = _segments(document, ground, spans, coherences)
+    drifts = [_drift(vectors[start:end], ground.reference) for start, end in spans]
     return Topics(
         segments=segments,
         coherence=_average(
             coherences, [end - start for start, end in spans], "needs two sentences on one topic"
         ),
-        drift_from_motion=_average(drifts, [end - start for start, end in spans], reference_note),
+        drift_from_motion=_average(
+            drifts,
+            [end - start for start, end in spans],
+            "no motion is given and no opening says what it is about",
+        ),
         drift_series=tuple(
             DriftPoint(segment.segment_id, drift.value, drift.sample_size, drift.confidence)
             for segment, drift in zip(segments, drifts, strict=True)
             if drift.value is not None
         ),
         focus=_focus(document, units, segments, spans),
-        unanswered_questions=open_questions(document),
+        unanswered_questions=ground.open_questions,
     )
 
 
-@lru_cache(maxsize=_SPACES_KEPT)
-def _space(units: tuple[tuple[str, ...], ...]) -> LexicalSpace:
-    """Return the space of a debate, which is wanted again once its cuts are known."""
-    return LexicalSpace(units)
+def prepare_topics(document: Document) -> None:
+    """Make what hangs on no cut, so that topics whose beginnings become known are made soon."""
+    document.once(_ground)
+
+
+def _ground(document: Document) -> _Ground | None:
+    """Return what topics are made of; None where nothing was said."""
+    units = _units(document)
+    if not units:
+        return None
+    space = LexicalSpace(tuple(unit.content for unit in units))
+    people = document.conversation.participants
+    names = frozenset(stem(word) for person in people for word in words_of(person.display_name))
+    return _Ground(
+        units=units,
+        vectors=space.vectors,
+        reference=_reference(document, space),
+        terms=Counter(term for unit in units for term in unit.content if term not in names),
+        names=names,
+        spelling=_spelling(document),
+        open_questions=open_questions(document),
+    )
 
 
 def _units(document: Document) -> list[_Unit]:
@@ -162,15 +199,15 @@ def _coherence(vectors: Matrix) -> Metric:
     return measured(value, _UNIT, len(known), shrunk(_CEILING, len(known), _HALF_UNITS))
 
 
-def _reference(document: Document, space: LexicalSpace) -> tuple[Matrix, str]:
-    """Return the direction of the motion and the debaters' openings, and why there would be none."""
+def _reference(document: Document, space: LexicalSpace) -> Matrix:
+    """Return the direction of the motion and the debaters' openings."""
     motion = tuple(stem(word) for word in words_of(document.conversation.motion))
     openings = [turns[0].content for turns in document.turns_by_debater().values() if turns]
     vectors = [space.vector(motion), *(space.vector(opening) for opening in openings)]
     # The motion counts as much as all openings together.
     weights = [float(max(1, len(openings))), *(1.0 for _ in openings)]
     total: Matrix = np.sum([weight * vector for weight, vector in zip(weights, vectors, strict=True)], axis=0)
-    return total, "no motion is given and no opening says what it is about"
+    return total
 
 
 def _drift(vectors: Matrix, reference: Matrix) -> Metric:
@@ -196,24 +233,18 @@ def _average(metrics: Sequence[Metric], weights: Sequence[int], why_not: str) ->
 
 
 def _segments(
-    document: Document, units: Sequence[_Unit], spans: Sequence[tuple[int, int]], coherences: Sequence[Metric]
+    document: Document, ground: _Ground, spans: Sequence[tuple[int, int]], coherences: Sequence[Metric]
 ) -> tuple[Segment, ...]:
     points = turning_points(document)
-    spelling = _spelling(document)
-    names = {
-        stem(word) for person in document.conversation.participants for word in words_of(person.display_name)
-    }
+    units, names, spelling = ground.units, ground.names, ground.spelling
     counts = [
-        Counter(term for unit in units[start:end] for term in unit.content if term not in names)
+        Counter([term for unit in units[start:end] for term in unit.content if term not in names])
         for start, end in spans
     ]
-    everything = Counter[str]()
-    for own in counts:
-        everything.update(own)
     segments: list[Segment] = []
     for number, ((start, end), coherence) in enumerate(zip(spans, coherences, strict=True)):
         first, last = units[start].turn, units[end - 1].turn
-        terms = distinctive_part(counts[number], everything, _KEYWORDS)
+        terms = distinctive_part(counts[number], ground.terms, _KEYWORDS)
         keywords = tuple(spelling.get(term, term) for term in terms)
         basis = points[first.index].basis if first.index in points else "lexical"
         segments.append(

@@ -26,8 +26,10 @@ from analysis_worker.domain.result import (
     Tone,
     Topics,
 )
+from analysis_worker.engines.local.addressee import addressees
 from analysis_worker.engines.local.document import Document
 from analysis_worker.engines.local.quality import WEIGHTS, mean_of, overall_of
+from analysis_worker.engines.local.topics import prepare_topics
 from analysis_worker.engines.openai.findings import (
     ArgumentsFound,
     Found,
@@ -50,8 +52,6 @@ _FALLACY: Final = 0.3
 _COUNT: Final = 0.6
 #: Two runs that are so far apart say nothing.
 _APART: Final = 2.0
-#: A rating of one run: nothing shows how sure it is, so it is no surer than the local engine's.
-_ONE_RUN: Final = 0.4
 #: The widest that two runs can be apart.
 _WIDEST: Final = 4.0
 _MAX_EVIDENCE: Final = 6
@@ -82,8 +82,15 @@ def combined(
     raise TypeError(f"a {type(base).__name__} cannot be made of {type(found.findings).__name__}")
 
 
+def prepare(debate: Outbound, document: Document) -> None:
+    """Make what hangs on no answer."""
+    len(debate.places)
+    prepare_topics(document)
+    document.once(addressees)
+
+
 def _arguments(base: Arguments, debate: Outbound, found: ArgumentsFound) -> Arguments:
-    place = {line.sid: number for number, line in enumerate(debate.lines)}
+    place = debate.places
     kinds: dict[str, str] = {}
     for answer in found.answers:  # of a sentence in two windows the first word counts
         for said in answer.components:
@@ -198,19 +205,12 @@ def _by_model(rating: Rating) -> Rating:
 
 
 def _rating(debate: Outbound, found: QualityFound, speaker: str, part: str) -> Rating:
-    """Return the mean of both runs, as sure as they agree; an abstention where they are apart.
-
-    Who debates alone cannot change places with anybody: of these there is one run.
-    """
-    alone = len(debate.roster) < 2
+    """Return the mean of both runs, as sure as they agree; an abstention where they are apart."""
     first, second = (
         [rating for rating in run if (rating.speaker, rating.part) == (speaker, part)] for run in found.runs
     )
-    if alone:
-        second = first
     if not first or not second:
-        orders = "" if alone else " in both orders of speakers"
-        return Rating(part, None, 0.0, f"Abstained: the model gave no rating{orders}.")
+        return Rating(part, None, 0.0, "Abstained: the model gave no rating in both orders of speakers.")
     scores = [fmean(rating.score for rating in run) for run in (first, second)]
     apart = abs(scores[0] - scores[1])
     if apart >= _APART:
@@ -220,14 +220,15 @@ def _rating(debate: Outbound, found: QualityFound, speaker: str, part: str) -> R
     return Rating(
         part,
         rounded(fmean(scores)),
-        _ONE_RUN if alone else rounded(1 - apart / _WIDEST),
+        rounded(1 - apart / _WIDEST),
         kept(debate, first[0].why, _named(debate, first[:1])),
         tuple(line.evidence for line in _named(debate, [*first, *second])),
-        len(first) if alone else len(first) + len(second),
+        len(first) + len(second),
         Basis.LLM,
     )
 
 
 def _named(debate: Outbound, ratings: Sequence[SaidRating]) -> list[Line]:
     wanted = {sid for rating in ratings for sid in rating.sids}
-    return [line for line in debate.lines if line.sid in wanted][:_MAX_EVIDENCE]
+    places = sorted(debate.places[sid] for sid in wanted if sid in debate.places)
+    return [debate.lines[place] for place in places[:_MAX_EVIDENCE]]

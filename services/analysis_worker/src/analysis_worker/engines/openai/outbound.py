@@ -69,6 +69,14 @@ class Outbound(Unshown):
     withheld: int
     #: Its windows, by their length (tokens).
     _windows: dict[int, list[Window]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _places: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def places(self) -> Mapping[str, int]:
+        """Where among the lines each sentence stands, by its id."""
+        if not self._places:
+            self._places.update((line.sid, place) for place, line in enumerate(self.lines))
+        return self._places
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Value by value, the lines would take four times as long to pickle and to read.

@@ -160,7 +160,7 @@ def _stretches(debate: Outbound, found: Sequence[WindowTopics]) -> list[_Stretch
     What begins with a window goes on from the one before: windows overlap by a turn where they can, so that
     every cut stands inside one of them. Where they could not, the labels tell.
     """
-    places = {line.sid: place for place, line in enumerate(debate.lines)}
+    places = debate.places
     stretches: list[_Stretch] = []
     seen = 0
     for window in found:

@@ -76,7 +76,7 @@ def kept(debate: Outbound, words: str, lines: Sequence[Line]) -> str:
     held = [(match.start(), match.end()) for match in PLACEHOLDER.finditer(words)]
     spans = [
         (span.start, span.end, f"[{span.kind.value}]")
-        for span in Detector([words, debate.motion, *_alike(words, lines)]).find(words)
+        for span in Detector([words, debate.motion, *_alike(words, lines)], only=words).find(words)
         if not any(start < span.end and span.start < end for start, end in held)
     ]
     allowed = shown(debate, lines)
