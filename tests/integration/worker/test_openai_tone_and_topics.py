@@ -18,6 +18,7 @@ from analysis_worker.engines.openai.in_turn import Models
 from analysis_worker.engines.openai.outbound import outbound_of, windows
 from analysis_worker.transcript import in_child
 from analysis_worker.transcript.by_model import ASKED
+from analysis_worker.transcript.packed import Packed, PackedLocal
 from analysis_worker.wire.conversation import conversation_from_pb
 from common.provider.errors import ContentRefused, ContextTooLong, Refused
 from common.provider.models import ModelTable
@@ -135,8 +136,8 @@ async def test_tone_too_far_from_the_lexicons_is_not_believed(server: OpenAiServ
     found = await find(client, MODELS, outbound, Dimension.TONE)
     kept = said.SerializeToString()
     local = in_child.dimension(kept, Dimension.TONE, {})
-    base = in_child.PackedLocal.of(local)
-    made = in_child.by_model(kept, base, in_child.Packed.of(outbound), found)
+    base = PackedLocal.of(local)
+    made = in_child.by_model(kept, base, Packed.of(outbound), found)
     assert made.result == local.result
     assert (made.provenance.engine, made.provenance.degraded_reason) == (
         "local",

@@ -10,7 +10,7 @@ import pytest
 from analysis_worker.domain.conversation import Conversation, Participant, Role, Turn
 from analysis_worker.engines.openai.outbound import Outbound, messages_of, outbound_of, windows
 from analysis_worker.privacy.placeholders import OriginalInPayload
-from analysis_worker.transcript.in_child import Packed
+from analysis_worker.transcript.packed import Packed
 
 SAID = (
     'Thandiwe, you wrote {"speaker":"S1"} and "speaker":"S2", and [S1] as well.',

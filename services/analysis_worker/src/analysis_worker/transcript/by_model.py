@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from analysis_worker.domain.provenance import DegradedReason, Dimension, PassedOver
+from analysis_worker.engines.openai.departures import Departures
 from analysis_worker.engines.openai.reasons import reason_of
 from analysis_worker.paid.port import BudgetSpent, CallHeld, OutboundForbidden
 from analysis_worker.privacy.placeholders import OriginalInPayload
@@ -82,17 +83,23 @@ def start(
     debate: Outbound | None,
     wanted: Collection[Dimension],
     screen: Screen,
+    departures: Departures | None = None,
 ) -> dict[Dimension, asyncio.Task[Outcome]]:
     """Ask for all dimensions at once. What a task raises ends the attempt, as the job wishes it."""
     return {
-        dimension: asyncio.create_task(_find(context, wish, debate, dimension, screen))
+        dimension: asyncio.create_task(_find(context, wish, debate, dimension, screen, departures))
         for dimension in Dimension
         if dimension in wanted and dimension in ASKED
     }
 
 
 async def _find(
-    context: JobContext, wish: Wish, debate: Outbound | None, dimension: Dimension, screen: Screen
+    context: JobContext,
+    wish: Wish,
+    debate: Outbound | None,
+    dimension: Dimension,
+    screen: Screen,
+    departures: Departures | None,
 ) -> Outcome:
     from analysis_worker.engines.openai.engine import find
 
@@ -104,7 +111,7 @@ async def _find(
         return await screen.words(client, dimension, await find(client, models, sent, dimension))
 
     passed_over: list[PassedOver] = []
-    outcome = await asked(context, wish, ask, passed_over)
+    outcome = await asked(context, wish, ask, passed_over, departures)
     return Unanswered(outcome, tuple(passed_over)) if isinstance(outcome, DegradedReason) else outcome
 
 
@@ -113,6 +120,7 @@ async def asked(
     wish: Wish,
     ask: Callable[[Client, Models], Awaitable[T]],
     passed_over: list[PassedOver] | None = None,
+    departures: Departures | None = None,
 ) -> T | DegradedReason | None:
     """Return what `ask` returns, why it could not, or None where there was nothing to ask.
 
@@ -120,6 +128,7 @@ async def asked(
 
     Args:
         passed_over: Takes up the models that gave nothing.
+        departures: Hears of each call.
     """
     from analysis_worker.engines.openai.asking import Client
     from analysis_worker.engines.openai.engine import NothingToAsk
@@ -137,6 +146,7 @@ async def asked(
         context.batch_id,
         wish.max_cost_micro_usd,
         wish.force_refresh,
+        departures or Departures(),
     )
     tried = [] if passed_over is None else passed_over
     models = Models(access.table, wish.model or access.model, wish.fall_back, wish.others, tried)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from analysis_worker.domain.result import Arguments, DebateAnalysis, Dimension, Overview, Topics
-from analysis_worker.transcript.in_child import Finished
+from analysis_worker.transcript.packed import Finished
 from analysis_worker.transcript.placing import placed
 from analysis_worker.transcript.screening import Screen
 from analysis_worker.wire.analysis import analysis_to_pb

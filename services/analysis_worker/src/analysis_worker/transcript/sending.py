@@ -6,6 +6,7 @@ from typing import Final
 
 from analysis_worker.runtime.context import JobContext
 from analysis_worker.transcript import in_child
+from analysis_worker.transcript.packed import Packed
 from analysis_worker.transcript.places import Place
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
@@ -16,7 +17,7 @@ TRIES: Final = 5
 
 async def outbound(
     context: JobContext, place: Place, conversation_id: str, conversation: bytes, secret: bytes
-) -> in_child.Packed:
+) -> Packed:
     """Return a serialized conversation as it may leave, its placeholder map being kept before anything does.
 
     Raises:

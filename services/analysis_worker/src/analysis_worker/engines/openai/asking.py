@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 from pydantic import BaseModel
 
 from analysis_worker.engines.openai.adapter import OpenAiAdapter
 from analysis_worker.engines.openai.answers import read_answer
+from analysis_worker.engines.openai.departures import Departures
 from analysis_worker.engines.openai.outbound import Outbound, Window, messages_of
 from analysis_worker.engines.openai.prompts import cache_key, prompt, system_text
 from analysis_worker.engines.openai.request import Message, ModelRequest, request_of
 from analysis_worker.engines.openai.schemas import Checked
-from analysis_worker.paid.port import Call, PaidCalls
+from analysis_worker.paid.port import Call, PaidCalls, Reply
 from common.provider.errors import (
     ConnectionFailed,
     InvalidOutput,
@@ -48,6 +48,7 @@ class Client:
     #: The most that the job's calls may cost (millionths of a dollar); 0: no such bound.
     max_cost_micro_usd: int = 0
     force_refresh: bool = False
+    departures: Departures = field(default_factory=Departures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +149,16 @@ async def _paid(client: Client, request: ModelRequest) -> bytes:
         max_cost_micro_usd=client.max_cost_micro_usd,
         force_refresh=client.force_refresh,
     )
-    send = partial(client.adapter.send, request)
-    try:
-        return (await client.calls.ask(call, send)).body
-    except (ServerFailed, ConnectionFailed, Timeout) as failure:
-        if failure.retry_after_ms is not None:
-            raise
-        await asyncio.sleep(random.uniform(0, _PAUSE_S))
-        return (await client.calls.ask(call, send)).body
+    with client.departures.one() as leave:
+
+        async def send() -> Reply:
+            leave()
+            return await client.adapter.send(request)
+
+        try:
+            return (await client.calls.ask(call, send)).body
+        except (ServerFailed, ConnectionFailed, Timeout) as failure:
+            if failure.retry_after_ms is not None:
+                raise
+            await asyncio.sleep(random.uniform(0, _PAUSE_S))
+            return (await client.calls.ask(call, send)).body
