@@ -19,7 +19,7 @@ from multiprocessing import connection, parent_process
 from typing import Any, Final
 
 from analysis_worker.runtime.failures import frames_of
-from analysis_worker.runtime.used import Used, held_bytes, peak_bytes, reset_peak
+from analysis_worker.runtime.used import OwnMemory, Used
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
 
@@ -107,17 +107,21 @@ def serve(tasks: connection.Connection, memory_bytes: int, warm: Callable[[], No
     # What is loaded now stays: looking through it for garbage would take a tenth of a second, now and then.
     gc.collect()
     gc.freeze()
-    held_when_warm = held_bytes()
+    memory = OwnMemory()
+    held_when_warm, _ = memory.look()
     while True:
         try:
             pickled = tasks.recv_bytes()
         except EOFError:
             return
-        _limit_memory(memory_bytes)
-        begun = Begun(time.process_time(), reset_peak())
+        _limit_memory(memory_bytes, memory)
+        begun = Begun(time.process_time(), memory.reset_peak())
 
         def answer(reply: Reply, begun: Begun = begun) -> Answer:
-            return Answer(reply, _used(begun), max(0, held_bytes() - held_when_warm))
+            spent_s = time.process_time() - begun.cpu_s
+            held, peak = memory.look()
+            used = Used(spent_s, peak if begun.measures_peak else None)
+            return Answer(reply, used, max(0, held - held_when_warm))
 
         try:
             tasks.send(begun)
@@ -144,11 +148,6 @@ def _answer(pickled: bytes) -> Reply:
         return _raised(error)
 
 
-def _used(begun: Begun) -> Used:
-    spent_s = time.process_time() - begun.cpu_s
-    return Used(spent_s, peak_bytes() if begun.measures_peak else None)
-
-
 def _raised(error: Exception) -> Raised:
     return Raised(type(error).__name__, frames_of(error))
 
@@ -166,13 +165,16 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, args=(parent.sentinel,), name="parent-watch", daemon=True).start()
 
 
-def _limit_memory(memory_bytes: int) -> None:
+def _limit_memory(memory_bytes: int, memory: OwnMemory) -> None:
     """Let the data segment grow by so much from now on, so that who fails for want of memory wanted too much.
 
     Linux counts anonymous mappings in RLIMIT_DATA since 4.7; elsewhere the limit would miss most
     allocations, and is not set.
     """
-    if memory_bytes == 0 or (held := held_bytes()) == 0:
+    if memory_bytes == 0:
+        return
+    held, _ = memory.look()
+    if held == 0:
         return
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     limit = held + memory_bytes

@@ -12,7 +12,9 @@ from typing import Final
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
 #: Written to /proc/self/clear_refs, it makes the peak of resident memory begin anew (proc(5), Linux 4.0).
-_RESET_PEAK: Final = "5"
+_RESET_PEAK: Final = b"5"
+#: More than the kernel tells of a process (bytes).
+_STATUS_BYTES: Final = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,34 +27,51 @@ class Used:
     peak_bytes: int | None = None
 
 
-def reset_peak() -> bool:
-    """Let this process's peak of memory begin anew; False where the kernel cannot."""
-    try:
-        Path("/proc/self/clear_refs").write_text(_RESET_PEAK)
-    except OSError:
-        return False
-    return True
+class OwnMemory:
+    """That of the process in which it is made. The kernel's files stay open, as each task looks twice."""
+
+    def __init__(self) -> None:
+        self._status = _opened("/proc/self/status", os.O_RDONLY)
+        self._clear = _opened("/proc/self/clear_refs", os.O_WRONLY)
+
+    def reset_peak(self) -> bool:
+        """Let the peak begin anew; False where the kernel cannot."""
+        if self._clear is None:
+            return False
+        try:
+            os.pwrite(self._clear, _RESET_PEAK, 0)
+        except OSError:
+            return False
+        return True
+
+    def look(self) -> tuple[int, int | None]:
+        """Return the size of private writable memory (bytes), 0 where it is not known, and the peak."""
+        if self._status is None:
+            return 0, None
+        status = os.pread(self._status, _STATUS_BYTES, 0)
+        return _bytes_of(b"VmData", status) or 0, _bytes_of(b"VmHWM", status)
 
 
-def peak_bytes(pid: int | str = "self") -> int | None:
+def peak_bytes(pid: int) -> int | None:
     """Return the most resident memory of a process since its peak began anew; None if it has ended."""
-    return _status_bytes(pid, "VmHWM")
-
-
-def held_bytes() -> int:
-    """Return the size of this process's private writable memory; 0 where the kernel does not say."""
-    return _status_bytes("self", "VmData") or 0
-
-
-def _status_bytes(pid: int | str, name: str) -> int | None:
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        status = Path(f"/proc/{pid}/status").read_bytes()
     except OSError:
         return None
-    for line in status.splitlines():
-        if line.startswith(name + ":"):
-            return int(line.split()[1]) * 1024
-    return None
+    return _bytes_of(b"VmHWM", status)
+
+
+def _bytes_of(name: bytes, status: bytes) -> int | None:
+    """Return a size of a process, which its status tells in KiB; None if it does not."""
+    found = status.find(b"\n" + name + b":")
+    return None if found < 0 else int(status[found + len(name) + 2 :].split(None, 1)[0]) * 1024
+
+
+def _opened(path: str, how: int) -> int | None:
+    try:
+        return os.open(path, how)
+    except OSError:
+        return None
 
 
 def cpu_s(pid: int) -> float | None:
