@@ -172,6 +172,38 @@ async def test_a_key_of_other_characters_is_refused(scheduler: Served, key: str)
     assert refused.fields == ["job.unique_key"]
 
 
+@pytest.mark.parametrize(
+    ("policy", "reason"),
+    [(R.RUN, "QUEUE_FULL"), (R.REJECT, "DUPLICATE_JOB"), (R.USE_EXISTING, ""), (R.REPLACE, "")],
+)
+async def test_validate_only_says_what_would_become_of_it_in_a_full_queue(
+    scheduler: Served, policy: R.DuplicatePolicy.ValueType, reason: str
+) -> None:
+    """And asking again without it shows that it was so."""
+    held = await scheduler.create(_request(R.RUN))
+    await _limit(scheduler, held.queue, max_depth=1)
+    request, judged = _request(policy, actor="other"), _request(policy, actor="other")
+    judged.validate_only = True
+
+    for asked in (judged, request):
+        if reason:
+            assert (await refusal(scheduler.create(asked))).reason == reason
+        else:
+            await scheduler.create(asked)
+        if asked is judged:
+            assert await _state(scheduler, held) == pb.Job.PENDING
+
+
+async def test_validate_only_says_that_a_queue_is_drained(scheduler: Served) -> None:
+    held = await scheduler.create(_request(R.RUN))
+    await scheduler.queues.DrainQueue(pb.DrainQueueRequest(name=held.queue))
+    judged, others = _request(R.RUN), _request(R.USE_EXISTING)
+    judged.validate_only = others.validate_only = True
+
+    assert (await refusal(scheduler.create(judged))).reason == "QUEUE_DRAINING"
+    assert (await scheduler.create(others)).job_id == ""
+
+
 @pytest.mark.parametrize("policy", [R.USE_EXISTING, R.REJECT, R.REPLACE])
 async def test_a_policy_without_a_key_is_refused(
     scheduler: Served, policy: R.DuplicatePolicy.ValueType

@@ -116,11 +116,18 @@ class Submission:
         return _job_or_raise(await self._singles.put(request.queue, request))
 
     async def judge(self, request: JobRequest) -> Job:
-        """Return the job as `create` would, without an id, and store nothing; errors as for a new job."""
+        """Return the job as `create` would, without an id, and store nothing; errors as for a new job.
+
+        Raises:
+            InvalidField, QueueFull, QueueDraining, DuplicateJob: It would not be taken now.
+        """
         now_ms = self._now_ms()
         refusal = (await self._refusals([request], now_ms))[0]
         if refusal is not None:
             raise refusal
+        admitted = await self._store.run(jobs.admit(queue_keys(self._namespace, request.queue), request))
+        if not isinstance(admitted, Accepted | Existing):
+            _job_or_raise(await self._outcome(request, admitted))
         return replace(accepted(request, now_ms), job_id=JobId(""))
 
     async def create_many(self, requests: Sequence[JobRequest]) -> list[Outcome]:

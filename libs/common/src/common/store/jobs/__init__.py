@@ -44,6 +44,7 @@ from common.store.jobs.submitting import (
     Reused,
     Submitted,
     Superseded,
+    admit,
     submit,
 )
 
@@ -83,6 +84,7 @@ __all__ = [
     "Submitted",
     "Superseded",
     "Verdict",
+    "admit",
     "append_log",
     "attempts",
     "cancel",

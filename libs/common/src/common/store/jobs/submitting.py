@@ -128,6 +128,27 @@ def submit(
     return Operation(script("submit"), keys.all(), arguments, read, durable=keys.synced, beside=keys.claims)
 
 
+def admit(keys: QueueKeys, request: JobRequest) -> Operation[Submitted]:
+    """Tell what `submit` would say of a new job, as far as its queue and its unique key go; store nothing."""
+
+    def read(reply: list[Any]) -> Submitted:
+        code, told = int(reply[0]), JobId(reply[1].decode())
+        match code:
+            case -2:
+                return Full(int(told))
+            case -3:
+                return Rejected(told)
+            case -4:
+                return Draining()
+            case 3:
+                return Existing(told)
+            case _:
+                return Accepted(request.job_id, 0)
+
+    arguments = (request.tenant, request.unique_key, request.duplicate_policy.value)
+    return Operation(script("admit"), keys.all(), arguments, read)
+
+
 def _terms(request: JobRequest) -> tuple[Argument, ...]:
     """Return what the script must know of all jobs that are like this one."""
     latest_ms = None if request.deadline_ms is None else request.deadline_ms - EXPECTED_RUN_MS

@@ -31,6 +31,7 @@
 -- @include final
 -- @include cancel_one
 -- @include claims
+-- @include door
 
 local FIRST_TERMS, TERMS, JOB = 6, 12, 5
 local FIRST_JOB = FIRST_TERMS + TERMS * tonumber(ARGV[5])
@@ -38,11 +39,7 @@ local FIRST_JOB = FIRST_TERMS + TERMS * tonumber(ARGV[5])
 local now = clock(ARGV[1])
 local config = redis.call('HMGET', CONFIG, 'depth', 'draining', 'labels')
 local depth = tonumber(config[1] or 'inf')
-local waiting = 0
-if config[1] then
-  waiting = tonumber(redis.call('HGET', COUNTERS, 'ready') or 0)
-    + redis.call('ZCARD', SCHEDULED) + redis.call('ZCARD', RETRYING) + redis.call('ZCARD', SUSPECTS)
-end
+local waiting = config[1] and waiting_now() or 0
 
 -- The names of a job's indexes, with those of the labels that the queue indexes.
 local function with_labels(index, labels)
@@ -159,16 +156,12 @@ local function decided(common, request, digest)
   end
   if common.unique == '' or common.policy == 'RUN' then return nil end
   flush()
-  local holder = redis.call('GET', PREFIX .. 'unique:' .. common.tenant .. ':' .. common.unique)
-  local fields = holder and header_of(holder)
-  if not fields then return nil end
-  local state = run_fields(holder, 'state')[1] or first_state(fields)
-  if FINAL[state] then return nil end
+  local holder, fields, state = holder_of(common.tenant, common.unique)
+  if not holder then return nil end
   if common.policy == 'USE_EXISTING' then return 3, holder end
   if common.policy == 'REJECT' then return -3, holder end
-  -- REPLACE: what waits gives way, but only to a job that is taken; what runs has begun with what was known then,
-  -- and this one follows it.
-  if state ~= 'RUNNING' and state ~= 'CANCELLING' and config[2] ~= '1' and waiting <= depth then
+  -- REPLACE: what waits gives way, but only to a job that is taken; what runs is followed by this one.
+  if gives_way(state) and config[2] ~= '1' and waiting <= depth then
     cancel_one(holder, fields, now, ARGV[3])
     waiting = waiting - 1
   end
