@@ -21,7 +21,7 @@ from analysis_worker.paid.port import Answer, Call, Reply, Usage
 from analysis_worker.wire.conversation import conversation_from_pb
 from analysis_worker.wire.metric import dimension_from_pb
 from bothsides.jobs import v1 as pb
-from common.provider.errors import ContextTooLong, ProviderFailure
+from common.provider.errors import ContextTooLong, ProviderFailure, Timeout
 from common.provider.models import ModelCard, ModelTable
 from common.provider.planning import OUTPUT_TOKENS
 from common.provider.tokens import estimate_tokens
@@ -62,15 +62,21 @@ class CutShort:
 
     Args:
         takes: What the model takes (tokens).
+        late: The first try of each call is not answered in time.
     """
 
-    def __init__(self, takes: int = 1_000_000) -> None:
+    def __init__(self, takes: int = 1_000_000, *, late: bool = False) -> None:
         self.calls: list[Call] = []
+        self.timed_out: list[Call] = []
         self._takes = takes
+        self._late = late
 
     async def ask(self, call: Call, send: Callable[[], Awaitable[Reply]]) -> Answer:
         if call.input_tokens + call.output_tokens > self._takes:
             raise ContextTooLong
+        if self._late and call not in self.timed_out:
+            self.timed_out.append(call)
+            raise Timeout
         self.calls.append(call)
         if call.output_tokens == OUTPUT_TOKENS:
             return Answer(completion("{", finish_reason="length"), Usage(1, 0, 1), False, 1, 0)
@@ -78,7 +84,10 @@ class CutShort:
         return Answer(reply.body, reply.usage, False, 1, 0)
 
     def cost(self, card: ModelCard) -> int:
-        return sum(card.cost_micro_usd(call.input_tokens, 0, call.output_tokens) for call in self.calls)
+        made = sum(card.cost_micro_usd(call.input_tokens, 0, call.output_tokens) for call in self.calls)
+        return made + sum(
+            card.cost_micro_usd(call.input_tokens, 0, call.expected_output_tokens) for call in self.timed_out
+        )
 
 
 @pytest.fixture
@@ -153,10 +162,15 @@ def analysis(**fields: Any) -> pb.JobSpec:
     return pb.JobSpec(transcript_analysis=pb.TranscriptAnalysisSpec(conversation_id="shape", **fields))
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-async def test_no_debate_costs_more_than_was_said_before(adapter: OpenAiAdapter, shape: str) -> None:
+@pytest.mark.parametrize(
+    ("shape", "late"),
+    [*((shape, False) for shape in SHAPES), ("a few words", True), ("as people talk", True)],
+)
+async def test_no_debate_costs_more_than_was_said_before(
+    adapter: OpenAiAdapter, shape: str, late: bool
+) -> None:
     said = SHAPES[shape]
-    cut = CutShort()
+    cut = CutShort(late=late)
     outbound = outbound_of(conversation_from_pb(said), b"secret")
     for dimension in PASSES:
         with suppress(ProviderFailure):
@@ -169,6 +183,7 @@ async def test_no_debate_costs_more_than_was_said_before(adapter: OpenAiAdapter,
     assert len(cut.calls) >= 4 * sum(PASSES.values())
     told = await told_most(analysis(), said)
     assert cut.cost(CARD) <= told
+    assert len(cut.timed_out) == (len(cut.calls) if late else 0)
 
 
 @pytest.mark.parametrize("shape", ["as people talk", "names everywhere", "a few words"])

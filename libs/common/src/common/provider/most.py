@@ -1,8 +1,8 @@
 """The most that it can cost to have a text read by a model, whatever the model does short of not answering.
 
 Every answer comes back cut, is asked for with twice the room, breaks rules, and is asked for again; so each
-question is four calls, of which each takes all the room that it has. Tests hold this to the requests that
-workers make for texts of many shapes.
+question is four calls, of which each takes all the room that it has, and comes in time only when it is made
+once more. Tests hold this to the requests that workers make for texts of many shapes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.provider.models import ModelCard
-from common.provider.planning import DEBATE_TOKENS, OUTPUT_TOKENS, WINDOW_TOKENS
+from common.provider.planning import DEBATE_TOKENS, EXPECTED_TOKENS, OUTPUT_TOKENS, WINDOW_TOKENS
 from common.provider.tokens import estimate_tokens
 
 #: Prompt, schema and frames of a request, and the violations that a repair prompt names (tokens).
@@ -114,11 +114,14 @@ class Most:
 
 
 def _asked(card: ModelCard, sent: int) -> int:
-    """Return what one question costs at most: cut, and with more room; then both once more to be mended."""
+    """Return what one question costs at most: cut, and with more room; then both once more to be mended.
+
+    Before each there is one that was not answered in time, which counts as if it had been, as is expected.
+    """
     room = min(OUTPUT_TOKENS, card.max_output_tokens)
     more = min(2 * OUTPUT_TOKENS, card.max_output_tokens)
     return sum(
-        card.cost_micro_usd(tokens, 0, output)
+        card.cost_micro_usd(tokens, 0, output) + card.cost_micro_usd(tokens, 0, min(EXPECTED_TOKENS, output))
         for tokens in (sent, sent + _REPAIR_TOKENS)
         for output in (room, more)
     )
