@@ -133,6 +133,7 @@ class TestAnalyze:
             *("analyze", str(debate), "--dimension", "tone", "--dimension", "quality", "--detailed"),
             *("--priority", "high", "--request-id", "r1", "--no-watch"),
             *("--model", "large", "--model", "small", "--max-cost", "0.0215"),
+            *("--engine", "openai", "--on-unavailable", "wait", "--force-refresh"),
         )
         assert ended.exit_code == 0, ended.stderr
         (request,) = platform.calls["CreateJob"]
@@ -142,6 +143,7 @@ class TestAnalyze:
         assert list(spec.dimensions) == [pb.DIMENSION_TONE, pb.DIMENSION_QUALITY]
         assert spec.include_detailed
         assert (list(spec.models), spec.max_cost_micro_usd) == (["large", "small"], 21_500)
+        assert (spec.engine, spec.on_unavailable, spec.force_refresh) == (spec.OPENAI, spec.WAIT, True)
         assert not platform.calls["WatchJob"]
         assert "bothsides jobs watch ai-1" in ended.stdout
 

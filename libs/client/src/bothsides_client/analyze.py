@@ -79,6 +79,11 @@ def submit(
     detailed: bool = False,
     models: Sequence[str] = (),
     max_cost_micro_usd: int = 0,
+    engine: pb.TranscriptAnalysisSpec.Engine.ValueType = pb.TranscriptAnalysisSpec.ENGINE_UNSPECIFIED,
+    on_unavailable: pb.TranscriptAnalysisSpec.OnUnavailable.ValueType = (
+        pb.TranscriptAnalysisSpec.ON_UNAVAILABLE_UNSPECIFIED
+    ),
+    force_refresh: bool = False,
     format: str | None = None,  # noqa: A002 - what it is called
     priority: pb.Job.Priority.ValueType = pb.Job.PRIORITY_UNSPECIFIED,
     request_id: str | None = None,
@@ -97,6 +102,9 @@ def submit(
         include_detailed=detailed,
         models=models,
         max_cost_micro_usd=max_cost_micro_usd,
+        engine=engine,
+        on_unavailable=on_unavailable,
+        force_refresh=force_refresh,
     )
     job = pb.Job(spec=pb.JobSpec(transcript_analysis=spec), priority=priority)
     return Submitted(conversation, client.create_job(job, request_id))

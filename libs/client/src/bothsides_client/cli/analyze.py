@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from bothsides_client.cli.session import DimensionName, Format, Json, Priority, err, out, session_of
+from bothsides_client.cli.session import (
+    DimensionName,
+    EngineName,
+    Format,
+    Json,
+    Priority,
+    WhenUnavailable,
+    err,
+    out,
+    session_of,
+)
 
 
 def analyze(
@@ -29,6 +39,19 @@ def analyze(
         float | None,
         typer.Option(metavar="USD", min=0.000001, max=1000, help="The most that its paid calls may cost."),
     ] = None,
+    engine: Annotated[
+        EngineName | None,
+        typer.Option(
+            help="Who analyses; with local no text leaves. [default: a model, where workers have one]"
+        ),
+    ] = None,
+    on_unavailable: Annotated[
+        WhenUnavailable | None,
+        typer.Option(help="Without an answer: the local engine, other models, or wait. [default: degrade]"),
+    ] = None,
+    force_refresh: Annotated[
+        bool, typer.Option("--force-refresh", help="Ask, and pay, for answers that were paid for already.")
+    ] = False,
     priority: Annotated[Priority, typer.Option(help="How urgent it is.")] = Priority.NORMAL,
     request_id: Annotated[
         str | None,
@@ -52,6 +75,7 @@ def analyze(
     from bothsides_client.errors import BothSidesError
     from bothsides_client.outcome import EXIT_INTERRUPTED, exit_code, print_error
 
+    spec = pb.TranscriptAnalysisSpec
     session, console, worst = session_of(context, as_json), out(), 0
     with session.client() as client:
         submitted = []
@@ -64,6 +88,11 @@ def analyze(
                     detailed=detailed,
                     models=model or (),
                     max_cost_micro_usd=0 if max_cost is None else round(max_cost * 1_000_000),
+                    engine=spec.Engine.Value(engine.name if engine else "ENGINE_UNSPECIFIED"),
+                    on_unavailable=spec.OnUnavailable.Value(
+                        on_unavailable.name if on_unavailable else "ON_UNAVAILABLE_UNSPECIFIED"
+                    ),
+                    force_refresh=force_refresh,
                     format=format.value if format else None,
                     priority=pb.Job.Priority.Value(priority.name),
                     request_id=request_id,

@@ -56,6 +56,21 @@ class DimensionName(StrEnum):
     QUALITY = "quality"
 
 
+class EngineName(StrEnum):
+    """Names of TranscriptAnalysisSpec.Engine."""
+
+    LOCAL = "local"
+    OPENAI = "openai"
+
+
+class WhenUnavailable(StrEnum):
+    """Names of TranscriptAnalysisSpec.OnUnavailable."""
+
+    DEGRADE = "degrade"
+    FALLBACK = "fallback"
+    WAIT = "wait"
+
+
 class Format(StrEnum):
     """Names of transcript formats."""
 
