@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from measure.provider import Provider
@@ -46,6 +48,33 @@ def server() -> Iterator[OpenAiServer]:
 async def ask(server: OpenAiServer, *, timeout_s: float = 10) -> Sum:
     async with OpenAiAdapter(KEY, base_url=server.url, timeout_s=timeout_s) as adapter:
         return read_answer((await adapter.send(request())).body, Sum)
+
+
+async def test_a_body_without_an_end_is_left_at_the_bound() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n{")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b" " * 65_536)
+                await writer.drain()
+        writer.close()
+
+    served = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with served:
+        url = f"http://127.0.0.1:{served.sockets[0].getsockname()[1]}/v1"
+        async with OpenAiAdapter(KEY, base_url=url, timeout_s=100) as adapter:
+            with pytest.raises(errors.ServerFailed, match="longer than"):
+                await adapter.send(request())
+
+
+async def test_a_packed_body_is_not_asked_for_and_not_unpacked(server: OpenAiServer) -> None:
+    bomb = gzip.compress(b" " * 10_000_000)
+    server.faults = [Fault(body=bomb, headers={"content-encoding": "gzip"})]
+    with pytest.raises(errors.ServerFailed, match="packed"):
+        await ask(server)
+    assert server.heard[0][1]["accept-encoding"] == "identity"
+    assert await ask(server) == Sum(why="because", score=3)
 
 
 async def test_an_answer_comes_with_its_usage_and_the_headers_of_the_quota(server: OpenAiServer) -> None:

@@ -8,7 +8,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import dramatiq
@@ -19,6 +20,7 @@ import redis
 from dramatiq.asyncio import get_event_loop_thread
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from analysis_worker.engines.openai.in_turn import Models
 from analysis_worker.paid.retiring import Retiring
 from analysis_worker.runtime.about import about
 from analysis_worker.runtime.ailments import Limits, Parts, ailments
@@ -444,6 +446,18 @@ class TestRetiringModels:
                 # It still takes jobs: they say themselves what they do without their model
                 assert says(READINESS) == says(LIVENESS) == "SERVING"
                 assert well.found() == [late]
+
+    def test_all_models_of_the_settings_are_looked_at_each_once(self) -> None:
+        day = datetime.date(2100, 1, 1)
+        told = Retiring(ModelTable(), "gpt-6-luna", "gpt-4o-mini", "gpt-4o-mini", today=lambda: day)()
+        assert [warning.split()[1] for warning in told] == ["gpt-4o-mini"]
+
+    def test_a_fallback_is_asked_until_its_day_and_a_model_that_a_job_names_always(self) -> None:
+        for day, asked in (("2027-01-13", ["gpt-6-luna", "gpt-4o-mini"]), ("2027-01-14", ["gpt-6-luna"])):
+            models = Models(ModelTable(), "gpt-6-luna", today=partial(datetime.date.fromisoformat, day))
+            assert [card.name for card in models.cards()] == asked
+            own = replace(models, first="gpt-4o-mini", others=())
+            assert [card.name for card in own.cards()] == ["gpt-4o-mini"]
 
     def test_a_model_of_no_end_and_one_that_nobody_knows_are_not_told_of(self) -> None:
         for model in ("gpt-6-luna", "unheard"):

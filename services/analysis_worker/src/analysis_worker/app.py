@@ -112,7 +112,8 @@ class AnalysisWorker:
         self._paid: WorkerGate | None = None
         self._models: ModelAccess | None = None
         if shared.openai_api_key is not None:
-            self._paid = WorkerGate(self._store.runner, shared, settings.paid)
+            moderation = settings.screening.moderation_model
+            self._paid = WorkerGate(self._store.runner, shared, settings.paid, moderation)
             self._models = _model_access(shared.openai_api_key, settings)
         paid: PaidCalls | None = None if self._paid is None else self._paid.gate
         if paid is not None and meter is not None:

@@ -155,7 +155,8 @@ def _retiring(facts: Facts) -> Iterator[Issue]:
             "MODEL_RETIRING",
             Severity.DEGRADED,
             "; ".join(f"{warning} ({_workers(count)})" for warning, count in sorted(told.items())),
-            "start the workers with another OPENAI_MODEL; QueueService.ListProviderLimits names those in use",
+            "start the workers with another OPENAI_MODEL or OPENAI_MODERATION_MODEL; "
+            "QueueService.ListProviderLimits names those in use",
         )
 
 

@@ -46,6 +46,11 @@ class ModelsFileInvalid(ValueError):
     """The settings file does not describe models."""
 
 
+def utc_today() -> datetime.date:
+    """Return the day by which models end."""
+    return datetime.datetime.now(datetime.UTC).date()
+
+
 @dataclass(frozen=True, slots=True)
 class ModelCard:
     """One model, as far as code must know it."""

@@ -19,12 +19,14 @@ _log = logging.getLogger(__name__)
 
 
 class WorkerGate:
-    """The gate of a worker, and what is to be told of its model."""
+    """The gate of a worker, and what is to be told of its models."""
 
-    def __init__(self, store: AsyncRunner, shared: WorkerSettings, paid: PaidSettings) -> None:
+    def __init__(
+        self, store: AsyncRunner, shared: WorkerSettings, paid: PaidSettings, moderation_model: str = ""
+    ) -> None:
         namespace = shared.store.namespace
-        #: What is to be told of the model that jobs get.
-        self.retiring = Retiring(paid.models, shared.openai_model)
+        #: What is to be told of the models that the settings name.
+        self.retiring = Retiring(paid.models, shared.openai_model, moderation_model)
         for warning in self.retiring():
             _log.warning("%s", warning)
         self.gate = PaidGate(

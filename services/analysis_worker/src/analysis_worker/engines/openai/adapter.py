@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 
-from analysis_worker.engines.openai.connections import connections
+from analysis_worker.engines.openai.connections import MAX_BODY_BYTES, connections
 from analysis_worker.engines.openai.request import ModelRequest
 from analysis_worker.paid.port import Reply, Usage
 from common.provider.errors import (
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 CONNECT_S: Final = 5.0
 #: A call in all (s). The package would wait 600 s, three times.
 CALL_S: Final = 60.0
-#: Longer answers are no answers.
-MAX_BODY_BYTES: Final = 8 * 1024**2
 _KEPT_HEADERS: Final = ("x-ratelimit-", "retry-after")
 _CONTENT_CODES: Final = frozenset({"content_filter", "content_policy_violation", "moderation_blocked"})
 #: Nothing is left to pay with, in the words of OpenAI and of servers that are compatible.
@@ -135,7 +133,9 @@ class OpenAiAdapter:
             if isinstance(error.__cause__, httpx2.ConnectTimeout):  # nothing was sent
                 raise ConnectionFailed from None
             raise Timeout(f"no answer within {self._timeout_s:g} s") from None
-        except openai.APIConnectionError:
+        except openai.APIConnectionError as error:
+            if isinstance(error.__cause__, ProviderFailure):
+                raise error.__cause__ from None
             raise ConnectionFailed from None
         except openai.APIStatusError as error:
             raise _refusal(error) from None

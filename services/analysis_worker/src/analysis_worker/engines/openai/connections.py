@@ -3,6 +3,8 @@
 httpx2 looks through all connections of a pool, and asks the kernel of those that are idle, whenever a call
 begins or ends: with 64 calls in flight that took as long as the sending. And it closes what was idle for 5 s,
 so that a call now and then makes a connection, and a TLS handshake, each time.
+
+A server may be anyone's: what it says is read up to a bound, and never unpacked, which would have none.
 """
 
 from __future__ import annotations
@@ -16,6 +18,10 @@ from urllib.request import getproxies
 
 import httpx2
 
+from common.provider.errors import ServerFailed
+
+#: Longer answers are no answers.
+MAX_BODY_BYTES: Final = 8 * 1024**2
 #: Calls at once; more wait. As many as the package allows.
 MOST: Final = 1_000
 #: A connection that was idle for longer (s) is closed; providers close theirs after a minute or later.
@@ -40,6 +46,7 @@ class Connections(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request. Its connection is free again when the response is closed."""
         await self._close_idle()
+        request.headers["accept-encoding"] = _AS_IT_IS
         await self._room.acquire()
         transport = self._idle.pop()[0] if self._idle else self._open()
         try:
@@ -50,6 +57,9 @@ class Connections(httpx2.AsyncBaseTransport):
         if not isinstance(response.stream, httpx2.AsyncByteStream):
             raise TypeError("a response of an asynchronous transport is read asynchronously")
         response.stream = _Body(response.stream, lambda: self._free(transport))
+        if response.headers.get("content-encoding", _AS_IT_IS) != _AS_IT_IS:
+            await response.aclose()
+            raise ServerFailed("the reply is packed, which was not asked for")
         return response
 
     async def aclose(self) -> None:
@@ -68,6 +78,10 @@ class Connections(httpx2.AsyncBaseTransport):
             await self._idle.popleft()[0].aclose()
 
 
+#: The encoding of what is not packed.
+_AS_IT_IS: Final = "identity"
+
+
 class _Body(httpx2.AsyncByteStream):
     """The body of a response, which says once that it is closed."""
 
@@ -76,7 +90,11 @@ class _Body(httpx2.AsyncByteStream):
         self._closed: Callable[[], None] | None = closed
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        room = MAX_BODY_BYTES
         async for chunk in self._body:
+            room -= len(chunk)
+            if room < 0:
+                raise ServerFailed(f"the reply is longer than {MAX_BODY_BYTES} bytes")
             yield chunk
 
     async def aclose(self) -> None:

@@ -7,6 +7,7 @@ taken, a budget that says wait or refuse) ends the asking.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
@@ -24,7 +25,7 @@ from common.provider.errors import (
     ServerFailed,
     Timeout,
 )
-from common.provider.models import ModelCard, ModelTable, ModelUnknown, PriceUnknown
+from common.provider.models import ModelCard, ModelTable, ModelUnknown, PriceUnknown, utc_today
 from common.store.jobs import RELEASED_FOR, BlockerKind
 
 A = TypeVar("A")
@@ -57,6 +58,7 @@ class Models:
     others: tuple[str, ...] | None = None
     #: Filled while they are asked: those that gave nothing.
     passed_over: list[PassedOver] = field(default_factory=list)
+    today: Callable[[], datetime.date] = utc_today
 
     def cards(self) -> list[ModelCard]:
         """Return their cards, without those that the table does not have.
@@ -66,7 +68,7 @@ class Models:
         """
         if self.others is None:
             first = self.table.card(self.first)
-            names = (self.first, *first.fallbacks)
+            names = (self.first, *filter(self._goes_on, first.fallbacks))
         else:
             names = (self.first, *self.others)
         if not self.fall_back:
@@ -75,6 +77,11 @@ class Models:
         if not cards:
             raise ModelUnknown(self.first, self.table.cards)
         return cards
+
+    def _goes_on(self, name: str) -> bool:
+        """Say whether a fallback is there still; who names a model itself is told by the provider."""
+        card = self.table.cards.get(name)
+        return card is None or card.retires is None or self.today() < card.retires
 
 
 async def first_that_answers(models: Models, ask: Callable[[ModelCard], Awaitable[A]]) -> A:
