@@ -189,6 +189,21 @@ async def test_a_snoozed_job_says_why(
     assert read.wait_reason == kind
 
 
+async def test_a_job_whose_actor_nobody_knows_says_what_to_do_and_no_time(
+    scheduler: Served, worker: BareWorker
+) -> None:
+    worker.report_in()
+    job = await scheduler.create()
+    worker.finish(worker.fetch(), Release(60_000, "UNKNOWN_ACTOR"))
+
+    explained = await _explained(scheduler, job)
+
+    [blocker] = explained.blockers
+    assert "UNKNOWN_ACTOR, the workers that took it do not know its actor; start one" in blocker.detail
+    assert blocker.HasField("clear_time")
+    assert not explained.HasField("estimated_start_p50")
+
+
 async def test_the_retry_budget_is_in_the_way_of_retries(scheduler: Served, worker: BareWorker) -> None:
     worker.report_in(slots=5)
     await _limit(scheduler, retry_budget=pb.RetryBudget(ratio=0.001, min_per_minute=1))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from common.job.priority import Priority
@@ -10,7 +13,9 @@ from common.store.jobs import Blocker, BlockerKind, Explanation
 from common.store.workers import Room, WorkerReport, room_of
 from scheduler.explaining import WorkerBlocker, WorkerBlockerKind, estimate, in_order
 from scheduler.start_estimate import Pace
+from scheduler.wire.explanations import GIVEN_BACK
 
+ERRORS = Path(__file__).parents[3] / "docs" / "errors.md"
 K, W = BlockerKind, WorkerBlockerKind
 NOW = 1_800_000_000_000
 #: A start a second.
@@ -163,6 +168,22 @@ def test_a_backlog_is_shorter_by_the_time_of_a_job_that_is_due_soon() -> None:
 @pytest.mark.parametrize("kind", [K.PAUSED, K.SUSPECT])
 def test_what_has_no_known_end_leaves_nothing_to_estimate(kind: BlockerKind) -> None:
     assert _wait_s(_facts(_blocker(kind)), _worker(10)) is None
+
+
+@pytest.mark.parametrize("reason", ["UNKNOWN_ACTOR", "NEWER_SPEC", "NEWER_RECORD"])
+def test_a_job_that_waits_for_other_workers_starts_nobody_knows_when(reason: str) -> None:
+    """It is taken again at a known time, and given back again as long as there are the same workers."""
+    soon = NOW + 10_000
+
+    assert _wait_s(_facts(Blocker(K.SNOOZED, None, None, soon, reason)), _worker(10)) is None
+    assert _wait_s(_facts(Blocker(K.SNOOZED, None, None, soon, "RATE_LIMITED")), _worker(10)) == 10
+
+
+def test_every_documented_reason_of_a_snooze_has_words_with_the_way_out() -> None:
+    rows = re.findall(r"^\| (`[A-Z_`, ]+) \|[^|]*\| `SNOOZED` \|", ERRORS.read_text(), flags=re.M)
+    documented = {reason for row in rows for reason in re.findall(r"[A-Z_]+", row)}
+
+    assert documented == set(GIVEN_BACK)
 
 
 def test_without_workers_there_is_nothing_to_estimate() -> None:

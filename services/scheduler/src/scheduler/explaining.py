@@ -35,6 +35,10 @@ _OWN: Final = frozenset(
         *(_K.CIRCUIT, _K.PROVIDER_LIMIT, _K.BUDGET),
     }
 )
+#: Why a job was given back that waits for other workers than those that took it.
+_FOR_OTHERS: Final = frozenset(
+    {"UNKNOWN_ACTOR", "NEWER_SPEC", "NEWER_RECORD", "NO_FILE_STORE", "OTHER_FILE_KEY"}
+)
 #: What goes by turns: other jobs are before it.
 _TURNS: Final = frozenset({_K.TENANT_SHARE, _K.AHEAD_IN_QUEUE})
 
@@ -140,6 +144,8 @@ def estimate(
     for blocker in blockers:
         match blocker:
             case WorkerBlocker(WorkerBlockerKind.NO_WORKERS):
+                return None
+            case Blocker(_K.SNOOZED, detail=reason) if reason in _FOR_OTHERS:
                 return None
             case Blocker(kind, clears_ms=clears_ms) if kind in _OWN or kind is _K.PAUSED:
                 if clears_ms is None:

@@ -29,18 +29,40 @@ _DETAILS: Final[Mapping[BlockerKind | WorkerBlockerKind, str]] = {
     _K.RETRY_BUDGET: "queue {queue} has used {value} of the {limit} retries that two minutes allow: "
     "UpdateQueue with another retry_budget allows more",
     _K.PAUSED: "queue {queue} is paused: ResumeQueue ends it",
-    _K.RAMP: "queue {queue} was resumed little by little: {value} of {limit} jobs at once run at this point",
-    _K.CONCURRENCY: "{value} of {limit} jobs at once run in queue {queue}: it waits for the end of one",
-    _K.WINDOW: "{value} of {limit} starts in the window of queue {queue} are used up",
-    _K.TENANT_CONCURRENCY: "{value} of {limit} jobs at once of the tenant run in queue {queue}",
-    _K.TENANT_WINDOW: "{value} of {limit} starts in the tenant's window in queue {queue} are used up",
-    _K.TENANT_SHARE: "tenants that have their turn first: {value}",
-    _K.AHEAD_IN_QUEUE: "jobs of the tenant that go first, by priority and waiting time: {value}",
+    _K.RAMP: "queue {queue} was resumed little by little: {value} of {limit} jobs at once run at this point; "
+    "ResumeQueue without a ramp ends that",
+    _K.CONCURRENCY: "{value} of {limit} jobs at once run in queue {queue}: it waits for the end of one, or "
+    "for UpdateQueue with a greater concurrency",
+    _K.WINDOW: "{value} of {limit} starts in the window of queue {queue} are used up: UpdateQueue with "
+    "another window allows more",
+    _K.TENANT_CONCURRENCY: "{value} of {limit} jobs at once of the tenant run in queue {queue}: it waits for "
+    "the end of one, or for UpdateQueue with greater tenant_limits",
+    _K.TENANT_WINDOW: "{value} of {limit} starts in the tenant's window in queue {queue} are used up: "
+    "UpdateQueue with other tenant_limits allows more",
+    _K.TENANT_SHARE: "tenants that have their turn first: {value}; UpdateQueue with a greater weight in "
+    "tenant_limits gives this one more turns",
+    _K.AHEAD_IN_QUEUE: "jobs of the tenant that go first, by priority and waiting time: {value}; UpdateJob "
+    "with a higher priority or a deadline_time moves it forward",
     WorkerBlockerKind.NO_WORKERS: "no worker serves queue {queue}: start one",
     WorkerBlockerKind.WORKER_CONCURRENCY: "the workers run {value} of the {limit} jobs of queue {queue} that "
     "they run at once: UpdateQueue with a greater worker_concurrency lets more start, and so do more workers",
     WorkerBlockerKind.WORKERS_BUSY: "{value} of {limit} slots of the workers of queue {queue} are taken: "
     "with more workers it starts sooner",
+}
+#: Why jobs go back that a worker of the platform gives back, and the way out. docs/errors.md has them, too.
+GIVEN_BACK: Final[Mapping[str, str]] = {
+    "UNKNOWN_ACTOR": "the workers that took it do not know its actor; start one that does, or cancel the job "
+    "if the name is wrong",
+    "NEWER_SPEC": "the workers that took it are older than its spec; deploy newer ones",
+    "NEWER_RECORD": "the workers that took it are older than the scheduler; deploy newer ones",
+    "NO_FILE_STORE": "the workers that took it have no file store; set JOB_PAYLOAD_STORE_URL for them",
+    "OTHER_FILE_KEY": "the workers that took it have another STORE_ENCRYPTION_KEY than the scheduler",
+    "FILE_STORE_UNAVAILABLE": "the file store that has its arguments does not answer",
+    "RATE_LIMITED": "what it calls takes no more for now",
+    "STORE_UNAVAILABLE": "the store did not answer",
+    "STORE_FULL": "the store had no room; give it memory, or keep less (UpdateQueue with retention)",
+    "WORKER_STOPPED": "its worker shut down; another one takes it",
+    "STUCK": "those before it took long; another thread takes it",
 }
 #: Of those that wait for a paid call; the reason says more.
 _PAID: Final[Mapping[BlockerKind, str]] = {
@@ -99,7 +121,9 @@ def _is_time(blocker: Blocker | WorkerBlocker) -> bool:
 
 def _detail(blocker: Blocker | WorkerBlocker, queue: str) -> str:
     if blocker.kind is _K.SNOOZED and isinstance(blocker, Blocker):
-        return f"its last attempt gave it back until then: {blocker.detail or 'it did not say why'}"
+        reason = blocker.detail or "it did not say why"
+        words = GIVEN_BACK.get(reason)
+        return f"its last attempt gave it back until then: {reason}{f', {words}' if words else ''}"
     if isinstance(blocker, Blocker) and blocker.kind in _PAID:
         return _PAID[blocker.kind].format(reason=blocker.detail)
     if blocker.kind is _K.SUSPECT and isinstance(blocker, Blocker):
