@@ -80,12 +80,9 @@ class BareBatch:
         assert all(isinstance(each, jobs.Accepted) for each in told)
 
     def retry(self, step: Again) -> Step:
-        retried = []
-        for job_id, kept in step.members:
-            verdict = self.run(
-                jobs.retry(self.queue.keys, job_id, tenant=self.tenant, now_ms=self.queue.now_ms)
-            )
-            retried.append(Retried(job_id, kept, goes_on=verdict.state is not None))
+        ids = [job_id for job_id, _ in step.members]
+        there = self.run(batches.retry_each(self.queue.keys, self.tenant, ids, now_ms=self.queue.now_ms))
+        retried = [Retried(*member, goes_on) for member, goes_on in zip(step.members, there, strict=True)]
         return self._step(batches.note_retried(*self._name, retried, now_ms=self.queue.now_ms))
 
     def stop(self, step: Stop) -> Step:

@@ -23,6 +23,7 @@ REFUSED = {
     "budget_reserve",
     "batch_create",
     "batch_again",
+    "batch_retry",
 }
 
 

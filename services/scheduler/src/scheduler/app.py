@@ -136,7 +136,7 @@ class Scheduler:
         model_rules = ModelRules(settings.models, settings.openai_model, partial(spoken_in, conversations))
         step_due = asyncio.Event()
         self._hearing = Hearing(store, namespace, step_due)
-        self._driver = Driver(store, namespace, submission, jobs, step_due, self._hearing.listen)
+        self._driver = Driver(store, namespace, submission, step_due, self._hearing.listen)
         book = Book(store, namespace, tokens, step_due)
         batch_servicer = BatchServicer(
             book,

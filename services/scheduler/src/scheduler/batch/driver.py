@@ -13,14 +13,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
-from common.errors import (
-    FileStoreUnavailable,
-    InvalidField,
-    JobNotFound,
-    JobNotRetryable,
-    JobsError,
-    StoreFull,
-)
+from common.errors import FileStoreUnavailable, InvalidField, JobsError, StoreFull
+from common.job.ids import queue_of
 from common.job.model import JobRequest
 from common.provider.budget import BudgetScope
 from common.store import batches
@@ -29,15 +23,12 @@ from common.store.jobs import Draining, Full, Submitted
 from common.store.keys import queue_keys
 from common.store.operation import AsyncRunner
 from common.store.provider import budgets
-from scheduler.jobs import Jobs
 from scheduler.submission import CHUNK_JOBS, Submission
 
 #: Between two looks for batches of which a step is due, unless this replica knows of one (s).
 LOOK_EVERY_S: Final = 1.0
 #: Batches that one replica drives at once.
 AT_ONCE: Final = 8
-#: Members that are retried at once.
-_RETRIED_AT_ONCE: Final = 16
 #: A queue or a store that takes no more is asked again after so long (ms).
 HELD_MS: Final = 2_000
 _log = logging.getLogger(__name__)
@@ -56,7 +47,6 @@ class Driver:
         store: AsyncRunner,
         namespace: str,
         submission: Submission,
-        existing: Jobs,
         step_due: asyncio.Event,
         sent: Callable[[str], None],
         *,
@@ -65,7 +55,6 @@ class Driver:
         self._store = store
         self._namespace = namespace
         self._submission = submission
-        self._existing = existing
         self._sent = sent
         self._look_every_s = look_every_s
         self._step_due = step_due
@@ -173,20 +162,17 @@ class Driver:
         return Sent(request.job_id, taken=True)
 
     async def _retry(self, tenant: str, step: Again) -> list[Retried]:
-        slots = asyncio.Semaphore(_RETRIED_AT_ONCE)
-
-        async def retry(job_id: str, kept: str) -> Retried:
-            async with slots:
-                try:
-                    await self._existing.retry(job_id, tenant)
-                except JobNotFound:
-                    return Retried(job_id, kept, goes_on=False)
-                except JobNotRetryable:
-                    pass  # someone else has retried it
-            return Retried(job_id, kept, goes_on=True)
-
-        retried = await asyncio.gather(*(retry(job_id, kept) for job_id, kept in step.members))
-        for queue in {self._existing.keys_of(each.job_id).queue for each in retried}:
+        by_queue: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+        for job_id, kept in step.members:
+            by_queue[queue_of(job_id) or ""].append((job_id, kept))
+        retried: list[Retried] = []
+        for queue, members in by_queue.items():
+            keys = queue_keys(self._namespace, queue)
+            for start in range(0, len(members), batches.PAGE):
+                page = members[start : start + batches.PAGE]
+                operation = batches.retry_each(keys, tenant, [job_id for job_id, _ in page])
+                there = await self._store.run(operation)
+                retried += [Retried(*member, goes_on) for member, goes_on in zip(page, there, strict=True)]
             self._sent(queue)
         return retried
 

@@ -7,7 +7,7 @@ takes, does, and notes (stepping.py): one that dies leaves it to another.
 """
 
 from common.store.batches.ends import READ_ENTRIES, Move, TakenMoves, apply_moves, moves_done, take_moves
-from common.store.batches.members import count_running, drop_members, stop_members
+from common.store.batches.members import PAGE, count_running, drop_members, retry_each, stop_members
 from common.store.batches.records import (
     Added,
     AddedOrNot,
@@ -46,6 +46,7 @@ from common.store.batches.stepping import (
 )
 
 __all__ = [
+    "PAGE",
     "READ_ENTRIES",
     "Added",
     "AddedOrNot",
@@ -83,6 +84,7 @@ __all__ = [
     "note_held",
     "note_retried",
     "note_sent",
+    "retry_each",
     "retry_members",
     "stop_members",
     "take_batches",

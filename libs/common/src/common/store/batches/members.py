@@ -10,8 +10,8 @@ from common.store.keys import QueueKeys
 from common.store.operation import Operation
 from common.store.scripts import script
 
-#: Members that one script looks at.
-PAGE: Final = 200
+#: Members that one script changes: a few milliseconds of the server.
+PAGE: Final = 50
 #: Leases that are looked at to count the members that run.
 LEASES: Final = 10_000
 
@@ -33,6 +33,18 @@ def stop_members(
         keys.cancel_channel,
     )
     return Operation(script("batch_stop"), keys.all(), arguments, lambda reply: reply.decode())
+
+
+def retry_each(
+    keys: QueueKeys, tenant: str, job_ids: Sequence[str], *, now_ms: int | None = None
+) -> Operation[list[bool]]:
+    """Start members anew, as far as their states allow it. Returns of each whether it is there."""
+    arguments = (now_argument(now_ms), tenant, *job_ids)
+
+    def read(reply: list[int]) -> list[bool]:
+        return [code >= 0 for code in reply]
+
+    return Operation(script("batch_retry"), keys.all(), arguments, read, durable=keys.synced)
 
 
 def drop_members(keys: QueueKeys, tenant: str, batch_id: str) -> Operation[int]:
