@@ -6,7 +6,7 @@ is asked, repeated and resumed is written once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -91,6 +91,14 @@ class Bulk(Generic[R]):
     calls: Callable[[], Iterator[Call[list[R]]]]
     #: The outcomes of a call that failed as a whole.
     failed: Callable[[Call[list[R]], RequestFailed], list[R]]
+
+
+@dataclass(frozen=True, slots=True)
+class Steps(Generic[R]):
+    """Calls one after another, each made of what the one before it answered."""
+
+    #: Yields a call, is sent its answer, and returns the outcome of all.
+    calls: Callable[[], Generator[Call[Any], Any, R]]
 
 
 def same(answer: R) -> R:

@@ -23,13 +23,14 @@ RECONNECT_MAX_MS: Final = 5_000
 
 _PACKAGE: Final = "bothsides.jobs.v1"
 #: Calls that may be repeated: reads, verbs that repeat harmlessly, and creates, which carry a request id.
-#: RetryJob is missing: a second one could start a job again that has failed in between. UpdateJob and
-#: UpdateQueue are: with an etag, a second one would be refused because of the first.
+#: RetryJob and RetryBatch are missing: a second one could start a job again that has failed in between.
+#: UpdateJob and UpdateQueue are: with an etag, a second one would be refused because of the first.
 REPEATABLE: Final = {
     "JobService": (
         *("CreateJob", "CreateJobs", "GetJob", "ListJobs", "CancelJob"),
         *("ExplainJob", "ListAttempts", "ListJobLogs", "ListFailureGroups"),
     ),
+    "BatchService": ("CreateBatch", "AddBatchMembers", "GetBatch", "ListBatches", "CancelBatch"),
     "QueueService": (
         "GetQueue",
         "ListQueues",

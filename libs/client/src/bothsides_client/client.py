@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from bothsides_client.call import Bulk, Call, Pages, Stream, Wait, Watch
-from bothsides_client.calls import bulk, conversations, jobs, monitoring, providers, queues, watches
+from bothsides_client.call import Bulk, Call, Pages, Steps, Stream, Wait, Watch
+from bothsides_client.calls import batches, bulk, conversations, jobs, monitoring, providers, queues, watches
 from bothsides_client.channel import is_repeatable
 from bothsides_client.connection import Connection, Options, method
 from bothsides_client.errors import RequestFailed
@@ -29,7 +29,7 @@ M = TypeVar("M")
 
 
 class Client(Connection[grpc.Channel]):
-    """Calls of JobService, QueueService, ConversationService, AnalysisService and MonitorService."""
+    """Calls of the scheduler (jobs, batches, queues, conversations, analyses) and of the monitor."""
 
     #: How it waits between attempts.
     sleep: Callable[[float], None] = staticmethod(time.sleep)
@@ -144,6 +144,16 @@ class Client(Connection[grpc.Channel]):
             outcomes.extend(bulk.failed(call, ended))
         return outcomes
 
+    def _steps(self, steps: Steps[R]) -> R:
+        walk = steps.calls()
+        try:
+            call = next(walk)
+            while True:
+                call = walk.send(self._call(call))
+        except StopIteration as ended:
+            outcome: R = ended.value
+            return outcome
+
     create_job = method(_call, jobs.create_job)
     create_jobs = method(_bulk, bulk.create_jobs)
     get_job = method(_call, jobs.get_job)
@@ -162,6 +172,16 @@ class Client(Connection[grpc.Channel]):
     list_failure_groups = method(_list, bulk.list_failure_groups)
     bulk_cancel_jobs = method(_stream, bulk.bulk_cancel_jobs)
     bulk_retry_jobs = method(_stream, bulk.bulk_retry_jobs)
+
+    create_batch = method(_steps, batches.create_batch)
+    add_batch_members = method(_call, batches.add_batch_members)
+    get_batch = method(_call, batches.get_batch)
+    list_batches = method(_list, batches.list_batches)
+    cancel_batch = method(_call, batches.cancel_batch)
+    retry_batch = method(_call, batches.retry_batch)
+    delete_batch = method(_call, batches.delete_batch)
+    watch_batch = method(_watch, batches.watch_batch)
+    wait_for_batch = method(_wait, batches.wait_for_batch)
 
     get_queue = method(_call, queues.get_queue)
     list_queues = method(_list, queues.list_queues)

@@ -27,6 +27,7 @@ Options = Sequence[tuple[str, int | str]]
 #: The scheduler's services; the monitor's are beside them.
 _SCHEDULER: Final[dict[str, Any]] = {
     "JobService": pb.JobServiceStub,
+    "BatchService": pb.BatchServiceStub,
     "QueueService": pb.QueueServiceStub,
     "ConversationService": pb.ConversationServiceStub,
     "AnalysisService": pb.AnalysisServiceStub,

@@ -211,7 +211,7 @@ class Scheduler:
         """Say NOT_SERVING, end the watches, let calls in progress finish, and let go of the store."""
         self._sweeper.close()
         self._eraser.close()
-        self._driver.close()
+        await self._driver.close()
         await self._hearing.close()
         await self._functions.close()
         for task in self._tasks:

@@ -20,6 +20,7 @@ from bothsides_client.addresses import DEFAULT_MONITOR_ADDR, DEFAULT_SCHEDULER_A
 from bothsides_client.cli import (
     analyses,
     analyze,
+    batches,
     completion,
     conversations,
     failures,
@@ -136,6 +137,7 @@ def build_app() -> typer.Typer:
     app.command("analyze")(analyze.analyze)
     app.command("submit")(submit.submit)
     app.add_typer(job_actions.app, name="jobs")
+    app.add_typer(batches.app, name="batches")
     app.add_typer(failures.app, name="failures")
     app.add_typer(queues.app, name="queues")
     app.add_typer(providers.limits, name="limits")

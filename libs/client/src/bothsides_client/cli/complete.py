@@ -35,6 +35,22 @@ def job_ids(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
     return _offer(ctx, offered)
 
 
+def batch_ids(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
+    """Return the newest batches whose ids begin so, with what they are."""
+
+    def offered(client: Client) -> list[tuple[str, str]]:
+        from bothsides.jobs import v1 as pb
+
+        found = islice(client.list_batches(page_size=500), 500)
+        matching = (batch for batch in found if batch.batch_id.startswith(incomplete))
+        return [
+            (batch.batch_id, f"{pb.Batch.State.Name(batch.state)} {batch.display_name}".strip())
+            for batch in islice(matching, OFFERED)
+        ]
+
+    return _offer(ctx, offered)
+
+
 def queue_names(ctx: Any, incomplete: str) -> list[tuple[str, str]]:
     """Return the queues whose names begin so, with their states."""
 

@@ -67,10 +67,10 @@ def submit(
         raise typer.Exit(_submit_many(session, source, duplicates))
     fields: dict[str, Any] = {"actor": actor, "queue": queue, "unique_key": unique_key}
     if args is not None:
-        fields["args"] = _json(args, list, "--args", "array")
+        fields["args"] = json_from(args, list, "--args", "array")
     if kwargs is not None:
-        fields["kwargs"] = _json(kwargs, dict, "--kwargs", "object")
-    job = _job(fields)
+        fields["kwargs"] = json_from(kwargs, dict, "--kwargs", "object")
+    job = job_from(fields)
     job.labels.update(pairs(label or []))
     for name, text in (("schedule_time", at), ("deadline_time", deadline)):
         if text is not None:
@@ -125,9 +125,9 @@ def _submit_many(session: Session, source: Path, duplicates: Duplicates) -> int:
     lines = [line for line in read_text(source, "--from").splitlines() if line.strip()]
     jobs, request_ids = [], []
     for number, line in enumerate(lines, 1):
-        fields = _json(line, dict, f"{source}:{number}", "object")
+        fields = json_from(line, dict, f"{source}:{number}", "object")
         request_ids.append(str(fields.pop("request_id", "") or new_request_id()))
-        jobs.append(_job(fields, f"{source}:{number}"))
+        jobs.append(job_from(fields, f"{source}:{number}"))
     policy = pb.CreateJobRequest.DuplicatePolicy.Value(duplicates.name)
     with session.client() as client:
         outcomes = client.create_jobs(jobs, request_ids, duplicate_policy=policy)
@@ -148,7 +148,7 @@ def _submit_many(session: Session, source: Path, duplicates: Duplicates) -> int:
     return worst
 
 
-def _job(fields: dict[str, Any], place: str = "") -> pb.Job:
+def job_from(fields: dict[str, Any], place: str = "") -> pb.Job:
     """Return the job that the fields of a line, or of the options, make."""
     from google.protobuf.json_format import ParseDict, ParseError
 
@@ -165,7 +165,12 @@ def _job(fields: dict[str, Any], place: str = "") -> pb.Job:
         raise typer.BadParameter(f"is no job: {error}", param_hint=place or None) from error
 
 
-def _json(text: str, kind: type, place: str, name: str) -> Any:
+def json_from(text: str, kind: type, place: str, name: str) -> Any:
+    """Return JSON of one kind.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
     try:
         value = json.loads(text)
     except ValueError as error:

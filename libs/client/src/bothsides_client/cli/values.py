@@ -87,6 +87,20 @@ def share(text: str) -> tuple[float, int]:
     return float(match[1]) / 100, whole(match[2])
 
 
+def tolerance(text: str) -> float | int:
+    """Read such as "20%", a share as a float, or "5", a count.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?)%", text)
+    if found is None:
+        return whole(text)
+    if float(found[1]) > 100:
+        raise typer.BadParameter(f"{text!r} is more than all")
+    return float(found[1]) / 100
+
+
 def pairs(texts: list[str]) -> dict[str, str]:
     """Read "key=value", each.
 

@@ -61,30 +61,28 @@ class Driver:
         self._driving: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._closed = False
 
-    def close(self) -> None:
-        """End with the steps that are under way."""
+    async def close(self) -> None:
+        """End with the steps that are under way: redis-py may swallow a cancellation."""
         self._closed = True
         self._step_due.set()
+        if self._driving:
+            await asyncio.wait(list(self._driving.values()))
 
     async def run(self) -> None:
         """Drive until closed or cancelled. A store that does not answer is tried again."""
-        try:
-            while not self._closed:
-                self._step_due.clear()
-                try:
-                    await self.take()
-                except JobsError as error:
-                    _log.debug("no batch is driven: %s", error.reason)
-                except Exception:
-                    _log.exception("no batch is driven")
-                try:
-                    async with asyncio.timeout(self._look_every_s):
-                        await self._step_due.wait()
-                except TimeoutError:
-                    pass
-        finally:
-            if self._driving:
-                await asyncio.wait(self._driving.values())
+        while not self._closed:
+            self._step_due.clear()
+            try:
+                await self.take()
+            except JobsError as error:
+                _log.debug("no batch is driven: %s", error.reason)
+            except Exception:
+                _log.exception("no batch is driven")
+            try:
+                async with asyncio.timeout(self._look_every_s):
+                    await self._step_due.wait()
+            except TimeoutError:
+                pass
 
     async def take(self) -> None:
         """Take what is due, as far as there is room for it."""
@@ -92,7 +90,7 @@ class Driver:
         if room <= 0:
             return
         for name in await self._store.run(batches.take_batches(self._namespace, most=room)):
-            if name not in self._driving:
+            if name not in self._driving and not self._closed:
                 self._driving[name] = asyncio.create_task(self._drive(*name))
                 self._driving[name].add_done_callback(lambda _, name=name: self._end(name))  # type: ignore[misc]
 
