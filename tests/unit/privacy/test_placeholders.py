@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analysis_worker.domain.conversation import Conversation, Participant, Turn
@@ -122,6 +122,7 @@ _SAYABLE = """
 _SAID = st.lists(st.sampled_from([*_SAYABLE.split(), "Oye\u200blaran"]), min_size=1, max_size=14)
 
 
+@example([(["212", "0142"], " "), (["the", "212", "0142", "Quispe"], "")])
 @given(st.lists(st.tuples(_SAID, st.sampled_from(["", " "])), min_size=1, max_size=4))
 def test_what_was_found_in_one_turn_is_left_in_none(said: list[tuple[list[str], str]]) -> None:
     texts = [between.join(words) for words, between in said]

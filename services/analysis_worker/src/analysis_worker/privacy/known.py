@@ -67,7 +67,7 @@ class Known:
         words = () if self._has_none_of(text, whole.letters) else whole.words()
         if not self._words.keys().isdisjoint(words):
             yield from self._names_in(words, whole.spans())
-        if self._digits and any(word[0].isdigit() or word[-1].isdigit() for word in words):
+        if self._digits and _DIGIT.search(whole.letters):  # also within a word
             yield from self._numbers_in(words, whole.spans())
         if self._exact and (len(self._exact) > FEW or any(spelling in text for spelling in self._exact)):
             if self._exact_form is None:
