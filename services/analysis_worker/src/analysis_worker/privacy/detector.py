@@ -13,6 +13,7 @@ from analysis_worker.privacy.folding import WORD
 from analysis_worker.privacy.kinds import INVISIBLE, Kind, Span, apart
 from analysis_worker.privacy.known import FEW
 from analysis_worker.privacy.names import NameMode, Names, is_word
+from analysis_worker.privacy.other_languages import words_of_languages
 from analysis_worker.privacy.patterns import by_form
 from analysis_worker.privacy.roster import Roster, fold
 
@@ -44,7 +45,8 @@ class Detector:
     ) -> None:
         visible = [_visible(text)[0] for text in texts]
         self._roster = Roster(participants)
-        self._names = Names(mode, words_without_capital(visible))
+        spoken = words_without_capital(visible)
+        self._names = Names(mode, spoken | words_of_languages(visible, spoken))
         #: What each text shows by itself; it is wanted twice.
         looked = visible if only is None else _that_may_name(visible, _visible(only)[0])
         self._first = {text: self._look(text) for text in looked}

@@ -20,6 +20,7 @@ from analysis_worker.engines.local.lexicon import STOP_WORDS
 from analysis_worker.privacy.folding import JOINED
 from analysis_worker.privacy.kinds import Kind, Span
 from analysis_worker.privacy.name_lists import COMMON, FIRST_NAMES, PARTICLES, PLACES_AND_THINGS, TITLES
+from analysis_worker.privacy.other_languages import is_german_article
 
 #: Letters of scripts without capitals show no names, and end words of others.
 _LETTERS: Final = rf"[^\W\d_{JOINED}]+"
@@ -204,7 +205,7 @@ def _name(
     while first <= last and (
         tokens[first].word in PLACES_AND_THINGS
         if titled
-        else _is_no_name(tokens[first], spoken, lone=first == last)
+        else _is_no_name(tokens[first], spoken, lone=_is_one(tokens[first : last + 1], spoken))
     ):
         first += 1
     while last > first - (not titled) and _is_no_name(tokens[last], spoken, lone=first == last):
@@ -233,6 +234,10 @@ def _name(
     if len(words) == 1 and words[0].opens and text[words[0].end : words[0].end + 1] == ":":
         return None  # the label of a form
     return first, last
+
+
+def _is_one(run: Sequence[_Token], spoken: frozenset[str]) -> bool:
+    return len(run) == 1 or is_german_article([token.word for token in run], spoken)
 
 
 def _is_no_name(token: _Token, spoken: frozenset[str], *, lone: bool) -> bool:
