@@ -24,6 +24,10 @@ JOINED: Final = rf"{UNSPACED}\u1100-\u11ff\uac00-\ud7a3"
 #: As words are cut for comparison.
 WORD: Final = re.compile(rf"[{JOINED}]|[^\W_{JOINED}]+")
 _JOINED_LETTER: Final = re.compile(f"[{JOINED}]")
+#: ASCII letters in lower case and digits; a space for each sign.
+_PLAIN: Final = bytes(
+    ord(char.lower()) if char.isascii() and char.isalnum() else 32 for char in map(chr, range(256))
+)
 #: Signs of print that are letters in no language, for a space each.
 _SIGNS: Final = str.maketrans("‘’“”„–—…•·´«»", " " * 13)
 
@@ -33,7 +37,7 @@ def folded(text: str) -> str:
     if not text.isascii():
         text = text.translate(_SIGNS)
     if text.isascii():
-        return _NOT_ALPHANUMERIC.sub(" ", text.lower()).strip()
+        return b" ".join(text.encode().translate(_PLAIN).split()).decode()
     decomposed = unicodedata.normalize("NFKD", INVISIBLE.sub("", text)).casefold()
     plain = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return _NOT_ALPHANUMERIC.sub(" ", _JOINED_LETTER.sub(r" \g<0> ", plain)).strip()
