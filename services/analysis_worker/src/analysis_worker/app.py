@@ -14,6 +14,7 @@ from opentelemetry import metrics
 from analysis_worker import handlers
 from analysis_worker.measuring.jobs import Measuring
 from analysis_worker.measuring.paid import MeasuredCalls
+from analysis_worker.measuring.spans import TracedCalls
 from analysis_worker.paid.keeping import Keeping
 from analysis_worker.paid.opening import WorkerGate
 from analysis_worker.paid.port import PaidCalls
@@ -115,7 +116,7 @@ class AnalysisWorker:
             moderation = settings.screening.moderation_model
             self._paid = WorkerGate(self._store.runner, shared, settings.paid, moderation)
             self._models = _model_access(shared.openai_api_key, settings)
-        paid: PaidCalls | None = None if self._paid is None else self._paid.gate
+        paid: PaidCalls | None = None if self._paid is None else TracedCalls(self._paid.gate)
         if paid is not None and meter is not None:
             paid = MeasuredCalls(paid, meter)
         vault = StoredVault(

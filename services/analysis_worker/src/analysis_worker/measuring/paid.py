@@ -5,15 +5,14 @@ Nothing of a request, an answer, a tenant or a job is a label: provider, model, 
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
+from analysis_worker.measuring.spans import error_type
 from analysis_worker.paid.port import Answer, BudgetSpent, Call, CallHeld, PaidCalls, Reply
-from common.provider.errors import ProviderFailure
 from common.store.jobs import RELEASED_FOR, BlockerKind
 
 #: Edges of buckets for tokens of one call, as the conventions have them.
@@ -71,7 +70,7 @@ class MeasuredCalls:
             try:
                 reply = await send()
             except BaseException as error:
-                took = {**made, "error.type": _error_type(error)}
+                took = {**made, "error.type": error_type(error)}
                 self._duration.record(time.perf_counter() - begun_s, took)
                 waiting_s = time.perf_counter()  # one that was refused waits for its turn again
                 raise
@@ -108,12 +107,3 @@ class MeasuredCalls:
         for (provider, model), is_open in list(self._open.items()):
             labels = {"gen_ai.provider.name": provider, "gen_ai.request.model": model}
             yield Observation(int(is_open), labels)
-
-
-def _error_type(error: BaseException) -> str:
-    match error:
-        case ProviderFailure():
-            return error.reason
-        case asyncio.CancelledError():
-            return "CANCELLED"
-    return type(error).__name__
