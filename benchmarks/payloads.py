@@ -50,7 +50,7 @@ def measure(client: redis.Redis, files: Files | None) -> tuple[float, float, flo
         if files is None:
             runner.run(jobs.submit(KEYS, [one]))
         else:
-            drive(submitting(KEYS, [one], files), runner)
+            drive(submitting(KEYS, [one], files, is_cluster=False), runner)
     submitted = time.process_time()
     grown = client.info("memory")["used_memory"] - used
     began_take = time.process_time()
