@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,9 @@ class TestSubmit:
         assert (job.priority, job.unique_key) == (pb.Job.HIGH, "k")
         assert (job.timeout.seconds, job.retry_policy.max_attempts) == (90, 5)
         assert job.HasField("expire_time")
+        shown = command("jobs", "get", job_id).stdout
+        for row in (r"Attempts +0 of 5", r"Timeout +90", r"Expires +20\d\d-", r"Labels +run=7, team=blue"):
+            assert re.search(rf"^{row}", shown, flags=re.M), row
 
     def test_the_same_request_id_makes_the_same_job(self, command: Command) -> None:
         ids = {one(command("submit", "work", "--request-id", "r-1", "--json"))["job_id"] for _ in range(2)}

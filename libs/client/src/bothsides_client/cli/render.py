@@ -23,6 +23,9 @@ from bothsides_client.report import render_report, report_view
 from bothsides_client.report.wording import MISSING, printable
 from bothsides_client.wire import as_json
 
+#: Attempts of a job that is tried for ever, as an actor may say.
+_UNLIMITED = 2**31 - 1
+
 
 def show_job(job: pb.Job, console: Console, conversation: pb.Conversation | None = None) -> None:
     """Print one job; with a result in it, that as well: an analysis as its report, anything else as JSON."""
@@ -38,11 +41,14 @@ def show_job(job: pb.Job, console: Console, conversation: pb.Conversation | None
         ("Batch", job.batch_id),
         ("Waits for", pb.Blocker.Kind.Name(job.wait_reason) if job.wait_reason else ""),
         ("Progress", _progress(job)),
-        ("Attempts", str(job.attempt_count)),
+        ("Attempts", _attempts(job)),
+        ("Timeout", span(job.timeout) if job.HasField("timeout") else ""),
         ("Lost workers", str(job.lost_count) if job.lost_count else ""),
         ("Created", moment(job.create_time) if job.HasField("create_time") else ""),
         ("Started", moment(job.start_time) if job.HasField("start_time") else ""),
         ("Next attempt", moment(job.next_attempt_time) if job.HasField("next_attempt_time") else ""),
+        ("Deadline", moment(job.deadline_time) if job.HasField("deadline_time") else ""),
+        ("Expires", moment(job.expire_time) if job.HasField("expire_time") else ""),
         ("Ended", moment(job.end_time) if job.HasField("end_time") else ""),
         ("Used", usage(job.usage) if job.HasField("usage") else ""),
         ("Paid", paid(job.paid_usage) if job.HasField("paid_usage") else ""),
@@ -63,6 +69,11 @@ def show_job(job: pb.Job, console: Console, conversation: pb.Conversation | None
         case str() as kind:
             console.print()
             console.print_json(data=as_json(job.result)[kind])
+
+
+def _attempts(job: pb.Job) -> str:
+    most = job.retry_policy.max_attempts
+    return f"{job.attempt_count} of {most}" if 0 < most < _UNLIMITED else str(job.attempt_count)
 
 
 def show_state(job: pb.Job, console: Console) -> None:
