@@ -8,9 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import dramatiq
 import redis
+from dramatiq.middleware import Pipelines
+from dramatiq.results import Results
+from dramatiq.results.backends import RedisBackend
 
 from bothsides_stack.embedded import EmbeddedServer
+from common.broker import JobBroker
 from common.job.model import ErrorClass, RetryPolicy
 from common.job.states import JobState
 from common.store.workers import list_workers
@@ -41,6 +46,25 @@ def test_queues_of_actor_modules_are_served_without_being_named(
 
     assert done.result is not None
     assert json.loads(done.result.data) == "ORDER"
+
+
+def test_a_module_brings_the_middleware_that_its_actors_need(
+    valkey: str, client: redis.Redis, tmp_path: Path
+) -> None:
+    """Results and pipelines, as in Dramatiq's guide."""
+    backend = RedisBackend(url=valkey)
+    broker = JobBroker(client, namespace=NAMESPACE, middleware=[Pipelines(), Results(backend=backend)])
+    first = message("add", 20, 1)
+    steps = dramatiq.pipeline([first, message("double")], broker=broker)
+    with worker_program(valkey, tmp_path, WORKER_ACTOR_MODULES="support.actors_with_results"):
+        steps.run()
+        assert first.get_result(backend=backend, block=True, timeout=30_000) == 21
+        assert steps.messages[-1].get_result(backend=backend, block=True, timeout=30_000) == 42
+    broker.close()
+
+
+def message(actor: str, *args: int) -> dramatiq.Message[int]:
+    return dramatiq.Message(queue_name="default", actor_name=actor, args=args, kwargs={}, options={})
 
 
 def test_a_job_of_an_unknown_actor_waits_for_a_worker_that_knows_it(
