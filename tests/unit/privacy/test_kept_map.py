@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from analysis_worker.domain.conversation import Conversation, Participant, Turn
@@ -44,6 +44,8 @@ SAID = st.lists(
 )
 
 
+@example(["212 212 212 Ada 212 Ada 212 212"])
+@example(["555 212 212 Ada 555 Ada 212 212 Ada 212"])
 @given(SAID)
 def test_the_same_conversation_is_redacted_to_the_same_bytes(said: list[str]) -> None:
     first = redact(conversation(said))

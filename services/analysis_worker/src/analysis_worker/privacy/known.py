@@ -65,10 +65,11 @@ class Known:
             return
         whole = FoldedText.of(text)
         words = () if self._has_none_of(text, whole.letters) else whole.words()
-        if not self._words.keys().isdisjoint(words):
-            yield from self._names_in(words, whole.spans())
+        # Numbers first: one that goes on behind a name is known by its parts as well.
         if self._digits and _DIGIT.search(whole.letters):  # also within a word
             yield from self._numbers_in(words, whole.spans())
+        if not self._words.keys().isdisjoint(words):
+            yield from self._names_in(words, whole.spans())
         if self._exact and (len(self._exact) > FEW or any(spelling in text for spelling in self._exact)):
             if self._exact_form is None:
                 longest_first = sorted(self._exact, key=lambda spelling: (-len(spelling), spelling))
@@ -88,10 +89,12 @@ class Known:
         )
 
     def _names_in(self, words: Sequence[str], spans: Sequence[tuple[int, int]]) -> Iterator[Span]:
+        after: dict[str, int] = {}  # of each spelling: where the last one ended, as two cannot share a word
         for at, word in enumerate(words):
             for wanted, kind, participant_id in self._words.get(word, ()):
                 until = at + len(wanted)
-                if words[at:until] == wanted:
+                if words[at:until] == wanted and after.get(spelling := " ".join(wanted), 0) <= at:
+                    after[spelling] = until
                     yield Span(spans[at][0], spans[until - 1][1], kind, participant_id)
 
     def _numbers_in(self, words: Sequence[str], spans: Sequence[tuple[int, int]]) -> Iterator[Span]:
