@@ -389,3 +389,38 @@ async def test_validate_only_stores_nothing(scheduler: Served) -> None:
     assert judged.HasField("estimate")
     assert not (await scheduler.batches.ListBatches(pb.ListBatchesRequest())).batches
     assert (await scheduler.create(generic())).batch_id == ""
+
+
+async def test_what_a_batch_is_to_submit_goes_with_the_conversation(
+    scheduler: Served, worker: BareWorker
+) -> None:
+    spec = pb.JobSpec(
+        reflection_processing=pb.ReflectionProcessingSpec(text="About it.", conversation_id="debate-1")
+    )
+    listed = jobs_of(2)
+    for place in range(2):
+        listed.jobs.jobs.insert(2 * place, pb.Job(spec=spec))
+    await scheduler.conversations.PutConversation(pb.PutConversationRequest(conversation=debate("debate-1")))
+    # Given a batch of which one member is submitted, on the conversation as every second of them
+    request = pb.CreateBatchRequest(batch=pb.Batch(parallel_limit=1), members=listed)
+    created = await scheduler.batches.CreateBatch(request)
+
+    async def first_is_there() -> bool:
+        return bool(await members(scheduler, created.batch_id))
+
+    await wait_until_async(first_is_there)
+    # When the conversation is erased with its jobs
+    erased = await scheduler.conversations.DeleteConversation(
+        pb.DeleteConversationRequest(conversation_id="debate-1", delete_jobs=True)
+    )
+    assert erased.job_count == 2
+
+    # Then the others are submitted, and the batch ends with them
+    async def all_ended() -> bool:
+        for lease in worker.fetch_up_to(1):
+            worker.succeed(lease)
+        return (await read(scheduler, created.batch_id)).HasField("end_time")
+
+    await wait_until_async(all_ended)
+    batch = await read(scheduler, created.batch_id)
+    assert batch.counts == pb.BatchCounts(succeeded_count=2, cancelled_count=2)

@@ -442,3 +442,32 @@ def test_a_stop_step_names_the_queues(batch: BareBatch, queue: Queue) -> None:
     batch.create(1)
     queue.run(batches.halt_batch(queue.namespace, "default", "batch-1", now_ms=queue.now_ms))
     assert batch.look() == Stop(running=True, queues=("ai_analysis",))
+
+
+def test_members_are_taken_out_of_a_plan_wherever_they_stand(batch: BareBatch, queue: Queue) -> None:
+    batch.create(250, Terms(parallel=5))
+    batch.go_on()
+    gone = {request.job_id for request in batch.requests[::7]}
+    skip = forgotten = 0
+    while page := queue.run(batches.read_plan(queue.namespace, "default", "batch-1", skip=skip)):
+        for planned in page:
+            mine = [request.job_id for request in planned.requests if request.job_id in gone]
+            if mine:
+                operation = batches.forget_planned(
+                    queue.namespace, "default", "batch-1", planned, mine, now_ms=queue.now_ms
+                )
+                forgotten += queue.run(operation)
+                assert queue.run(operation) == 0
+        skip += len(page)
+    # One of them was submitted already.
+    assert forgotten == len(gone) - 1
+    assert batch.read().counts == Counts(unsubmitted=245 - forgotten, live=5, cancelled=forgotten)
+    seen = set()
+    while leases := queue.fetch(5):
+        seen |= {lease.job_id for lease in leases}
+        for lease in leases:
+            queue.finish(lease, Succeed())
+        batch.go_on()
+    assert len(seen) == 250 - forgotten
+    assert len(seen & gone) == 1
+    assert batch.read().state is BatchState.SUCCEEDED

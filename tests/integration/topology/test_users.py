@@ -29,7 +29,8 @@ SCRIPTS: Final = {
     "declare declared keep kept missing records stats provider_configure budget_configure provider_forget "
     "erase erased erasure_plan erasure_due forget sweep insights_noted part ends_take ends_done "
     "batch_create batch_get batch_list batch_take batch_step batch_apply batch_halt batch_again batch_delete "
-    "admit batch_stop batch_retry batch_drop batch_running filed files_due files_gone files_strays",
+    "batch_plan batch_forget batch_stop batch_retry batch_drop batch_running admit filed files_due "
+    "files_gone files_strays",
     "worker": "fetch finish renew progress log checkpoint restore report declare submit bind fence outbox "
     "outbox_done kept keep_of_job stats configure provider_reserve provider_settle provider_release "
     "provider_renew budget_reserve budget_settle placeholders_kept placeholders_keep answers_note "

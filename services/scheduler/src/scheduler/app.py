@@ -24,6 +24,7 @@ from common.store.operation import AsyncRunner
 from scheduler.batch.book import Book
 from scheduler.batch.driver import Driver
 from scheduler.batch.estimating import BatchEstimates
+from scheduler.batch.forgetting import PlannedAbout
 from scheduler.batch.hearing import Hearing
 from scheduler.batch.watch import BatchWatches
 from scheduler.bulk import Bulk
@@ -174,7 +175,7 @@ class Scheduler:
                     ConversationServicer(
                         conversations,
                         self._eraser,
-                        JobsAbout(store, jobs, search),
+                        JobsAbout(store, jobs, search, PlannedAbout(store, namespace)),
                         refuses_content=settings.content.input is ContentAction.REFUSE,
                     ),
                 ),

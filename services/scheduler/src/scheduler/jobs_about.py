@@ -11,6 +11,7 @@ from common.job.model import Job
 from common.job.states import FINAL_STATES
 from common.store import jobs
 from common.store.operation import AsyncRunner
+from scheduler.batch.forgetting import PlannedAbout
 from scheduler.filters import parse_filter
 from scheduler.filters.filter import quoted
 from scheduler.jobs import Jobs
@@ -37,17 +38,20 @@ class Removed:
 class JobsAbout:
     """The jobs of one namespace by the conversation that they are on."""
 
-    def __init__(self, store: AsyncRunner, existing: Jobs, search: JobSearch) -> None:
+    def __init__(self, store: AsyncRunner, existing: Jobs, search: JobSearch, planned: PlannedAbout) -> None:
         self._store = store
         self._existing = existing
         self._search = search
+        self._planned = planned
 
     async def delete(self, tenant: str, conversation_id: str) -> Removed:
-        """Cancel and remove the jobs on a conversation, the newest first, up to MOST.
+        """Cancel and remove the jobs on a conversation, the newest first, up to MOST; before, those that
+        batches are to submit are forgotten, all of them.
 
         Raises:
             StoreUnavailable: Some are removed; it may be repeated.
         """
+        forgotten = await self._planned.forget(tenant, conversation_id)
         wanted = parse_filter(f"conversation_id = {quoted(conversation_id)}")
         slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -71,7 +75,7 @@ class JobsAbout:
                 break
             await asyncio.sleep(_LOOK_EVERY_S)
             ending = [job_id for job_id in ending if not await self._delete(job_id, tenant)]
-        return Removed(looked_at - len(ending), len(ending))
+        return Removed(forgotten + looked_at - len(ending), len(ending))
 
     async def _delete(self, job_id: str, tenant: str) -> bool:
         """Return whether the job is gone: one that has not ended stays."""

@@ -8,6 +8,7 @@ takes, does, and notes (stepping.py): one that dies leaves it to another.
 
 from common.store.batches.ends import READ_ENTRIES, Move, TakenMoves, apply_moves, moves_done, take_moves
 from common.store.batches.members import PAGE, count_running, drop_members, retry_each, stop_members
+from common.store.batches.planned import ENTRIES, Planned, forget_planned, read_plan
 from common.store.batches.records import (
     Added,
     AddedOrNot,
@@ -46,6 +47,7 @@ from common.store.batches.stepping import (
 )
 
 __all__ = [
+    "ENTRIES",
     "PAGE",
     "READ_ENTRIES",
     "Added",
@@ -59,6 +61,7 @@ __all__ = [
     "Held",
     "Move",
     "NothingToDo",
+    "Planned",
     "Repeated",
     "Retried",
     "Reused",
@@ -76,6 +79,7 @@ __all__ = [
     "done_dropping",
     "done_stopping",
     "drop_members",
+    "forget_planned",
     "get_batch",
     "halt_batch",
     "list_batches",
@@ -84,6 +88,7 @@ __all__ = [
     "note_held",
     "note_retried",
     "note_sent",
+    "read_plan",
     "retry_each",
     "retry_members",
     "stop_members",
