@@ -12,6 +12,7 @@ from typing import Any
 import dramatiq
 import pytest
 import redis
+from dramatiq.results.backends import RedisBackend
 
 from analysis_worker.runtime.actors import declare_actors, load_actor_modules
 from analysis_worker.runtime.children import ChildPool
@@ -38,12 +39,13 @@ WORD_COUNT = JobType("WORD_COUNT", DATA_PROCESSING)
 @pytest.fixture
 def examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Make the guide's blocks importable: a package of handlers, and modules of actors."""
-    handler, actors, isolated = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    handler, actors, isolated, results = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     (tmp_path / "guide_handlers").mkdir()
     (tmp_path / "guide_handlers" / "__init__.py").write_text("")
     (tmp_path / "guide_handlers" / "word_count.py").write_text(handler)
     (tmp_path / "guide_actors.py").write_text(actors)
     (tmp_path / "guide_isolated.py").write_text(isolated)
+    (tmp_path / "guide_results.py").write_text(results)
     monkeypatch.syspath_prepend(str(tmp_path))
     yield
     for name in [name for name in sys.modules if name.startswith("guide_")]:
@@ -105,6 +107,24 @@ def test_the_guides_handler_counts_goes_on_where_it_stood_and_waits_for_a_transc
             assert job.spent == 0
     finally:
         pool.close()
+
+
+@pytest.mark.usefixtures("examples")
+def test_the_guides_actor_stores_its_result_where_dramatiq_looks_for_it(
+    valkey: str, broker: JobBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", valkey)
+    before = dramatiq.broker.global_broker
+    try:
+        load_actor_modules(broker, ["guide_results"])
+        with working(broker):
+            sent = broker.get_actor("add").send(40, 2)
+            assert sent.get_result(block=True, timeout=20_000) == 42
+    finally:
+        dramatiq.broker.global_broker = before
+        backend = broker.get_results_backend()
+        assert isinstance(backend, RedisBackend)
+        backend.client.close()
 
 
 @pytest.mark.usefixtures("examples")
