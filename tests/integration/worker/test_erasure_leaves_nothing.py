@@ -87,7 +87,9 @@ async def test_no_key_holds_what_was_said_once_it_is_erased(
         server.faults.clear()
         with worker_program(valkey, tmp_path, serving=True, **asking):
             done = await wait(desk.final, again)
-            assert (done.job.state, done.job.attempt) == (JobState.SUCCEEDED, 2)
+            # On a busy machine a lease of 2 s may run out once more
+            assert done.job.state is JobState.SUCCEEDED
+            assert done.job.attempt >= 2
             assert client.exists(f"{{bothsides:ai_analysis}}:former:{again}")
             # One that was cancelled and started anew, a reflection, and one that runs
             server.faults = [Fault(silent=True)] * 100
