@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Final
 
-from analysis_worker.runtime.child import Answer, Begun, Reply, Task, serve
+from analysis_worker.runtime.child import Answer, Begun, Reply, Task, pickled_for_pipe, serve
 from analysis_worker.runtime.used import Used, cpu_s, peak_bytes
 from common.job.failure import AttemptFailed
 from common.job.model import ErrorClass
@@ -104,8 +104,8 @@ class ChildProcess:
                     raise PoolClosed
                 process, pipe = self._fill()
             try:
-                pipe.send(call.task)
-                call.begun = pipe.recv()
+                pipe.send_bytes(pickled_for_pipe(call.task))
+                call.begun = Begun.unpacked(pipe.recv_bytes())
                 answer: Answer = pipe.recv()
             except (EOFError, OSError) as error:
                 _measure(call, process)
