@@ -53,6 +53,9 @@ if TYPE_CHECKING:
 
 #: Threads that have not ended after this (ms) are left behind; the process ends without them.
 THREADS_STOP_MS: Final = 2_000
+#: So many objects are made before the youngest are looked through for garbage, whether there is any or not:
+#: 700, as CPython has it, are some steps of one job.
+GARBAGE_EVERY: Final = 10_000
 #: Closing the connection to another conversation service may take this long (s).
 CLOSE_S: Final = 5.0
 _log = logging.getLogger(__name__)
@@ -184,6 +187,7 @@ class AnalysisWorker:
         # What is loaded now stays. To look through it for garbage stops all jobs for a tenth of a second.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GARBAGE_EVERY, *gc.get_threshold()[1:])
         self._worker.start()
         self._reporter.start()
         self._health.start()
