@@ -1,6 +1,6 @@
 -- What the scripts of batches share. All batches of a namespace are in one slot: KEYS are those of batch_keys(), a
 -- queue without jobs, whose clock and event stream they use.
--- A batch's record is a hash, see common.store.batch_record; its members are a hash of their own:
+-- A batch's record is a hash, see common.store.batches.records; its members are a hash of their own:
 --   job id -> where it is, the number of its last move, and what it paid: W (not submitted), L1 (submitted),
 --   S3<tab>PAID (SUCCEEDED; F, C, X likewise), f3<tab>PAID (FAILED, and to be retried; c, x likewise)
 local DUE = PREFIX .. 'due'

@@ -168,7 +168,7 @@ local function let_go(id, message)
 end
 
 -- Members of batches that have not ended, with tenant and batch; and what their batches, which are in another slot, are
--- to hear of them, see common.store.batch_ends.
+-- to hear of them, see common.store.batches.ends.
 local MEMBERS, ENDS = PREFIX .. 'members', PREFIX .. 'ends'
 local FINAL = {SUCCEEDED = true, FAILED = true, CANCELLED = true, EXPIRED = true}
 local members_known
