@@ -73,14 +73,14 @@ def test_an_unknown_model_names_the_way_out() -> None:
 def test_a_file_adds_models_and_changes_known_ones(tmp_path: Path) -> None:
     file = tmp_path / "models.toml"
     file.write_text(
-        '["gpt-6-luna"]\nprice_input = 7\n\n["local/llama"]\nprovider = "gpu-1"\ncontext_tokens = 8192\n'
+        '["gpt-6-luna"]\nprice_input = 7\n\n["local/llama"]\ncontext_tokens = 8192\n'
         'retires = 2030-01-02\nfallbacks = ["gpt-6-luna"]\nparameters = ["temperature"]\n'
     )
     table = ModelTable.read(file)
     assert table.card("gpt-6-luna").price_input == 7
     assert table.card("gpt-6-luna").price_output == BUILT_IN["gpt-6-luna"].price_output
     llama = table.card("local/llama")
-    assert (llama.provider, llama.priced, llama.retires) == ("gpu-1", False, datetime.date(2030, 1, 2))
+    assert (llama.priced, llama.retires) == (False, datetime.date(2030, 1, 2))
     assert (llama.fallbacks, llama.parameters) == (("gpt-6-luna",), frozenset({"temperature"}))
 
 
@@ -91,6 +91,7 @@ def test_a_file_adds_models_and_changes_known_ones(tmp_path: Path) -> None:
         ("[m]\nprice_input = -1", "m.price_input must be a whole number"),
         ("[m]\nprice_input = 0.5", "m.price_input"),
         ("[m]\nname = 'x'", "m.name is not known"),
+        ("[m]\nprovider = 'x'", "m.provider is not known"),
         ("[m]\nfallbacks = [1]", "m.fallbacks must be a list of names"),
         ("[m", "cannot be read as TOML"),
     ],

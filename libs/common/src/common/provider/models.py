@@ -56,7 +56,6 @@ class ModelCard:
     """One model, as far as code must know it."""
 
     name: str
-    provider: str = "openai"
     #: Input and output together.
     context_tokens: int = 128_000
     max_output_tokens: int = 16_384
@@ -179,7 +178,7 @@ class ModelTable:
 
 
 _KINDS: Final[Mapping[str, Any]] = MappingProxyType(
-    {"provider": str, "successor": str, "retires": datetime.date, "fallbacks": list, "parameters": list}
+    {"successor": str, "retires": datetime.date, "fallbacks": list, "parameters": list}
 )
 
 
