@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import random
 from collections.abc import AsyncIterator, Iterator
@@ -23,9 +24,10 @@ from common.store.keys import QueueKeys
 from common.store.operation import AsyncRunner
 from scheduler.file_sweeper import FileSweeper
 from support.files import files_in, stored, taken_away
-from support.s3 import S3, s3_server
+from support.s3 import s3_server
 from support.scheduler import BareWorker, Served, refusal, serving
 from support.waiting import wait_until_async
+from support.worker_program import worker_program
 
 #: They stay larger than the threshold when they are compressed.
 TEXT = "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz ", k=3 * FROM_BYTES))
@@ -218,16 +220,31 @@ async def swept(sweeper: FileSweeper, now_ms: int) -> bool:
 
 
 @pytest.mark.xdist_group("s3")
-async def test_the_same_by_s3(valkey: str, client: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_job_goes_all_the_way_round_by_s3(
+    valkey: str, client: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scheduler and a worker, a process of its own, meet in a bucket; the file is sealed there."""
     with s3_server() as s3:
-        await by_s3(valkey, client, s3, monkeypatch)
+        for name, value in s3.variables.items():
+            monkeypatch.setenv(name, value)
+        both = {
+            "REDIS_URL": valkey,
+            "JOB_PAYLOAD_STORE_URL": s3.url,
+            "STORE_ENCRYPTION_KEY": base64.b64encode(bytes(32)).decode(),
+        }
+        async with serving(both) as served:
+            spec = pb.GenericSpec(actor="shout", queue="reports", args=[Value(string_value=TEXT)])
+            asked = pb.CreateJobRequest(job=pb.Job(spec=pb.JobSpec(generic=spec)))
+            made = await served.create(asked)
+            stored_job = client.get(QueueKeys("bothsides", "reports").job(made.job_id))
+            assert isinstance(stored_job, bytes)
+            assert stored_job.startswith(b"3\t")
+            actors = {"WORKER_ACTOR_MODULES": "support.worker_actors", "WORKER_QUEUES": "reports"}
+            with worker_program({**both, **s3.variables, **actors}, tmp_path):
+                await wait_until_async(lambda: has_succeeded(served, made.job_id))
+            done = await read(served, made.job_id)
+            assert texts(done.spec) == [TEXT]
 
 
-async def by_s3(valkey: str, client: redis.Redis, s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in s3.variables.items():
-        monkeypatch.setenv(name, value)
-    async with serving({"REDIS_URL": valkey, "JOB_PAYLOAD_STORE_URL": s3.url}) as served:
-        made = await served.create(job(TEXT))
-        lease = BareWorker(client, made.spec.generic.queue).fetch()
-        assert filed_of(lease.payload) is not None
-        assert texts((await read(served, made.job_id)).spec) == [TEXT]
+async def has_succeeded(served: Served, job_id: str) -> bool:
+    return (await served.jobs.GetJob(pb.GetJobRequest(job_id=job_id))).state == pb.Job.SUCCEEDED
