@@ -44,6 +44,7 @@ SAID = st.lists(
 )
 
 
+@example(["0142 212 212 Ada 0142 Ada 0142 212 Ada 212 212"])
 @example(["212 212 212 Ada 212 Ada 212 212"])
 @example(["555 212 212 Ada 555 Ada 212 212 Ada 212"])
 @given(SAID)

@@ -60,7 +60,7 @@ class FailurePolicy:
 class Terms:
     """What a caller says of a batch, but for its members."""
 
-    display_name: str = ""
+    display_name: str = field(default="", repr=False)
     labels: Mapping[str, str] = field(default_factory=lambda: NO_LABELS)
     #: Members that are in their queues or run at once; 0: no bound.
     parallel: int = 0

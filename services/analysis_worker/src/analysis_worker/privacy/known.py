@@ -38,6 +38,11 @@ class Known:
         self._exact: dict[str, tuple[Kind, str]] = {}
         self._exact_form: re.Pattern[str] | None = None
 
+    @property
+    def count(self) -> int:
+        """How many spellings are known."""
+        return len(self._seen)
+
     def add(self, spelling: str, kind: Kind, participant_id: str = "") -> bool:
         """Know a spelling from now on. Returns whether it is a new one."""
         if spelling in self._seen:
@@ -100,8 +105,12 @@ class Known:
     def _numbers_in(self, words: Sequence[str], spans: Sequence[tuple[int, int]]) -> Iterator[Span]:
         joined = "".join(words)
         places = [span for word, span in zip(words, spans, strict=True) for _ in word]
+        found = []
         for digits, kind in self._digits.items():
             at = joined.find(digits)
             while at >= 0:
-                yield Span(places[at][0], places[at + len(digits) - 1][1], kind)
+                found.append((at, -len(digits), kind))
                 at = joined.find(digits, at + 1)
+        # In an order that does not hang on which number was known first.
+        for at, length, kind in sorted(found):
+            yield Span(places[at][0], places[at - length - 1][1], kind)

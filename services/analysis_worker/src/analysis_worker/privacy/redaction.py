@@ -162,7 +162,21 @@ def _start(place: tuple[int, int, Span | None]) -> int:
 
 
 def _covered(texts: Sequence[str], detector: Detector, known: Known) -> list[_Cover]:
-    """Return what is to be replaced in each text; what is found in one of them, in all of them."""
+    """Return what is to be replaced in each text; what is found in one of them, in all of them.
+
+    The rest of what gave way to something else is known from then on, and would have been found before some
+    that was. So there is a beginning anew with all that is known, as there is with a map that was kept.
+    """
+    for _ in range(_LOOKS):
+        count = known.count
+        covers, detected = _covered_once(texts, detector, known)
+        if known.count in (count, detected):
+            break
+    return covers
+
+
+def _covered_once(texts: Sequence[str], detector: Detector, known: Known) -> tuple[list[_Cover], int]:
+    """Return the covers, and how much was known before anything was looked for by its spelling."""
     covers: list[_Cover] = []
     for text in texts:
         literal = [match.span() for match in PLACEHOLDER.finditer(text)]
@@ -172,6 +186,7 @@ def _covered(texts: Sequence[str], detector: Detector, known: Known) -> list[_Co
         )
         _add(text, cover, detector.find(text), known)
         covers.append(cover)
+    detected = known.count
     # To the end, as what was found last may stand in a text that was looked at first.
     for _ in range(_LOOKS):
         found = [
@@ -180,7 +195,7 @@ def _covered(texts: Sequence[str], detector: Detector, known: Known) -> list[_Co
         ]
         if not any(found):
             break
-    return covers
+    return covers, detected
 
 
 def _add(text: str, cover: _Cover, found: Iterable[Span], known: Known) -> bool:

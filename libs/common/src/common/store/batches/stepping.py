@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from common.job.model import JobRequest
@@ -80,7 +80,7 @@ class Retried:
 class Held:
     """Why a step could not be done, and when to try again."""
 
-    why: str
+    why: str = field(repr=False)
     again_ms: int
 
 
