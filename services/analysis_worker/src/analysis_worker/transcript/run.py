@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from analysis_worker.domain.result import Dimension, Overview
 from analysis_worker.domain.safety import Safety
@@ -28,6 +28,9 @@ from analysis_worker.transcript.stopping import stop
 
 if TYPE_CHECKING:
     from analysis_worker.engines.openai.outbound import Outbound
+
+#: A debate that takes longer to be ready to leave is counted meanwhile (s).
+_UNCOUNTED_S: Final = 1.0
 
 
 class Run:
@@ -84,7 +87,7 @@ class Run:
                 return
             self._read(*await reader.run(in_child.read, self._conversation))
             if self.asks:  # what is counted meanwhile would take the processors from the calls
-                await asyncio.wait([self._asking])
+                await asyncio.wait([self._asking], timeout=_UNCOUNTED_S)
             if self._screen.waits_for_moderation:
                 await self._asking
                 await self._screen.judged(self._open.values())

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 from pydantic import BaseModel
@@ -149,11 +150,12 @@ async def _paid(client: Client, request: ModelRequest) -> bytes:
         max_cost_micro_usd=client.max_cost_micro_usd,
         force_refresh=client.force_refresh,
     )
+    over_the_wire = partial(client.adapter.send, request)
     with client.departures.one() as leave:
 
         async def send() -> Reply:
             leave()
-            return await client.adapter.send(request)
+            return await over_the_wire()
 
         try:
             return (await client.calls.ask(call, send)).body

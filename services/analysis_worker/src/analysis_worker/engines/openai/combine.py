@@ -52,6 +52,8 @@ _FALLACY: Final = 0.3
 _COUNT: Final = 0.6
 #: Two runs that are so far apart say nothing.
 _APART: Final = 2.0
+#: A rating of one run: nothing shows how sure it is, so it is no surer than the local engine's.
+_ONE_RUN: Final = 0.4
 #: The widest that two runs can be apart.
 _WIDEST: Final = 4.0
 _MAX_EVIDENCE: Final = 6
@@ -205,12 +207,19 @@ def _by_model(rating: Rating) -> Rating:
 
 
 def _rating(debate: Outbound, found: QualityFound, speaker: str, part: str) -> Rating:
-    """Return the mean of both runs, as sure as they agree; an abstention where they are apart."""
+    """Return the mean of both runs, as sure as they agree; an abstention where they are apart.
+
+    Who debates alone cannot change places with anybody: of these there is one run.
+    """
+    alone = len(debate.roster) < 2
     first, second = (
         [rating for rating in run if (rating.speaker, rating.part) == (speaker, part)] for run in found.runs
     )
+    if alone:
+        second = first
     if not first or not second:
-        return Rating(part, None, 0.0, "Abstained: the model gave no rating in both orders of speakers.")
+        orders = "" if alone else " in both orders of speakers"
+        return Rating(part, None, 0.0, f"Abstained: the model gave no rating{orders}.")
     scores = [fmean(rating.score for rating in run) for run in (first, second)]
     apart = abs(scores[0] - scores[1])
     if apart >= _APART:
@@ -220,10 +229,10 @@ def _rating(debate: Outbound, found: QualityFound, speaker: str, part: str) -> R
     return Rating(
         part,
         rounded(fmean(scores)),
-        rounded(1 - apart / _WIDEST),
+        _ONE_RUN if alone else rounded(1 - apart / _WIDEST),
         kept(debate, first[0].why, _named(debate, first[:1])),
         tuple(line.evidence for line in _named(debate, [*first, *second])),
-        len(first) + len(second),
+        len(first) if alone else len(first) + len(second),
         Basis.LLM,
     )
 
