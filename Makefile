@@ -47,8 +47,9 @@ model-check: setup ## Hold the scripts to the model for long (EXAMPLES=2000 rand
 chaos: setup ## Kill, freeze and cut off for long, print the figures, hold them to the bars (SEEDS=5 storms)
 	@$(WITHOUT_SETTINGS) CHAOS_SEEDS=$(or $(SEEDS),5) $(BIN)/pytest --import-mode=importlib -s tests/chaos
 
-chaos-ai: setup ## Keep the provider away in every way for ten minutes while jobs come in (OUTAGE_S=600)
-	@$(WITHOUT_SETTINGS) OUTAGE_S=$(or $(OUTAGE_S),600) $(BIN)/pytest --import-mode=importlib -s tests/chaos/test_provider_outages.py
+chaos-ai: setup ## Keep the provider away in every way for ten minutes, and spend a dollar at another (OUTAGE_S=600)
+	@$(WITHOUT_SETTINGS) OUTAGE_S=$(or $(OUTAGE_S),600) $(BIN)/pytest --import-mode=importlib -s tests/chaos/test_provider_outages.py \
+		tests/integration/worker/test_one_budget_and_many_jobs.py
 
 fuzz: setup ## Send random calls to every method for long (CALLS=20000)
 	@$(WITHOUT_SETTINGS) RANDOM_CALLS=$(or $(CALLS),20000) $(BIN)/pytest --import-mode=importlib -n 2 tests/integration/rpc/test_random_calls.py

@@ -149,6 +149,7 @@ async def test_two_hundred_jobs_spend_no_more_than_a_dollar_and_are_refused_only
         check_refusals(ended, max(most_of(json.loads(body)) for body, _ in server.heard))
 
 
+@pytest.mark.outage
 async def test_it_is_so_where_answers_are_broken_and_asked_for_again_by_llmock(
     store: dict[str, str], tmp_path: Path
 ) -> None:

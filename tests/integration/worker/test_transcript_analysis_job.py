@@ -24,6 +24,8 @@ from support.worker_program import NAMESPACE, Desk, WorkerProgram, worker_progra
 ALL = {"tone", "topics", "arguments", "linguistics", "interaction", "quality"}
 #: Long enough that tests meet it while it runs: seconds of work.
 LONG_TURNS = 3_000
+#: Long enough to meet it so, and to have it done once more.
+SOME_TURNS = 1_500
 REFLECTION = (
     "Before the debate I was sure that the old bridge must be closed to cars. When Marek asked what happens "
     "to the ambulance, I noticed that I had never thought of it, and I felt rather foolish. I realised that "
@@ -192,7 +194,7 @@ def test_a_killed_child_costs_one_attempt_and_the_next_one_succeeds(
     valkey: str, client: redis.Redis, tmp_path: Path
 ) -> None:
     desk = Desk(client)
-    desk.put(debate(LONG_TURNS))
+    desk.put(debate(SOME_TURNS))
     with worker_program(valkey, tmp_path) as program:
         # Given an analysis on its way
         job_id = desk.analyse("bridge", job={"retry": RetryPolicy(min_backoff_ms=1, max_backoff_ms=1)})
@@ -226,7 +228,7 @@ def test_a_worker_that_is_told_to_stop_hands_its_analysis_over(
     valkey: str, client: redis.Redis, tmp_path: Path
 ) -> None:
     desk = Desk(client)
-    desk.put(debate(LONG_TURNS))
+    desk.put(debate(SOME_TURNS))
     # Given a worker in the middle of an analysis
     with worker_program(valkey, tmp_path, WORKER_SHUTDOWN_MS="0") as first:
         job_id = desk.analyse("bridge")
@@ -312,7 +314,7 @@ def test_a_worker_that_was_gone_for_longer_than_its_lease_changes_nothing_when_i
     valkey: str, client: redis.Redis, tmp_path: Path
 ) -> None:
     desk = Desk(client)
-    desk.put(debate(LONG_TURNS))
+    desk.put(debate(SOME_TURNS))
     with worker_program(valkey, tmp_path, JOB_LEASE_MS="4000") as first:
         # Given a worker that stands still in the middle of an analysis
         job_id = desk.analyse("bridge")
