@@ -177,10 +177,12 @@ async def test_a_server_that_is_silent_costs_as_long_as_a_reply_may_take(
 
 async def test_one_that_is_cut_is_opened_again(valkey: str) -> None:
     async with opened(valkey) as (_, shared):
+        first = await shared.call(("CLIENT", "ID"))
         with redis.Redis.from_url(valkey) as administrator:
             administrator.client_kill_filter(_type="normal", skipme=True)
 
         await wait_until_async(lambda: _answers(shared))
+        assert await shared.call(("CLIENT", "ID")) != first
 
 
 async def test_one_that_was_idle_for_long_is_not_trusted(valkey: str) -> None:

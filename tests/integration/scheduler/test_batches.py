@@ -347,6 +347,7 @@ async def test_a_silent_watch_says_that_it_is_alive(valkey: str) -> None:
         async for message in watch:
             if message.HasField("heartbeat"):
                 break
+        assert message.HasField("heartbeat")
         watch.cancel()
 
 

@@ -126,13 +126,16 @@ async def test_a_final_job_is_in_nobodys_way(
 
 
 async def test_keys_of_other_queues_and_tenants_are_other_keys(valkey: str) -> None:
+    made = []
     async with serving(valkey, auth=True) as served:
         for tenant in ("a", "b"):
             own = credentials(tenant, Role.SUBMITTER)
-            await served.jobs.CreateJob(_request(R.REJECT), metadata=own)
+            made.append(await served.jobs.CreateJob(_request(R.REJECT), metadata=own))
             other_queue = reflection(unique_key="k")
             other_queue.duplicate_policy = R.REJECT
-            await served.jobs.CreateJob(other_queue, metadata=own)
+            made.append(await served.jobs.CreateJob(other_queue, metadata=own))
+    assert len({job.job_id for job in made}) == 4
+    assert len({(job.tenant, job.queue) for job in made}) == 4
 
 
 async def test_of_many_at_once_one_is_accepted(scheduler: Served) -> None:
