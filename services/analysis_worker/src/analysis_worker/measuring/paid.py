@@ -11,7 +11,7 @@ from typing import Final
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from analysis_worker.measuring.spans import error_type
+from analysis_worker.measuring.spans import error_type, model_of, operation_of
 from analysis_worker.paid.port import Answer, BudgetSpent, Call, CallHeld, PaidCalls, Reply
 from common.store.jobs import RELEASED_FOR, BlockerKind
 
@@ -58,9 +58,8 @@ class MeasuredCalls:
 
     async def ask(self, call: Call, send: Callable[[], Awaitable[Reply]]) -> Answer:
         """Return the answer to a call; see PaidCalls.ask."""
-        model = {"gen_ai.provider.name": call.provider, "gen_ai.request.model": call.model}
-        # Only a moderation brings nothing back that is counted.
-        made = {**model, "gen_ai.operation.name": "chat" if call.output_tokens else "moderation"}
+        model = model_of(call)
+        made = {**model, "gen_ai.operation.name": operation_of(call)}
         waiting_s = time.perf_counter()
 
         async def sent() -> Reply:

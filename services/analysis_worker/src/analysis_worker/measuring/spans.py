@@ -26,13 +26,8 @@ class TracedCalls:
 
     async def ask(self, call: Call, send: Callable[[], Awaitable[Reply]]) -> Answer:
         """Return the answer to a call; see PaidCalls.ask."""
-        # Only a moderation brings nothing back that is counted.
-        operation = "chat" if call.output_tokens else "moderation"
-        about = {
-            "gen_ai.operation.name": operation,
-            "gen_ai.provider.name": call.provider,
-            "gen_ai.request.model": call.model,
-        }
+        operation = operation_of(call)
+        about = {**model_of(call), "gen_ai.operation.name": operation}
 
         async def sent() -> Reply:
             with self._span(f"{operation} {call.model}", SpanKind.CLIENT, about) as span:
@@ -64,6 +59,16 @@ class TracedCalls:
                 span.set_attribute("error.type", error_type(error))
                 span.set_status(Status(StatusCode.ERROR))
                 raise
+
+
+def model_of(call: Call) -> dict[str, str]:
+    """Return whom a call asks, for labels and spans."""
+    return {"gen_ai.provider.name": call.provider, "gen_ai.request.model": call.model}
+
+
+def operation_of(call: Call) -> str:
+    """Return what a call asks for: only a moderation brings nothing back that is counted."""
+    return "chat" if call.output_tokens else "moderation"
 
 
 def error_type(error: BaseException) -> str:
