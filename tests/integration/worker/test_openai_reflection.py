@@ -206,7 +206,8 @@ async def test_with_too_much_wrong_nothing_is_taken(server: OpenAiServer, client
 
 
 async def test_where_both_do_not_fit_the_reflection_goes_alone(server: OpenAiServer, client: Client) -> None:
-    server.faults = [error(400, "context_length_exceeded")] * 2
+    too_long = error(400, "context_length_exceeded")
+    server.fault_of = lambda body: too_long if split(body)[0] else None
     reading = await read(client)
     assert "0 of 3 sentences of the debate sent" in reading.provenance.method
     assert reading.references == ()
