@@ -16,7 +16,7 @@ from common.errors import JobsError
 from common.store.workers import WorkerReport, forget_worker, report_worker
 
 if TYPE_CHECKING:
-    from common.broker.broker import JobBroker
+    from common.broker.worker_side import WorkerSide
 
 #: A third of the silence after which a worker counts as gone (s).
 REPORT_EVERY_S: Final = 5.0
@@ -34,7 +34,7 @@ class Reporter:
 
     def __init__(
         self,
-        broker: JobBroker,
+        broker: WorkerSide,
         queues: Callable[[], Iterable[str]],
         *,
         more: Callable[[], Mapping[str, Any]] = dict,
