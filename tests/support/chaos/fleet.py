@@ -202,7 +202,8 @@ class Fleet:
     def _recovery_ms(self) -> tuple[int | None, int | None]:
         """Return the longest time from a kill to the next attempt of what the killed worker ran.
 
-        First of jobs that were lost for the first time, then of others.
+        First of jobs that were lost for the first time, then of others. What a still worker had lost before
+        the kill does not count.
         """
         attempts = self.sink.attempts()
         began = {(attempt.job_id, attempt.token): attempt for attempt in attempts}
@@ -210,7 +211,7 @@ class Fleet:
         for attempt in attempts:
             after = began.get((attempt.job_id, attempt.token + 1))
             killed_ms = self._killed.get(attempt.worker)
-            if after is not None and killed_ms is not None:
+            if after is not None and killed_ms is not None and after.began_ms >= killed_ms:
                 took[attempt.token > 1].append(after.began_ms - killed_ms)
         self._killed.clear()
         return max(took[0], default=None), max(took[1], default=None)
