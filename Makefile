@@ -5,6 +5,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 unexport PYTHONPATH PYTHONHOME
+# Without what it has compiled, Python compiles all anew at every start: a second or two for each service.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -33,7 +35,7 @@ setup: ## Make .venv: the locked packages, ours, and the generated contract (doe
 	@$(PYTHON) tools/setup.py
 
 test: setup ## Run the tests; each starts the servers it needs (ARGS="-k name" to choose)
-	@$(WITHOUT_SETTINGS) $(BIN)/pytest --import-mode=importlib -n 2 --dist loadgroup -m "not beyond_python and not topology and not outage" $(ARGS)
+	@$(WITHOUT_SETTINGS) $(BIN)/pytest --import-mode=importlib -n 3 --dist loadgroup -m "not beyond_python and not topology and not outage" $(ARGS)
 
 test-topology: setup ## Kill masters and nodes and move slots while jobs run (ARGS="-k cluster" to choose)
 	@$(WITHOUT_SETTINGS) $(BIN)/pytest --import-mode=importlib -n 2 --dist load -m topology $(ARGS)

@@ -111,7 +111,7 @@ async def test_a_store_that_hangs_is_away_too(server: EmbeddedServer, start_moni
     channel = await start_monitor(server.url)
     # Shorter than the client of the store would wait by itself: the look must be given up before
     watch = pb.MonitorServiceStub(channel).WatchHealth(pb.WatchHealthRequest(), timeout=15)
-    await until_status(watch, pb.Health.DEGRADED)
+    before = await until_status(watch, pb.Health.DEGRADED)
     # When the server stands still
     os.kill(server.pid, signal.SIGSTOP)
     try:
@@ -119,10 +119,14 @@ async def test_a_store_that_hangs_is_away_too(server: EmbeddedServer, start_moni
         unknown = await until_status(watch, pb.Health.UNKNOWN)
         while unknown.issues[0].code != "STORE_UNREACHABLE":
             unknown = await until_status(watch, pb.Health.UNKNOWN)
+        assert not await serves(channel)
     finally:
         os.kill(server.pid, signal.SIGCONT)
     # And when it moves again, so does the monitor
-    await until_status(watch, pb.Health.DEGRADED)
+    known = await until_status(watch, pb.Health.DEGRADED)
+    assert [issue.code for issue in known.issues] == [issue.code for issue in before.issues]
+    assert await serves(channel)
+    watch.cancel()
     watch.cancel()
 
 

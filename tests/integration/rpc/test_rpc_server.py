@@ -205,14 +205,17 @@ async def test_a_thousand_calls_at_once_are_all_answered() -> None:
     assert [job.job_id for job in jobs] == [f"j{number}" for number in range(1_000)]
 
 
-async def test_waiting_for_the_end_returns_when_the_server_has_stopped() -> None:
+async def test_waiting_for_the_end_returns_when_the_server_has_stopped_and_not_before() -> None:
     server = server_of(ScriptedJobs())
-    await server.start()
+    port = await server.start()
     waiting = asyncio.create_task(server.wait_for_termination())
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        assert await health_of(channel) == SERVING
+    assert not waiting.done()
     await server.stop(0)
 
     async def ended() -> bool:
         return waiting.done()
 
-    await wait_until_async(ended)
-    await waiting
+    assert await wait_until_async(ended)
+    assert waiting.exception() is None
