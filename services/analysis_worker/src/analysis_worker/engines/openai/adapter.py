@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 
-from analysis_worker.engines.openai.connections import MAX_BODY_BYTES, connections
+from analysis_worker.engines.openai.connections import connections
+from analysis_worker.engines.openai.http_connection import MAX_BODY_BYTES
 from analysis_worker.engines.openai.request import ModelRequest
 from analysis_worker.paid.port import Reply, Usage
 from common.provider.errors import (

@@ -1,31 +1,36 @@
-"""The connections to a provider: as many as there are calls at once, each in a pool of its own.
+"""The connections to a provider: as many as there are calls at once, the one that was used last goes first.
 
-httpx2 looks through all connections of a pool, and asks the kernel of those that are idle, whenever a call
-begins or ends: with 64 calls in flight that took as long as the sending. And it closes what was idle for 5 s,
-so that a call now and then makes a connection, and a TLS handshake, each time.
+httpx2's own pool looks through all connections, and asks the kernel of those that are idle, whenever a call
+begins or ends: with 64 calls in flight that took as long as the sending. It closes what was idle for 5 s, so
+that a call now and then makes a connection, and a TLS handshake, each time. And between a request and its
+socket stand seven layers, which are made for streams in both directions: here both go whole.
 
-A server may be anyone's: what it says is read up to a bound, and never unpacked, which would have none.
+An answer is never unpacked, which would have no bound.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections import defaultdict, deque
 from time import monotonic
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.request import getproxies
 
 import httpx2
 
+from analysis_worker.engines.openai.http_connection import HttpConnection
 from common.provider.errors import ServerFailed
 
-#: Longer answers are no answers.
-MAX_BODY_BYTES: Final = 8 * 1024**2
 #: Calls at once; more wait. As many as the package allows.
 MOST: Final = 1_000
 #: A connection that was idle for longer (s) is closed; providers close theirs after a minute or later.
 IDLE_S: Final = 50.0
+#: Where an address has several, the next is tried after this (s); RFC 8305.
+_NEXT_ADDRESS_S: Final = 0.25
+_PORTS: Final = {"http": 80, "https": 443}
+#: The encoding of what is not packed.
+_AS_IT_IS: Final = "identity"
+_Origin: TypeAlias = tuple[str, str, int]
 
 
 def connections() -> Connections | None:
@@ -34,73 +39,86 @@ def connections() -> Connections | None:
 
 
 class Connections(httpx2.AsyncBaseTransport):
-    """Gives each call the connection that was used last. Made for one event loop."""
+    """Gives each call the connection that was used last. Made for one event loop.
+
+    Of a request's timeouts it keeps that for connecting: who calls bounds the whole.
+    """
 
     def __init__(self) -> None:
         self._ssl = httpx2.create_ssl_context()
-        self._limits = httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE_S)
+        self._ssl.set_alpn_protocols(["http/1.1"])
         self._room = asyncio.Semaphore(MOST)
         #: The longest idle first, with the time since when (s).
-        self._idle: deque[tuple[httpx2.AsyncHTTPTransport, float]] = deque()
+        self._idle: defaultdict[_Origin, deque[tuple[HttpConnection, float]]] = defaultdict(deque)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Send a request. Its connection is free again when the response is closed."""
-        await self._close_idle()
+        """Send a request; its answer is there as a whole."""
         request.headers["accept-encoding"] = _AS_IT_IS
-        await self._room.acquire()
-        transport = self._idle.pop()[0] if self._idle else self._open()
-        try:
-            response = await transport.handle_async_request(request)
-        except BaseException:
-            self._free(transport)
-            raise
-        if not isinstance(response.stream, httpx2.AsyncByteStream):
-            raise TypeError("a response of an asynchronous transport is read asynchronously")
-        response.stream = _Body(response.stream, lambda: self._free(transport))
-        if response.headers.get("content-encoding", _AS_IT_IS) != _AS_IT_IS:
-            await response.aclose()
+        url = request.url
+        if url.scheme not in _PORTS:
+            raise httpx2.UnsupportedProtocol(f"no requests go by {url.scheme!r}")
+        origin = url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS[url.scheme]
+        written = _spelled(request, await request.aread())
+        async with self._room:
+            connection = self._free(origin) or await self._open(origin, request)
+            answered = await connection.ask(written)
+            if connection.is_open:
+                self._idle[origin].append((connection, monotonic()))
+            else:
+                connection.close()
+        headers = httpx2.Headers(answered.headers)
+        if headers.get("content-encoding", _AS_IT_IS) != _AS_IT_IS:
             raise ServerFailed("the reply is packed, which was not asked for")
-        return response
+        return httpx2.Response(answered.status, headers=headers, content=answered.body)
 
     async def aclose(self) -> None:
-        while self._idle:
-            await self._idle.pop()[0].aclose()
+        for idle in self._idle.values():
+            while idle:
+                idle.pop()[0].close()
 
-    def _open(self) -> httpx2.AsyncHTTPTransport:
-        return httpx2.AsyncHTTPTransport(verify=self._ssl, limits=self._limits)
+    def _free(self, origin: _Origin) -> HttpConnection | None:
+        idle = self._idle[origin]
+        while idle and monotonic() - idle[0][1] > IDLE_S:
+            idle.popleft()[0].close()
+        while idle:
+            connection, _ = idle.pop()
+            if connection.is_open:
+                return connection
+            connection.close()
+        return None
 
-    def _free(self, transport: httpx2.AsyncHTTPTransport) -> None:
-        self._idle.append((transport, monotonic()))
-        self._room.release()
-
-    async def _close_idle(self) -> None:
-        while self._idle and monotonic() - self._idle[0][1] > IDLE_S:
-            await self._idle.popleft()[0].aclose()
-
-
-#: The encoding of what is not packed.
-_AS_IT_IS: Final = "identity"
-
-
-class _Body(httpx2.AsyncByteStream):
-    """The body of a response, which says once that it is closed."""
-
-    def __init__(self, body: httpx2.AsyncByteStream, closed: Callable[[], None]) -> None:
-        self._body = body
-        self._closed: Callable[[], None] | None = closed
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        room = MAX_BODY_BYTES
-        async for chunk in self._body:
-            room -= len(chunk)
-            if room < 0:
-                raise ServerFailed(f"the reply is longer than {MAX_BODY_BYTES} bytes")
-            yield chunk
-
-    async def aclose(self) -> None:
+    async def _open(self, origin: _Origin, request: httpx2.Request) -> HttpConnection:
+        scheme, host, port = origin
+        secure = scheme == "https"
+        opening = asyncio.get_running_loop().create_connection(
+            HttpConnection,
+            host,
+            port,
+            ssl=self._ssl if secure else None,
+            server_hostname=host if secure else None,
+            happy_eyeballs_delay=_NEXT_ADDRESS_S,
+        )
         try:
-            await self._body.aclose()
-        finally:
-            closed, self._closed = self._closed, None
-            if closed is not None:
-                closed()
+            async with asyncio.timeout(request.extensions.get("timeout", {}).get("connect")):
+                _, connection = await opening
+        except TimeoutError as error:
+            raise httpx2.ConnectTimeout("no connection in time") from error
+        except OSError as error:
+            raise httpx2.ConnectError(f"no connection ({type(error).__name__})") from error
+        return connection
+
+
+def _spelled(request: httpx2.Request, body: bytes) -> bytes:
+    """Return a request as it goes over the wire.
+
+    Raises:
+        httpx2.LocalProtocolError: A header holds what would end it, or it comes in parts.
+    """
+    lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
+    lines += [b"%b: %b" % header for header in request.headers.raw]
+    head = b"\r\n".join(lines)
+    if head.count(b"\n") != len(lines) - 1 or head.count(b"\r") != len(lines) - 1 or b"\0" in head:
+        raise httpx2.LocalProtocolError("a header of a request is no header")
+    if "transfer-encoding" in request.headers:
+        raise httpx2.LocalProtocolError("a request is sent whole")
+    return b"%b\r\n\r\n%b" % (head, body)
