@@ -215,7 +215,7 @@ async def test_a_cancelled_call_frees_what_it_held_and_may_have_cost_something(f
     with contextlib.suppress(asyncio.CancelledError):
         await asking
     assert asking.cancelled()
-    assert meter.usage == JobUsage(None, None, PaidUsage(1, cost_micro_usd=120))
+    assert meter.usage == JobUsage(None, None, PaidUsage(1, cost_micro_usd=120, wasted_micro_usd=120))
     assert (await fleet.report()).in_flight == 0
     spent = (await fleet.books()).total
     assert (spent.held_micro_usd, spent.cost_micro_usd, spent.wasted_micro_usd) == (0, 120, 120)
@@ -234,7 +234,7 @@ async def test_a_call_without_an_answer_in_time_may_have_cost_something(fleet: F
     assert (held.value.reason, provider.calls) == ("DAY_BUDGET_SPENT", 3)
     spent = (await fleet.books()).total
     assert (spent.held_micro_usd, spent.cost_micro_usd, spent.wasted_micro_usd) == (0, 360, 360)
-    assert meter.usage == JobUsage(None, None, PaidUsage(3, cost_micro_usd=360))
+    assert meter.usage == JobUsage(None, None, PaidUsage(3, cost_micro_usd=360, wasted_micro_usd=360))
 
 
 async def test_a_cancel_while_the_answer_is_written_keeps_it(fleet: Fleet) -> None:

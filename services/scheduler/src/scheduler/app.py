@@ -21,6 +21,7 @@ from common.store.documents import ANALYSES, CONVERSATIONS, INSIGHTS
 from common.store.functions import FunctionKeeper
 from common.store.keys import QueueKeys, batch_keys
 from common.store.operation import AsyncRunner
+from scheduler.accounts import Accounts
 from scheduler.batch.book import Book
 from scheduler.batch.driver import Driver
 from scheduler.batch.estimating import BatchEstimates
@@ -188,7 +189,13 @@ class Scheduler:
             interceptors=interceptors,
         )
         self._probe = StoreProbe(self._client, namespace, self._report, every_s=probe_s)
-        self._sweeper = Sweeper(self._client, store, namespace, told=self._hearing.listen)
+        self._sweeper = Sweeper(
+            self._client,
+            store,
+            namespace,
+            told=self._hearing.listen,
+            settle=Accounts(store, namespace).settle,
+        )
         self._functions = FunctionKeeper(self._client)
         self._file_sweeper = FileSweeper(store, namespace, self._files) if self._files is not None else None
         self._tasks: tuple[asyncio.Task[None], ...] = ()

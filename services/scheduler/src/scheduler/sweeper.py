@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from common.errors import JobsError
@@ -37,6 +37,7 @@ class Sweeper:
 
     Args:
         told: Takes queues of which batches are to hear what became of members.
+        settle: Settles accounts of a queue that are due.
     """
 
     def __init__(
@@ -46,10 +47,12 @@ class Sweeper:
         namespace: str,
         *,
         told: Callable[[str], None] = lambda _: None,
+        settle: Callable[[str], Awaitable[object]] | None = None,
         every_s: float = EVERY_S,
     ) -> None:
         self._client = client
         self._told = told
+        self._settle = settle
         self._store = store
         self._namespace = namespace
         self._every_s = every_s
@@ -86,6 +89,8 @@ class Sweeper:
                 removed += swept.removed
                 if swept.told:
                     self._told(queue)
+                if swept.accounts and self._settle is not None:
+                    await self._settle(queue)
                 if not swept.more:
                     break
         return removed

@@ -89,7 +89,7 @@ class PaidUsage:
     cost_micro_usd: int = 0
     #: What the answers that were there had cost.
     saved_micro_usd: int = 0
-    #: Of a job: what attempts cost that failed.
+    #: Paid for calls whose answers nobody got; of a job, also all that failed attempts paid.
     wasted_micro_usd: int = 0
     #: Calls that may have been paid for besides: the same were under way when their callers died.
     doubtful_calls: int = 0

@@ -51,7 +51,7 @@ class Spending:
     held_micro_usd: int = 0
     #: What recorded answers would have cost again.
     saved_micro_usd: int = 0
-    #: Paid for calls whose answers could not be used.
+    #: Paid for attempts that failed, and for calls whose answers nobody got.
     wasted_micro_usd: int = 0
     calls: int = 0
     reused_calls: int = 0

@@ -50,6 +50,8 @@
 {NS:QUEUE}:members     hash    members of batches that have not ended -> tenant, batch
 {NS:QUEUE}:ends        stream  what their batches are to hear of them, see batches/ends.py
 {NS:QUEUE}:ends_reader string  the scheduler that reads it; expires
+{NS:QUEUE}:accounts    zset    "id/attempt" of attempts that failed by when (ms) their books are looked at
+{NS:QUEUE}:accounts:paid   hash    the same -> what their jobs count as paid by them, see lua/accounts.lua
 {NS::batches}:due      zset    tenant and batch by when (ms) a step of it is due; also :events, :clock
 {NS::batches}:index:TENANT     zset    ids of batches, score 0
 {NS::batches}:batch:TENANT:ID  hash    its record, see batches/records.py
@@ -77,11 +79,12 @@
 {NS:provider:NAME/MODEL}:fault:ID     string  "times|answered|at" of a call that failed; expires
 {NS:budget:TENANT}:limits  hash    scope (total, day, batch, batch:ID) -> "limit|policy"; revision
 {NS:budget:TENANT}:leases  zset    tokens of reservations by expiry (ms)
-{NS:budget:TENANT}:calls   hash    token -> reserved amount, day, batch, job
+{NS:budget:TENANT}:calls   hash    token -> reserved amount, day, batch, job, attempt
 {NS:budget:TENANT}:total   hash    spent, held, and counts of calls, tokens, savings and waste
 {NS:budget:TENANT}:day:N   hash    the same of day N since 1970; expires
 {NS:budget:TENANT}:batch:ID    hash    the same of a batch; expires
 {NS:budget:TENANT}:job:ID  hash    the same of a job that has a bound of its own; expires
+{NS:budget:TENANT}:attempt:ID/ATTEMPT  hash    the same of an attempt; expires
 {NS:budget:TENANT}:lapsed:TOKEN    string  what a reservation counted for when its caller died; expires
 {NS:budget:TENANT}:told:TOKEN  string  its use was counted already; expires
 {NS}:models            set     "NAME/MODEL" of all that were ever called

@@ -23,6 +23,8 @@ class Swept:
     more: bool
     #: Batches are to hear of members, see batches/ends.py.
     told: bool = False
+    #: Accounts of attempts are to be settled, see jobs/accounts.py.
+    accounts: bool = False
 
 
 def declare_queue(namespace: str, queue: str) -> Operation[int]:
@@ -53,8 +55,9 @@ def sweep(queue_keys: QueueKeys, *, shed: int = 0, now_ms: int | None = None) ->
     """
 
     def read(reply: list[Any]) -> Swept:
-        wait_ms, removed, more, told = map(int, reply)
-        return Swept(None if wait_ms < 0 else wait_ms, removed, more == 1, told == 1)
+        wait_ms, removed, more, told, accounts = map(int, reply)
+        left = None if wait_ms < 0 else wait_ms
+        return Swept(left, removed, more == 1, told == 1, accounts == 1)
 
     arguments = ("" if now_ms is None else now_ms, shed, REQUEST_TTL_MS)
     return Operation(script("sweep"), queue_keys.all(), arguments, read, beside=queue_keys.claims)

@@ -20,7 +20,7 @@ replies are as if it were a hash.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, fields, replace
+from dataclasses import astuple, fields
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
@@ -341,8 +341,8 @@ def usage_json(usage: Usage | None) -> bytes:
         return b""
     fields: dict[str, Any] = {"cpu": usage.cpu_ms, "peak": usage.peak_bytes}
     if usage.paid is not None:
-        # Of waste the end of the attempt decides. lua/finish.lua adds them up for the job.
-        fields["paid"] = astuple(replace(usage.paid, wasted_micro_usd=0))
+        # lua/finish.lua adds them up for the job.
+        fields["paid"] = astuple(usage.paid)
     return orjson.dumps(fields)
 
 

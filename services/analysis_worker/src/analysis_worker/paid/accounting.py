@@ -50,5 +50,5 @@ class AccountedCalls:
             )
         return answer
 
-    def _lost(self, cost_micro_usd: int) -> None:
-        self._pay(PaidUsage(1, cost_micro_usd=cost_micro_usd))
+    def _lost(self, cost_micro_usd: int, wasted_micro_usd: int) -> None:
+        self._pay(PaidUsage(1, cost_micro_usd=cost_micro_usd, wasted_micro_usd=wasted_micro_usd))

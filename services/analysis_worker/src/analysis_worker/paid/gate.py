@@ -165,7 +165,7 @@ class PaidGate:
             try:
                 return await through(self._kept(keys, call, asked, reply, turn.doubtful))
             except asyncio.CancelledError:
-                call.lost(self._purse.cost_of(call.model, reply.usage))
+                call.lost(self._purse.cost_of(call.model, reply.usage), 0)
                 raise
 
     async def _turn(self, keys: ProviderKeys, asked: Asked, patience: Patience) -> Recorded | Granted:

@@ -94,7 +94,7 @@ class Purse:
         """
         cost = self._cost(call.model, call.input_tokens, 0, call.expected_output_tokens) or 0
         await self._settle(call, token, cost, calls=1, wasted=cost)
-        call.lost(cost)
+        call.lost(cost, cost)
 
     def _cost(self, model: str, input_tokens: int, cached_tokens: int, output_tokens: int) -> int | None:
         card = self._models.cards.get(model)
@@ -110,6 +110,7 @@ class Purse:
                 token,
                 self.most(call),
                 batch_id=call.batch_id,
+                attempt=call.made_by,
                 bound=JobBound(call.job_id, call.max_cost_micro_usd) if call.max_cost_micro_usd else None,
                 lease_ms=self._lease_ms,
             )
@@ -117,5 +118,13 @@ class Purse:
 
     async def _settle(self, call: Call, token: str, cost: int, **counts: int) -> None:
         await self._store.insist(
-            settle_budget(self._namespace, call.tenant, token, cost, batch_id=call.batch_id, counts=counts)
+            settle_budget(
+                self._namespace,
+                call.tenant,
+                token,
+                cost,
+                batch_id=call.batch_id,
+                attempt=call.made_by,
+                counts=counts,
+            )
         )

@@ -12,7 +12,7 @@ from typing import Protocol
 from analysis_worker.domain.unshown import Unshown
 
 
-def _unheard(_: int) -> None:
+def _unheard(_: int, __: int) -> None:
     """Take no account of what was lost."""
 
 
@@ -43,8 +43,14 @@ class Call:
     force_refresh: bool = False
     #: Conversations that it is about: the answer is kept no longer than any of them.
     conversation_ids: tuple[str, ...] = ()
-    #: Told what a call may have cost (millionths of a dollar) whose answer its caller does not get.
-    lost: Callable[[int], None] = field(default=_unheard, repr=False, compare=False)
+    #: Told what a call cost (millionths of a dollar) whose answer its caller does not get, and how much of
+    #: that was wasted, as nobody else gets the answer either.
+    lost: Callable[[int, int], None] = field(default=_unheard, repr=False, compare=False)
+
+    @property
+    def made_by(self) -> str:
+        """The attempt that makes it, as leases name attempts."""
+        return f"{self.job_id}/{self.attempt}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The operations on jobs that workers and services run. Each is one script; see its header in lua/."""
 
+from common.store.jobs.accounts import DueAccount, Settled, settle_accounts, take_accounts
 from common.store.jobs.checkpoints import CHECKPOINT_BYTES, keep_checkpoint, read_checkpoint
 from common.store.jobs.claiming import submitting
 from common.store.jobs.explaining import RELEASED_FOR, Blocker, BlockerKind, Explanation, explain
@@ -63,6 +64,7 @@ __all__ = [
     "Connective",
     "Draining",
     "Due",
+    "DueAccount",
     "Ending",
     "Existing",
     "Explanation",
@@ -80,6 +82,7 @@ __all__ = [
     "Repeated",
     "Report",
     "Reused",
+    "Settled",
     "Snapshot",
     "Submitted",
     "Superseded",
@@ -104,9 +107,11 @@ __all__ = [
     "read_records",
     "renew",
     "retry",
+    "settle_accounts",
     "strays",
     "submit",
     "submitting",
+    "take_accounts",
     "take_due",
     "tell",
     "update",

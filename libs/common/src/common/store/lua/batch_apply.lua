@@ -29,6 +29,8 @@ for at = 2, #ARGV, 6 do
   local kept = b and redis.call('HGET', members_key(tenant, id), job)
   if kept then
     local from, last, before = split_kept(kept)
+    -- It is to be retried still, whatever else is heard of it.
+    if string.upper(from) == letter then letter = from end
     if number > last or (number == last and (from == 'W' or from == 'L')) then
       redis.call('HSET', members_key(tenant, id), job, letter .. spell(number) .. (paid ~= '' and '\t' .. paid or ''))
       recount(b, from, letter, before, paid)

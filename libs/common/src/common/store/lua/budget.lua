@@ -12,47 +12,69 @@ local function clock(given)
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The books that a call is written into: those of the tenant, the day, the batch if it is of one, and of its job
--- if that has a bound of its own.
-local function books(day, batch, job)
-  local found = {PREFIX .. 'total', PREFIX .. 'day:' .. day}
-  if batch ~= '' then found[3] = PREFIX .. 'batch:' .. batch end
-  if job ~= '' then found[#found + 1] = PREFIX .. 'job:' .. job end
-  return found
-end
-local function write(day, batch, job, field, by)
+-- An attempt's figures are asked for soon after its end, or not at all.
+local KEEP_ATTEMPT_MS = DAY_MS
+local function attempt_book(attempt) return PREFIX .. 'attempt:' .. attempt end
+
+-- Whose a call is: day, batch ('': none), job if that has a bound of its own, and attempt "id/attempt" ('': not known).
+-- It is written into a book of each, and the tenant's.
+local function write(whose, field, by)
   if by == 0 then return end
-  for place, book in ipairs(books(day, batch, job)) do
-    redis.call('HINCRBY', book, field, whole(by))
-    if place > 1 then redis.call('PEXPIRE', book, KEEP_MS) end
+  by = whole(by)
+  redis.call('HINCRBY', PREFIX .. 'total', field, by)
+  for _, name in ipairs({'day', 'batch', 'job'}) do
+    if whose[name] ~= '' then
+      local book = PREFIX .. name .. ':' .. whose[name]
+      redis.call('HINCRBY', book, field, by)
+      redis.call('PEXPIRE', book, KEEP_MS)
+    end
+  end
+  if whose.attempt ~= '' then
+    redis.call('HINCRBY', attempt_book(whose.attempt), field, by)
+    if field == 'held' then redis.call('PEXPIRE', attempt_book(whose.attempt), KEEP_ATTEMPT_MS) end
   end
 end
 
--- A reservation: amount, day, batch and job. One without a job is spelled as it was before jobs had bounds.
-local function spelled(amount, day, batch, job)
-  return amount .. '|' .. day .. '|' .. batch .. (job == '' and '' or '\t' .. job)
+-- A reservation: its amount, and whose the call is.
+local function spelled(amount, whose)
+  return table.concat({amount .. '|' .. whose.day .. '|' .. whose.batch, whose.job, whose.attempt}, '\t')
 end
+-- One of a former version has no attempt, and may have no job.
 local function read(held)
-  local amount, day, batch, job = string.match(held, '^(%d+)|(%d+)|([^\t]*)\t?(.*)$')
-  return tonumber(amount), day, batch, job
+  local amount, day, batch, job, attempt = string.match(held, '^(%d+)|(%d+)|([^\t]*)\t?([^\t]*)\t?(.*)$')
+  return tonumber(amount), {day = day, batch = batch, job = job, attempt = attempt}
 end
 local function reservation(token)
   local held = redis.call('HGET', CALLS, token)
   if held then return read(held) end
 end
 
--- A caller that died may have spent what it reserved: it counts as spent until its answer turns up after all.
+-- A caller that died may have spent what it reserved: it counts as spent, for nothing, until its answer turns up after
+-- all.
+local function lapse(token, amount, whose)
+  write(whose, 'held', -amount)
+  write(whose, 'spent', amount)
+  write(whose, 'wasted', amount)
+  write(whose, 'lapsed', 1)
+  redis.call('SET', PREFIX .. 'lapsed:' .. token, spelled(whole(amount), whose), 'PX', DAY_MS)
+  redis.call('HDEL', CALLS, token)
+end
+-- Takes that back: returns what it reserved, and whose it is; nil if it did not lapse.
+local function unlapse(token)
+  local lapsed = redis.call('GETDEL', PREFIX .. 'lapsed:' .. token)
+  if not lapsed then return nil end
+  local amount, whose = read(lapsed)
+  write(whose, 'spent', -amount)
+  write(whose, 'wasted', -amount)
+  write(whose, 'lapsed', -1)
+  return amount, whose
+end
+
 local REAPED_MAX = 100
 local function reap(now)
   for _, token in ipairs(redis.call('ZRANGE', LEASES, '-inf', whole(now), 'BYSCORE', 'LIMIT', 0, REAPED_MAX)) do
-    local amount, day, batch, job = reservation(token)
-    if amount then
-      write(day, batch, job, 'held', -amount)
-      write(day, batch, job, 'spent', amount)
-      write(day, batch, job, 'lapsed', 1)
-      redis.call('SET', PREFIX .. 'lapsed:' .. token, spelled(whole(amount), day, batch, job), 'PX', DAY_MS)
-      redis.call('HDEL', CALLS, token)
-    end
+    local amount, whose = reservation(token)
+    if amount then lapse(token, amount, whose) end
     redis.call('ZREM', LEASES, token)
   end
 end

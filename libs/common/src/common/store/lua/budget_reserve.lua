@@ -11,6 +11,7 @@
 --   ARGV[5]  lease (ms)
 --   ARGV[6]  job, if it has a bound of its own; else ''
 --   ARGV[7]  that bound (millionths of a dollar)
+--   ARGV[8]  attempt "id/attempt" that makes the call, or ''
 --
 -- Output: RESERVED
 --       | WAIT, scope: others hold what it needs, and may not spend it all
@@ -26,13 +27,11 @@ if reservation(token) then
   return {'RESERVED'}
 end
 -- It lapsed, but its caller lives: what counted as spent is reserved again.
-local lapsed = redis.call('GETDEL', PREFIX .. 'lapsed:' .. token)
-if lapsed then
-  redis.call('HSET', CALLS, token, lapsed)
+local again, its = unlapse(token)
+if again then
+  redis.call('HSET', CALLS, token, spelled(whole(again), its))
   redis.call('ZADD', LEASES, lease, token)
-  local amount, its_day, its_batch, its_job = reservation(token)
-  write(its_day, its_batch, its_job, 'spent', -amount)
-  write(its_day, its_batch, its_job, 'held', amount)
+  write(its, 'held', again)
   return {'RESERVED'}
 end
 local day = whole(math.floor(now / DAY_MS))
@@ -50,7 +49,8 @@ for _, limit in ipairs(limits_of(day, batch, job, ARGV[7])) do
 end
 if waits then return {'WAIT', waits} end
 local amount = ARGV[3] == '' and '0' or ARGV[3]
-redis.call('HSET', CALLS, token, spelled(amount, day, batch, job))
+local whose = {day = day, batch = batch, job = job, attempt = ARGV[8]}
+redis.call('HSET', CALLS, token, spelled(amount, whose))
 redis.call('ZADD', LEASES, lease, token)
-write(day, batch, job, 'held', tonumber(amount))
+write(whose, 'held', tonumber(amount))
 return {'RESERVED'}

@@ -8,7 +8,8 @@
 --   ARGV[2]   token; a repeat changes nothing
 --   ARGV[3]   cost (millionths of a dollar)
 --   ARGV[4]   batch id, or ''
---   ARGV[5…]  field and by how much it grows, of calls, reused_calls, input_tokens, cached_tokens, output_tokens,
+--   ARGV[5]   attempt "id/attempt" of a call that was not reserved, or ''
+--   ARGV[6…]  field and by how much it grows, of calls, reused_calls, input_tokens, cached_tokens, output_tokens,
 --             saved, wasted
 --
 -- Output: 1, or 0 if it was settled before
@@ -17,21 +18,16 @@
 local TOLD_MS = 3600000
 local now, token = clock(ARGV[1]), ARGV[2]
 if not redis.call('SET', PREFIX .. 'told:' .. token, '1', 'NX', 'PX', TOLD_MS) then return 0 end
-local amount, day, batch, job = reservation(token)
+local amount, whose = reservation(token)
 if amount then
-  write(day, batch, job, 'held', -amount)
+  write(whose, 'held', -amount)
   redis.call('HDEL', CALLS, token)
   redis.call('ZREM', LEASES, token)
 else
-  -- It counted as spent when its lease lapsed; that is taken back. What was reused was never reserved.
-  local lapsed = redis.call('GETDEL', PREFIX .. 'lapsed:' .. token)
-  if lapsed then
-    amount, day, batch, job = read(lapsed)
-    write(day, batch, job, 'spent', -amount)
-  else
-    day, batch, job = whole(math.floor(now / DAY_MS)), ARGV[4], ''
-  end
+  -- What was reused was never reserved.
+  amount, whose = unlapse(token)
+  whose = whose or {day = whole(math.floor(now / DAY_MS)), batch = ARGV[4], job = '', attempt = ARGV[5]}
 end
-write(day, batch, job, 'spent', tonumber(ARGV[3]))
-for at = 5, #ARGV, 2 do write(day, batch, job, ARGV[at], tonumber(ARGV[at + 1])) end
+write(whose, 'spent', tonumber(ARGV[3]))
+for at = 6, #ARGV, 2 do write(whose, ARGV[at], tonumber(ARGV[at + 1])) end
 return 1

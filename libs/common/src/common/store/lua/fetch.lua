@@ -21,6 +21,7 @@
 -- @include ready
 -- @include final
 -- @include retry_budget
+-- @include accounts
 -- @include reclaim
 -- @include gates
 -- @include turns

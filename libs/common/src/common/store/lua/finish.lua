@@ -18,6 +18,7 @@
 -- @include messages
 -- @include ready
 -- @include final
+-- @include accounts
 
 local now = clock(ARGV[1])
 local reply = {}
@@ -80,22 +81,18 @@ local function cause(member, outbox)
   if outbox ~= '' then redis.call('XADD', OUTBOX, '*', 'job', member, 'put', outbox) end
 end
 
--- Adds what an attempt paid to what its job paid: the fields of PaidUsage, in their order.
+-- Adds what an attempt paid to what its job paid. All that a failed one paid was wasted; its tenant is to hear that.
 local COST, WASTED = 6, 8
-local function add_paid(key, usage, failed)
+local function add_paid(key, member, usage, failed)
   local spelled = string.match(usage, '"paid":%[([%d,]+)%]')
   if not spelled then return end
-  local sums, place = {}, 0
-  for number in string.gmatch(redis.call('HGET', key, 'paid') or '0,0,0,0,0,0,0,0,0', '%d+') do
-    sums[#sums + 1] = tonumber(number)
+  local sums, paid = numbers_of(redis.call('HGET', key, 'paid')), numbers_of(spelled)
+  if failed then
+    paid[WASTED] = paid[COST]
+    open_account(member, now, spelled_paid(paid))
   end
-  for number in string.gmatch(spelled, '%d+') do
-    place = place + 1
-    sums[place] = (sums[place] or 0) + tonumber(number)
-    if failed and place == COST then sums[WASTED] = sums[WASTED] + tonumber(number) end
-  end
-  for at, sum in ipairs(sums) do sums[at] = ms(sum) end
-  redis.call('HSET', key, 'paid', table.concat(sums, ','))
+  for place, number in ipairs(paid) do sums[place] = sums[place] + number end
+  redis.call('HSET', key, 'paid', spelled_paid(sums))
 end
 
 -- Runs that stay brief, by keys and values: written at once, when all have ended.
@@ -128,7 +125,7 @@ local function finish_one(place, member, outcome, delay, error_json, media, resu
   local key = unfold(id, brief)
   if usage ~= '' then
     redis.call('HSET', key, 'usage', usage)
-    add_paid(key, usage, outcome == 'retry' or outcome == 'fail')
+    add_paid(key, member, usage, outcome == 'retry' or outcome == 'fail')
   end
   if f[6] and state == 'SUCCEEDED' then
     redis.call('UNLINK', PREFIX .. 'checkpoint:' .. id)

@@ -76,6 +76,7 @@ local function take_back(member, now)
   note_leased(tenant, -1)
   release_tenant(tenant)
   count('lost')
+  open_account(member, now)
   if cancelled then
     redis.call('HINCRBY', open_run(id), 'lost', 1)
     finalise(id, tenant, 'CANCELLING', 'CANCELLED', now, attempt)

@@ -9,7 +9,7 @@
 --   ARGV[3]  how long a request id is kept at least (ms)
 --
 -- Output: ms until something is due (-1: nothing), jobs removed, 1 if more are to be measured or removed at once,
--- 1 if batches are to hear of members
+-- 1 if batches are to hear of members, 1 if accounts are to be looked at
 -- @include queue
 -- @include record
 -- @include ready
@@ -17,6 +17,7 @@
 -- @include room
 -- @include blobs
 -- @include retry_budget
+-- @include accounts
 -- @include reclaim
 -- @include parts
 -- @include claims
@@ -81,4 +82,5 @@ for _, waiting in ipairs({SCHEDULED, RETRYING, LEASES, EXPIRING}) do
   local left = head[2] and math.max(0, tonumber(head[2]) - now)
   if left and (nearest < 0 or left < nearest) then nearest = left end
 end
-return {nearest, removed, more and 1 or 0, redis.call('EXISTS', ENDS)}
+local due = redis.call('ZCOUNT', ACCOUNTS, '-inf', ms(now)) > 0
+return {nearest, removed, more and 1 or 0, redis.call('EXISTS', ENDS), due and 1 or 0}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from common.job.model import PaidUsage
 from common.provider.budget import Budget, Budgets, BudgetScope, SpentPolicy, spending_of
 from common.store import keys
 from common.store.jobs.arguments import blank_or, now_argument
@@ -65,6 +66,7 @@ def reserve_budget(
     cost_micro_usd: int | None,
     *,
     batch_id: str = "",
+    attempt: str = "",
     bound: JobBound | None = None,
     lease_ms: int,
     now_ms: int | None = None,
@@ -73,6 +75,7 @@ def reserve_budget(
 
     Args:
         cost_micro_usd: None if the price is not known.
+        attempt: "id/attempt" of the one that makes the call, which has a book of its own.
         bound: That of the call's own job.
     """
 
@@ -98,6 +101,7 @@ def reserve_budget(
         lease_ms,
         "" if bound is None else bound.job_id,
         "" if bound is None else bound.limit_micro_usd,
+        attempt,
     ]
     return Operation(script("budget_reserve"), keys.budget(namespace, tenant), arguments, read)
 
@@ -109,6 +113,7 @@ def settle_budget(
     cost_micro_usd: int,
     *,
     batch_id: str = "",
+    attempt: str = "",
     counts: Mapping[str, int],
     now_ms: int | None = None,
 ) -> Operation[bool]:
@@ -118,10 +123,31 @@ def settle_budget(
         counts: By how much calls, reused_calls, input_tokens, cached_tokens, output_tokens, saved and wasted
             grow.
     """
-    arguments: list[Argument] = [now_argument(now_ms), token, cost_micro_usd, batch_id]
+    arguments: list[Argument] = [now_argument(now_ms), token, cost_micro_usd, batch_id, attempt]
     for name, by in counts.items():
         arguments += (name, by)
     return Operation(script("budget_settle"), keys.budget(namespace, tenant), arguments, bool)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What an attempt that failed has paid, all of it wasted."""
+
+    #: Calls of it are under way still.
+    is_open: bool
+    paid: PaidUsage
+
+
+def close_attempt(
+    namespace: str, tenant: str, attempt: str, *, batch_id: str = "", now_ms: int | None = None
+) -> Operation[Closed | None]:
+    """Count all that an attempt paid as wasted; None if it has paid nothing. May be repeated."""
+
+    def read(reply: list[int]) -> Closed | None:
+        return Closed(reply[0] == 1, PaidUsage(*map(int, reply[1:]))) if reply else None
+
+    arguments: list[Argument] = [now_argument(now_ms), attempt, batch_id]
+    return Operation(script("budget_close"), keys.budget(namespace, tenant), arguments, read)
 
 
 def read_budgets(
