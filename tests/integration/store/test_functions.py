@@ -87,6 +87,26 @@ def test_every_script_compiles_with_a_few_locals_more(bare: redis.Redis) -> None
         bare.script_load("\n".join((head, *(f"local more_{place}" for place in range(5)), text)))
 
 
+def test_what_a_function_sets_once_no_call_changes() -> None:
+    """Names in capitals; else a call would find what another one left."""
+    changes = re.compile(r"\n +(?:[A-Z][A-Z0-9_]*(?:\.\w+|\[.*\])* = |table\.(?:insert|sort|remove)\([A-Z]).*(?<![,}])(?=\n)")
+    assert {name: found for name in script_names() if (found := changes.findall(script(name).source))} == {}
+
+
+def test_a_call_finds_nothing_of_the_one_before_it(bare: redis.Redis) -> None:
+    """The values of one call are no longer there in the next, although the function is the same."""
+    runner = SyncRunner(bare)
+    for number in (1, 2, 3):
+        keys = QueueKeys("test", f"queue{number}")
+        runner.run(declare_queue("test", keys.queue))
+        ids = [ordered_id(keys.queue) for _ in range(number)]
+        runner.run(jobs.submit(keys, [JobRequest(job_id, keys.queue, "work", b"{}") for job_id in ids]))
+        fetch = jobs.fetch(keys, consumer="c", number=1, want=9, lease_ms=30_000, worker="w")
+        assert [lease.job_id for lease in runner.run(fetch).leases] == ids
+        counters = bare.hgetall(keys.all()[7])
+        assert (counters[b"submitted"], counters[b"started"]) == (b"%d" % number, b"%d" % number)
+
+
 def test_functions_are_loaded_when_they_are_missed(bare: redis.Redis) -> None:
     assert use(SyncRunner(bare)) == "RUNNING"
     assert (ran(bare, "fcall"), ran(bare, "evalsha"), ran(bare, "eval")) == (4, 0, 0)

@@ -53,7 +53,7 @@ local function finalise(id, tenant, before, state, now, attempt, error_json)
   note_done(id, tenant, before, state, now, attempt, error_json)
 end
 
-before_commit[#before_commit + 1] = function(now)
+local function enter_done(now)
   for state, entries in pairs(done) do
     in_slices('ZADD', PREFIX .. 'done:' .. state, entries)
     local least, length = retention(state)
@@ -66,3 +66,4 @@ before_commit[#before_commit + 1] = function(now)
   end
   tell_batches(told)
 end
+BEFORE_COMMIT[#BEFORE_COMMIT + 1] = enter_done

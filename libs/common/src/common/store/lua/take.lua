@@ -11,7 +11,8 @@ local function first_run(tenant, now, worker)
   brief_by[tenant] = brief
   return brief
 end
-before_commit[#before_commit + 1] = function() set_all(briefs) end
+local function write_briefs() set_all(briefs) end
+BEFORE_COMMIT[#BEFORE_COMMIT + 1] = write_briefs
 -- First byte of a record that shares its message, the version "2".
 local SHARES = 50
 
