@@ -51,11 +51,16 @@ local function note_reason(gate, before, now)
   end
 end
 
--- When (ms) something may be ready that is not now; nil if only a job's end or a submit can change that.
-local function nearest_due(now, looks_again, gate)
+-- When (ms) something may be ready that is not now; nil if only a job's end or a submit can change that. `next_lease`
+-- is when the first lease runs out, if no job waits for a time and no tenant is held.
+local function nearest_due(looks_again, gate, next_lease)
   local nearest = looks_again
-  local some = redis.call('EXISTS', SCHEDULED, RETRYING, SUSPECTS, HELD, EXPIRING) > 0
-  for _, waiting in ipairs(some and {SCHEDULED, RETRYING, LEASES, SUSPECTS, HELD, EXPIRING} or {LEASES}) do
+  if next_lease then
+    if next_lease < math.huge and (not nearest or next_lease < nearest) then nearest = next_lease end
+    if gate and gate[5] and (not nearest or gate[5] < nearest) then nearest = gate[5] end
+    return nearest
+  end
+  for _, waiting in ipairs({SCHEDULED, RETRYING, LEASES, SUSPECTS, HELD, EXPIRING}) do
     local head = redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')
     local at = head[2] and tonumber(head[2])
     if at and at < math.huge and not (waiting == RETRYING and looks_again) and (not nearest or at < nearest) then

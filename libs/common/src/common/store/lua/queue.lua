@@ -20,8 +20,9 @@ local function ms(number)
   return spelling
 end
 
--- The time in ms: the caller's, in tests; else the server's, but never earlier than it was before.
-local function clock(given)
+-- The time in ms: the caller's, in tests; else the server's, but never earlier than it was before. Returns what a key
+-- beside the clock holds as well, if one is named.
+local function clock(given, beside)
   local now
   if given ~= '' then
     now = tonumber(given)
@@ -29,10 +30,16 @@ local function clock(given)
     local time = redis.call('TIME')
     now = time[1] * 1000 + math.floor(time[2] / 1000)
   end
-  local seen = tonumber(redis.call('GET', CLOCK) or 0)
-  if seen >= now then return seen end
+  local seen, held
+  if beside then
+    seen, held = unpack(redis.call('MGET', CLOCK, beside))
+  else
+    seen = redis.call('GET', CLOCK)
+  end
+  seen = tonumber(seen or 0)
+  if seen >= now then return seen, held end
   redis.call('SET', CLOCK, ms(now))
-  return now
+  return now, held
 end
 
 -- The same for scripts that write nothing.
@@ -119,9 +126,9 @@ local function set_all(list)
   for from = 1, #list, 1000 do redis.call('MSET', unpack(list, from, math.min(from + 999, #list))) end
 end
 
--- Wakes up to `jobs` consumers.
-local function ring(jobs)
-  local tokens = math.min(jobs, WAKE_MAX - redis.call('LLEN', WAKE))
+-- Wakes up to `jobs` consumers. `tokens` of them are woken already, if that is known.
+local function ring(jobs, tokens)
+  tokens = math.min(jobs, WAKE_MAX - (tokens or redis.call('LLEN', WAKE)))
   if tokens <= 0 then return end
   local rung = {}
   for place = 1, tokens do rung[place] = '1' end

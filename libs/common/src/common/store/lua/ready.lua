@@ -11,8 +11,8 @@ local function ready_key(tenant) return PREFIX .. 'ready:' .. tenant end
 local function virtual(time) return string.format('%.6f', time) end
 
 -- Puts a tenant with ready jobs in line. One that was idle joins at the present virtual time.
-local function line_up(tenant)
-  if redis.call('ZSCORE', HELD, tenant) then return end
+local function line_up(tenant, none_held)
+  if not none_held and redis.call('ZSCORE', HELD, tenant) then return end
   redis.call('ZADD', TENANTS, 'NX', redis.call('HGET', COUNTERS, 'vtime') or '0', tenant)
 end
 

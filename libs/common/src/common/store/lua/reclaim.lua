@@ -99,7 +99,8 @@ local function expire_waiting(id, now)
   end
 end
 
--- Does all of it. Returns when the retry budget lets more through, or nil; and whether a suspect may be due.
+-- Does all of it. Returns when the retry budget lets more through, or nil; whether a suspect may be due; and when the
+-- first lease runs out, unless some did.
 local function reclaim(now)
   -- In most queues no job waits for a time, and no tenant is held: one look tells.
   local some, later = redis.call('EXISTS', EXPIRING, SCHEDULED, RETRYING, SUSPECTS, HELD) > 0, nil
@@ -110,9 +111,14 @@ local function reclaim(now)
     promote(SCHEDULED, now, RECLAIM_MAX)
     later = promote_retries(now)
   end
-  for _, member in ipairs(redis.call('ZRANGE', LEASES, '-inf', ms(now), 'BYSCORE', 'LIMIT', 0, RECLAIM_MAX)) do
-    take_back(member, now)
+  local head = redis.call('ZRANGE', LEASES, 0, 0, 'WITHSCORES')
+  local next_lease = head[2] and tonumber(head[2]) or math.huge
+  if next_lease <= now then
+    next_lease = nil
+    for _, member in ipairs(redis.call('ZRANGE', LEASES, '-inf', ms(now), 'BYSCORE', 'LIMIT', 0, RECLAIM_MAX)) do
+      take_back(member, now)
+    end
   end
   if some then release_held(now) end
-  return later, some
+  return later, some, next_lease
 end

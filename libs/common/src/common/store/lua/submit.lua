@@ -92,6 +92,8 @@ local function is_known(id) return taken[id] or (known > 0 and redis.call('EXIST
 
 -- Records, entries of sorted sets by their keys, members of batches, and ready jobs by tenant: written together.
 local records, entries, members, tenants, kinds = {}, {}, {}, {}, {}
+-- Whether no tenant is held, and whether nobody is rung for yet; of neither anything becomes more by this call.
+local none_held, none_rung
 local function enter(key, score, id)
   local list = entries[key] or {}
   entries[key] = list
@@ -101,11 +103,20 @@ local function flush()
   set_all(records)
   in_slices('HSET', MEMBERS, members)
   for key, list in pairs(entries) do in_slices('ZADD', key, list) end
+  if none_held == nil and next(tenants) then
+    local some = redis.call('EXISTS', HELD, HELD, WAKE)
+    none_held, none_rung = some < 2, some % 2 == 0
+  end
   for tenant, made_ready in pairs(tenants) do
-    redis.call('SADD', EVERYONE, tenant)
-    for kind in pairs(kinds[tenant]) do redis.call('SADD', types_key(tenant), kind) end
+    for kind, entered in pairs(kinds[tenant]) do
+      -- The first of a type: whoever takes the last one away takes its type and its tenant from these.
+      if redis.call('ZCARD', type_key(tenant, kind)) == entered then
+        redis.call('SADD', EVERYONE, tenant)
+        redis.call('SADD', types_key(tenant), kind)
+      end
+    end
     gauge('ready', made_ready)
-    if made_ready > 0 then line_up(tenant) end
+    if made_ready > 0 then line_up(tenant, none_held) end
   end
   records, entries, members, tenants, kinds = {}, {}, {}, {}, {}
 end
@@ -198,7 +209,7 @@ local function submit_one(common, id, request, digest, payload)
   end
   if common.unique ~= '' then redis.call('SET', PREFIX .. 'unique:' .. tenant .. ':' .. common.unique, id) end
   kinds[tenant] = kinds[tenant] or {}
-  kinds[tenant][common.kind] = true
+  kinds[tenant][common.kind] = (kinds[tenant][common.kind] or 0) + 1
   tenants[tenant] = (tenants[tenant] or 0) + common.made_ready
   emit_state(id, tenant, now, 0, nil, common.state)
   return 1, id
@@ -222,7 +233,7 @@ end
 -- A scheduled job also rings: a consumer that sleeps until later must learn of an earlier time.
 if fresh > 0 then
   count('submitted', fresh)
-  ring(fresh)
+  ring(fresh, none_rung and 0 or nil)
 end
 commit(now)
 return accepted and {now} or reply

@@ -66,7 +66,8 @@ end
 -- Starts up to `want` ready jobs, each tenant's in the order of their deadlines.
 local function take(reply, members, now, want, worker, limited)
   while #members < want do
-    local order, by = turns(want - #members, now, limited)
+    local most = want - #members
+    local order, by = turns(most, now, limited)
     if #order == 0 then return end
     for tenant, one in pairs(by) do
       one.ids, one.next, one.begun = one.take > 0 and redis.call('ZPOPMIN', ready_key(tenant), one.take) or {}, 1, 0
@@ -92,10 +93,16 @@ local function take(reply, members, now, want, worker, limited)
       end
     end
     for tenant, started in pairs(windows) do note_starts(tenant_starts(tenant), by[tenant].window, started, now) end
+    -- With fewer turns than were asked for, nothing else is ready.
+    local is_all = #order < most
     for tenant, one in pairs(by) do
       if one.is_full then hold(tenant, one, now) end
       -- What had expired took no room: the tenant must not be held for its sake.
-      if one.take > one.begun then release_tenant(tenant) end
+      if one.take > one.begun then
+        release_tenant(tenant)
+        is_all = false
+      end
     end
+    if is_all then return end
   end
 end

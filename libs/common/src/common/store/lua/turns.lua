@@ -53,7 +53,8 @@ end
 
 -- Writes what the turns left: each tenant's place in line, and the queue's virtual time.
 local function settle_turns(by)
-  local vtime = tonumber(redis.call('HGET', COUNTERS, 'vtime') or 0)
+  local before = tonumber(redis.call('HGET', COUNTERS, 'vtime') or 0)
+  local vtime = before
   for tenant, one in pairs(by) do
     if one.take > 0 then
       vtime = math.max(vtime, one.started)
@@ -67,7 +68,7 @@ local function settle_turns(by)
       end
     end
   end
-  redis.call('HSET', COUNTERS, 'vtime', virtual(vtime))
+  if vtime > before then redis.call('HSET', COUNTERS, 'vtime', virtual(vtime)) end
 end
 
 -- Holds a tenant that took all that its limits allowed, until they may allow more. Its starts are noted already;
