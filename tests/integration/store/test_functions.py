@@ -89,7 +89,9 @@ def test_every_script_compiles_with_a_few_locals_more(bare: redis.Redis) -> None
 
 def test_what_a_function_sets_once_no_call_changes() -> None:
     """Names in capitals; else a call would find what another one left."""
-    changes = re.compile(r"\n +(?:[A-Z][A-Z0-9_]*(?:\.\w+|\[.*\])* = |table\.(?:insert|sort|remove)\([A-Z]).*(?<![,}])(?=\n)")
+    changes = re.compile(
+        r"\n +(?:[A-Z][A-Z0-9_]*(?:\.\w+|\[.*\])* = |table\.(?:insert|sort|remove)\([A-Z]).*(?<![,}])(?=\n)"
+    )
     assert {name: found for name in script_names() if (found := changes.findall(script(name).source))} == {}
 
 

@@ -179,7 +179,7 @@ class _Part:
 
 
 def _constants(first: str) -> Set[str] | None:
-    """Return the names that a statement sets if all are capitals, none if it fills one; None: it does neither."""
+    """Return the names in capitals that a statement sets, none if it fills one; None: it does neither."""
     if names := _CONSTANTS.match(first):
         return set(names[1].split(", "))
     return frozenset() if _FILLS.match(first) else None
