@@ -3,8 +3,8 @@
     python benchmarks/cancel.py [--rounds 20]
 
 A scheduler and a worker, each a process of its own. Each round cancels a coroutine that waits, a plain
-function in a process of its own, and an analysis whose child processes compute. Prints medians and ranges;
-asserts nothing. The bar is 100 ms.
+function that computes on a thread, one in a process of its own, and an analysis whose child processes
+compute. Prints medians and ranges; asserts nothing. The bar is 100 ms.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ class Bench:
         )
         self._conversations.PutConversation(pb.PutConversationRequest(conversation=conversation))
 
-    def cancel_waiting(self) -> float:
-        """Cancel a coroutine; return how long (ms) it took until the job was CANCELLED."""
-        spec = pb.JobSpec(generic=pb.GenericSpec(actor="wait_for_ever"))
+    def cancel_reporting(self, actor: str) -> float:
+        """Cancel an actor that has reported; return how long (ms) it took until the job was CANCELLED."""
+        spec = pb.JobSpec(generic=pb.GenericSpec(actor=actor))
         job_id = self._create(spec)
         _until(lambda: self._job(job_id).progress is not None)
         return self._cancel(job_id)
@@ -151,6 +151,7 @@ def main() -> None:
     options = parser.parse_args()
     names = (
         "coroutine: job CANCELLED",
+        "on a thread: job CANCELLED",
         "isolated: its process gone",
         "isolated: job CANCELLED",
         "analysis: child process gone",
@@ -175,7 +176,8 @@ def main() -> None:
             bench.put_debate()
             for _ in range(options.rounds):
                 taken_ms = (
-                    bench.cancel_waiting(),
+                    bench.cancel_reporting("wait_for_ever"),
+                    bench.cancel_reporting("spin_for_ever"),
                     *bench.cancel_isolated(Path(folder)),
                     *bench.cancel_computing(),
                 )

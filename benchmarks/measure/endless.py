@@ -27,3 +27,13 @@ def compute_for_ever(begun: str) -> None:
     scratch.replace(begun)
     while True:
         pass
+
+
+@dramatiq.actor(queue_name="data_processing")
+def spin_for_ever() -> None:
+    """Compute on a thread of the worker, and look at nothing."""
+    job = current_job()
+    if job is not None:
+        job.report(0.0, "Computing")
+    while True:
+        pass

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dramatiq
 
-from common.broker import current_job
+from common.broker import JobInterrupt, current_job
 
 
 @dramatiq.actor(queue_name="data_processing")
@@ -31,12 +31,25 @@ async def wait_for_gate(gate: str) -> str:
     return "through"
 
 
-@dramatiq.actor(queue_name="data_processing")
+@dramatiq.actor(queue_name="data_processing", interruptible=False)
 def wait_for_gate_whatever_happens(gate: str) -> str:
-    """Return once a file is there; on a thread, so nothing can stop it."""
+    """Return once a file is there; on a thread, and not to be interrupted, so nothing can stop it."""
     say_begun()
     while not Path(gate).exists():
         time.sleep(0.01)
+    return "through"
+
+
+@dramatiq.actor(queue_name="data_processing")
+def wait_on_a_thread(gate: str, said: str) -> str:
+    """Return once a file is there, and say in another one how it went."""
+    say_begun()
+    try:
+        while not Path(gate).exists():
+            time.sleep(0.01)
+    except JobInterrupt as interrupt:
+        Path(said).write_text(type(interrupt).__name__)
+        raise
     return "through"
 
 

@@ -42,7 +42,7 @@ def short(client: redis.Redis) -> Iterator[JobBroker]:
     made.close()
 
 
-def test_nothing_raises_exceptions_in_threads_by_default(broker: JobBroker) -> None:
+def test_dramatiqs_own_limits_are_not_on_by_default(broker: JobBroker) -> None:
     """Stock: an asynchronous exception that lands a moment late ends a worker's thread for good."""
     assert not any(isinstance(one, TimeLimit | ShutdownNotifications) for one in broker.middleware)
 

@@ -92,7 +92,7 @@ class TestLog:
     ) -> None:
         gate = threading.Event()
 
-        @dramatiq.actor(broker=broker, timeout_ms=50)
+        @dramatiq.actor(broker=broker, timeout_ms=50, interruptible=False)
         def dawdle() -> None:
             gate.wait(20)
 
@@ -250,7 +250,7 @@ class TestCheckpoint:
     def test_an_attempt_whose_lease_is_lost_is_told_that_nothing_is_kept(self, broker: JobBroker) -> None:
         told: list[bool] = []
 
-        @dramatiq.actor(broker=broker)
+        @dramatiq.actor(broker=broker, interruptible=False)
         def late() -> None:
             job = this_job()
             broker.flush("default")  # as if another worker had taken and finished it

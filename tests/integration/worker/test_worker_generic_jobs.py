@@ -136,6 +136,30 @@ def test_on_sigterm_a_running_job_may_finish(valkey: str, client: redis.Redis, t
     assert desk.job(late, QUEUE).state is JobState.PENDING
 
 
+def test_a_plain_actor_is_interrupted_on_its_thread(valkey: str, client: redis.Redis, tmp_path: Path) -> None:
+    desk, never = Desk(client), str(tmp_path / "never")
+    said = [tmp_path / "cancelled", tmp_path / "late", tmp_path / "stopped"]
+    once = RetryPolicy(max_attempts=1)
+    with worker_program(valkey, tmp_path, WORKER_ACTOR_MODULES=ACTORS, WORKER_SHUTDOWN_MS="100") as program:
+        cancelled = desk.call("wait_on_a_thread", never, str(said[0]))
+        late = desk.call("wait_on_a_thread", never, str(said[1]), timeout_ms=300, retry=once)
+        stopped = desk.call("wait_on_a_thread", never, str(said[2]))
+        for job_id in (cancelled, stopped):
+            desk.wait_until_begun(job_id, QUEUE)
+        desk.cancel(cancelled, QUEUE)
+
+        assert desk.final(cancelled, QUEUE).job.state is JobState.CANCELLED
+        error = desk.final(late, QUEUE).job.error
+        assert error is not None
+        assert error.error_class is ErrorClass.TIMEOUT
+        program.terminate()
+        assert program.ended() == 0
+    job = desk.job(stopped, QUEUE)
+    assert (job.state, job.spent, job.lost) == (JobState.PENDING, 0, 0)
+    names = [path.read_text() for path in said]
+    assert names == ["CancelInterrupt", "TimeLimitInterrupt", "ShutdownInterrupt"]
+
+
 def test_what_does_not_finish_in_time_is_handed_back_unspent_and_runs_elsewhere(
     valkey: str, client: redis.Redis, tmp_path: Path
 ) -> None:

@@ -142,7 +142,7 @@ def well(client: redis.Redis) -> Iterator[Watched]:
 
 
 class TestOverdueActors:
-    """A plain actor past its time limit cannot be stopped; it is seen, and told."""
+    """A plain actor that blocks past its time limit cannot be stopped; it is seen, and told."""
 
     def test_one_is_told_and_two_that_hold_all_threads_end_readiness_and_then_need_a_restart(
         self, well: Watched

@@ -1,7 +1,26 @@
 """A Dramatiq broker that is a job system: plain actors in, tracked jobs out."""
 
 from common.broker.broker import JobBroker
+from common.broker.interrupts import (
+    CancelInterrupt,
+    JobInterrupt,
+    LeaseLostInterrupt,
+    ShutdownInterrupt,
+    TimeLimitInterrupt,
+)
 from common.broker.joining import JobFailed
 from common.broker.running import RunningJob, Snoozed, StopReason, current_job
 
-__all__ = ["JobBroker", "JobFailed", "RunningJob", "Snoozed", "StopReason", "current_job"]
+__all__ = [
+    "CancelInterrupt",
+    "JobBroker",
+    "JobFailed",
+    "JobInterrupt",
+    "LeaseLostInterrupt",
+    "RunningJob",
+    "ShutdownInterrupt",
+    "Snoozed",
+    "StopReason",
+    "TimeLimitInterrupt",
+    "current_job",
+]

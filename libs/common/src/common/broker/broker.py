@@ -23,6 +23,7 @@ from common.broker.leased import packed_again
 from common.broker.message import JobMessage
 from common.broker.middleware import AsyncActors, JobRetries, Lifecycle, error_of
 from common.broker.request import request_of
+from common.broker.running import current_job
 from common.broker.skew import stamped
 from common.broker.work_loop import WorkThreads
 from common.broker.worker_side import WorkerLife, WorkerSide
@@ -66,7 +67,7 @@ class JobBroker(WorkerSide):
         middleware: All middleware but the broker's own. None: AgeLimit, Callbacks, Pipelines,
             CurrentMessage, async actors, and retries by error class.
         retry: For jobs whose actor and message say nothing about retries.
-        timeout_ms: Longest run of one attempt of an async actor that names no `timeout_ms`.
+        timeout_ms: Longest run of one attempt whose actor and message name no `timeout_ms`.
         concurrency: The most jobs of one queue that a worker runs at once, by queue.
         default_concurrency: The same for other queues; None: as many as the worker has threads.
         durability: What a message must have outlived before sending it returns.
@@ -160,6 +161,13 @@ class JobBroker(WorkerSide):
             QueueFull, QueueDraining, DuplicateJob, StoreFull, RequestIdReused, InvalidField,
                 FileStoreUnavailable: The job was refused.
         """
+        job = current_job()
+        if job is None:
+            return self._enqueue(message, delay)
+        with job.guard:
+            return self._enqueue(message, delay)
+
+    def _enqueue(self, message: Message[Any], delay: int | None) -> Message[Any]:
         if isinstance(message, JobMessage) and not message.ended:
             self.emit_before("enqueue", message._message, delay)
             error = error_of(message.exception, message.job.attempt)

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 import logging
 from collections.abc import Awaitable
+from contextlib import nullcontext
 from typing import Any, Final, TypeVar
 
 import dramatiq
@@ -49,14 +50,19 @@ class JobLoop(EventLoopThread):
         if not self.loop.is_running():
             raise RuntimeError("the event loop is not running: the worker has not booted, or has shut down")
         job = current_job()
-        ended: concurrent.futures.Future[R] = concurrent.futures.Future()
+        # A plain actor that runs a coroutine is stopped through that.
+        with nullcontext() if job is None else job.guard:
+            return self._run(coro, job)
 
+    def _run(self, coro: Awaitable[R], job: RunningJob | None) -> R:
+        ended: concurrent.futures.Future[R] = concurrent.futures.Future()
+        before = None if job is None else job.on_stop(None)
         self.loop.call_soon_threadsafe(self._begin, coro, job, ended)
         try:
             return ended.result()
         finally:
             if job is not None:
-                job.on_stop(None)
+                job.on_stop(before)
             # Else the exception, its traceback, this frame and the future would keep each other alive.
             del ended
 

@@ -14,6 +14,8 @@ from dramatiq.asyncio import get_event_loop_thread, set_event_loop_thread
 from dramatiq.broker import Broker, MessageProxy
 from dramatiq.middleware import Middleware, SkipMessage
 
+from common.broker.interrupter import INTERRUPTIBLE
+from common.broker.interrupts import CancelInterrupt, JobInterrupt, TimeLimitInterrupt
 from common.broker.isolation import ISOLATED
 from common.broker.loop import JobLoop, JobStopped
 from common.broker.message import JobMessage
@@ -60,6 +62,7 @@ class Lifecycle(Middleware):
             "time_limit",
             "notify_shutdown",
             ISOLATED,
+            INTERRUPTIBLE,
         }
 
     def after_declare_actor(self, broker: Broker, actor: dramatiq.Actor[Any, Any]) -> None:
@@ -160,6 +163,10 @@ class JobRetries(Middleware):
 def decide(message: JobMessage, exception: BaseException, options: dict[str, Any]) -> Outcome:
     """Return the outcome of an attempt that ended in `exception`."""
     job = message.job
+    if isinstance(exception, CancelInterrupt):
+        return Cancelled()
+    if isinstance(exception, JobInterrupt) and not isinstance(exception, TimeLimitInterrupt):
+        return Release(reason="WORKER_STOPPED")
     if isinstance(exception, JobStopped):
         return Cancelled() if job.stop_reason is StopReason.CANCEL else Release(reason="WORKER_STOPPED")
     error = error_of(exception, job.attempt)
@@ -212,7 +219,7 @@ def _described(exception: BaseException | None) -> JobError:
                 shown(exception.message, TEXT_LENGTH),
                 shown(exception.suggestion, TEXT_LENGTH),
             )
-        case TimeoutError():
+        case TimeoutError() | TimeLimitInterrupt():
             return JobError(
                 ErrorClass.TIMEOUT,
                 "TIMEOUT",

@@ -1,4 +1,4 @@
-"""Attempts whose code runs on past their time limit: a plain actor's thread cannot be stopped from outside.
+"""Attempts whose code runs on past their time limit: a call that blocks in C cannot be stopped from outside.
 
 They keep their leases, since the code does run, and hold their threads. Here they are found and told of.
 """
@@ -36,6 +36,6 @@ def tell_overdue(jobs: Iterable[RunningJob], after_ms: int = OVERDUE_AFTER_MS) -
         )
         job.log(
             "WARNING",
-            "The attempt runs past its time limit; a plain actor cannot be stopped",
+            "The attempt runs past its time limit and cannot be stopped: it blocks, or is not to be interrupted",
             actor=job.actor,
         )

@@ -17,6 +17,8 @@ from common.store.packing import check_size
 
 #: Attempts of an actor that sets max_retries to None, which is Dramatiq's word for no limit.
 UNLIMITED: Final = 2**31 - 1
+#: The time limit of an actor that sets none (ms): a year.
+UNLIMITED_MS: Final = 31_536_000_000
 
 
 def request_of(
@@ -55,7 +57,7 @@ def request_of(
         deadline_ms=_whole(options, "deadline_ms"),
         ttl_ms=_whole(options, "ttl_ms"),
         retry=_retry_of(options, default),
-        timeout_ms=_whole(options, "timeout_ms") or _whole(options, "time_limit"),
+        timeout_ms=_whole(options, "timeout_ms") or _time_limit_ms(options),
         labels={str(key): str(value) for key, value in (options.get("labels") or {}).items()},
         request_id=request_id,
         request_digest=_digest(message) if request_id else "",
@@ -111,6 +113,13 @@ def _whole(options: Mapping[str, Any], name: str) -> int | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or value < 0:
         raise InvalidField(name, "must be a whole number of milliseconds, or a count, from 0")
     return int(value)
+
+
+def _time_limit_ms(options: Mapping[str, Any]) -> int | None:
+    """Return Dramatiq's limit; infinity, which is its word for none, is here a year."""
+    if options.get("time_limit") == float("inf"):
+        return UNLIMITED_MS
+    return _whole(options, "time_limit")
 
 
 def _digest(message: Message[Any]) -> str:

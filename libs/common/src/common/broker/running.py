@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from enum import Enum, auto
 from functools import lru_cache
@@ -88,6 +89,8 @@ class RunningJob:
     _notes: Notes | None = None
     _stop_reason: StopReason | None = None
     _interrupt: Callable[[], None] | None = None
+    #: Entered around what an interrupt of a plain actor must not tear.
+    guard: AbstractContextManager[None] = nullcontext()
     _stage = ""
     _reported_s = float("-inf")
 
@@ -140,14 +143,14 @@ class RunningJob:
 
     @property
     def remaining_ms(self) -> int:
-        """What is left of the attempt's time limit; not below 0. A coroutine is stopped then."""
+        """What is left of the attempt's time limit; not below 0. The attempt is stopped then."""
         return max(0, int(self._left_ms))
 
     @property
     def overdue_ms(self) -> int:
         """How long its code has run past the attempt's time limit; 0 within it, and once the code has ended.
 
-        A coroutine, or what runs in a child process, is stopped then. A plain actor goes on at will.
+        It is stopped then, but for a plain actor that blocks in C or is not to be interrupted.
         """
         return 0 if self.outcome is not None else max(0, int(-self._left_ms))
 
@@ -180,7 +183,7 @@ class RunningJob:
 
     @property
     def cancel_requested(self) -> bool:
-        """The job should stop. Synchronous code looks at this between steps; a coroutine is cancelled."""
+        """The job should stop. A coroutine is cancelled, a plain actor interrupted; others look here."""
         return self._stop_reason is not None
 
     def report(
@@ -204,11 +207,13 @@ class RunningJob:
         at_ms = time.time_ns() // 1_000_000
         bounded = min(1.0, max(0.0, fraction))
         progress = Progress(bounded, _shown_stage(stage), completed_units, total_units, finish_ms, at_ms)
-        self._reporter.report(self, progress)
+        with self.guard:
+            self._reporter.report(self, progress)
 
     def keep_part(self, name: str, content: Content) -> None:
         """Keep a finished part of the result, and tell the watchers. Returns at once; never dropped."""
-        self._reporter.keep_part(self, name, content)
+        with self.guard:
+            self._reporter.keep_part(self, name, content)
 
     def log(self, level: str, message: str, /, **fields: object) -> None:
         """Write a line to the job's own log: "DEBUG", "INFO", "WARNING" or "ERROR", a text, and values.
@@ -220,8 +225,9 @@ class RunningJob:
             ValueError: There is no such level.
         """
         line = line_of(level, message, fields, at_ms=time.time_ns() // 1_000_000)
-        if self.notes.lines.add(line):
-            self._reporter.keep_lines(self)
+        with self.guard:
+            if self.notes.lines.add(line):
+                self._reporter.keep_lines(self)
 
     def checkpoint(self, data: bytes) -> Future[bool]:
         """Keep what a later attempt needs to go on from here, in place of the last checkpoint.
@@ -239,9 +245,10 @@ class RunningJob:
                 f"checkpoint: {len(data)} bytes are more than {CHECKPOINT_BYTES}",
                 suggestion="keep the place that the work has come to, and not the work itself",
             )
-        told, is_first = self.notes.checkpoint.put(bytes(data))
-        if is_first:
-            self._reporter.keep_checkpoint(self)
+        with self.guard:
+            told, is_first = self.notes.checkpoint.put(bytes(data))
+            if is_first:
+                self._reporter.keep_checkpoint(self)
         return told
 
     def restore(self) -> bytes | None:
@@ -250,8 +257,9 @@ class RunningJob:
         Raises:
             AttemptFailed: The store does not answer; TRANSIENT.
         """
-        latest = self.notes.checkpoint.latest
-        return latest if latest is not None else self._reporter.read_checkpoint(self)
+        with self.guard:
+            latest = self.notes.checkpoint.latest
+            return latest if latest is not None else self._reporter.read_checkpoint(self)
 
     def spend(self, cpu_s: float, peak_bytes: int | None = None) -> None:
         """Count what another process used for this attempt: processor time (s), most memory (bytes)."""
@@ -288,7 +296,7 @@ class RunningJob:
         raise Snoozed(delay=delay_ms)
 
     def stop(self, reason: StopReason) -> None:
-        """Tell the job to stop. A coroutine is cancelled; a synchronous actor must look by itself."""
+        """Tell the job to stop. A coroutine is cancelled, a plain actor is interrupted."""
         with self._lock:
             if self._stop_reason is not None:
                 return
@@ -297,13 +305,17 @@ class RunningJob:
         if interrupt is not None:
             interrupt()
 
-    def on_stop(self, interrupt: Callable[[], None] | None) -> None:
-        """Call `interrupt` when the job is told to stop, or now if it was. None: call nothing."""
+    def on_stop(self, interrupt: Callable[[], None] | None) -> Callable[[], None] | None:
+        """Call `interrupt` when the job is told to stop, or now if it was. None: call nothing.
+
+        Return what was called until now.
+        """
         with self._lock:
-            self._interrupt = interrupt
+            before, self._interrupt = self._interrupt, interrupt
             stopped = self._stop_reason is not None
         if stopped and interrupt is not None:
             interrupt()
+        return before
 
 
 _current: ContextVar[RunningJob | None] = ContextVar("bothsides_current_job", default=None)

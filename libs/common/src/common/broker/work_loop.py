@@ -18,6 +18,8 @@ from dramatiq.middleware import Middleware, SkipMessage
 from dramatiq.worker import WorkerThread
 
 from common.broker.consumer import JobConsumer
+from common.broker.interrupts import JobInterrupt
+from common.broker.message import JobMessage
 
 if TYPE_CHECKING:
     from common.broker.broker import JobBroker
@@ -54,13 +56,14 @@ class WorkLoop:
                 continue
             self._process(message)
 
-    def _process(self, message: MessageProxy) -> None:
+    def _process(self, message: JobMessage) -> None:
         broker = self._broker
         try:
             broker.emit_before("process_message", message)
             result = None
             if not message.failed:
-                result = broker.get_actor(message.actor_name)(*message.args, **message.kwargs)
+                actor = broker.get_actor(message.actor_name)
+                result = broker.interrupter.call(message.job, actor, message.args, message.kwargs)
             broker.emit_after("process_message", message, result=result)
         except SkipMessage as skipped:
             if message.failed:
@@ -95,5 +98,7 @@ class WorkLoop:
         elif throws and isinstance(error, throws):
             name = type(error).__name__
             logger.info("Failed to process message %s with expected exception %s.", message, name)
+        elif isinstance(error, JobInterrupt):
+            logger.info("Message %s was interrupted: %s.", message, type(error).__name__)
         elif not isinstance(error, dramatiq.Retry):
             logger.error("Failed to process message %s with unhandled exception.", message, exc_info=True)

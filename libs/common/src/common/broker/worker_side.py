@@ -19,6 +19,7 @@ from common.broker.cancels import CancelListener
 from common.broker.committer import Committer
 from common.broker.fetcher import STUCK_AFTER_S, WAKE_AFTER_S, FetchCursor, void_fetch
 from common.broker.hooks import HookedBroker
+from common.broker.interrupter import Interrupter
 from common.broker.isolation import refuse_unisolated
 from common.broker.leases import LeaseKeeper
 from common.broker.outbox import OutboxRelay
@@ -76,6 +77,7 @@ class WorkerSide(HookedBroker):
         self.cancels = CancelListener(self.client, self.keeper)
         self.outbox = OutboxRelay(self.runner, self.namespace, self.files)
         self.arguments = ArgumentsReader(self.files)
+        self.interrupter = Interrupter()
 
     def more_to_come(self) -> bool:
         """Say whether jobs are before the worker's threads."""
@@ -184,6 +186,7 @@ class WorkerSide(HookedBroker):
         self.committer.close()
         self.keeper.close()
         self.cancels.close()
+        self.interrupter.close()
         self.outbox.close()
         self._slots = None
         self._work_queue = None
@@ -207,6 +210,7 @@ class WorkerLife(Middleware):
             broker.use_slots(worker.worker_threads)
             worker.work_queue = work_queue = WorkQueue()  # type: ignore[assignment]
             broker.use_work_queue(work_queue)
+            broker.interrupter.start()
 
     def after_worker_boot(self, broker: Broker, worker: dramatiq.Worker) -> None:
         if self._reports and isinstance(broker, WorkerSide):
