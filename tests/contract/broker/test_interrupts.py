@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import dramatiq
@@ -319,12 +320,15 @@ def test_messages_that_a_plain_actor_sends_are_sent_whole(broker: JobBroker) -> 
             number += 1
             sending.set()
 
+    def is_cancelled(message: dramatiq.Message[Any]) -> bool:
+        return job_of(broker, message).state is JobState.CANCELLED
+
     with working(broker, threads=3):
         for _ in range(15):
             sending.clear()
             message = send_for_ever.send()
             wait_until(sending.is_set)
             cancel(broker, message)
-            wait_until(lambda told=message: job_of(broker, told).state is JobState.CANCELLED)
+            wait_until(partial(is_cancelled, message))
         broker.join("sent", timeout=JOIN_MS)
     assert {job.state for job in all_jobs(broker, "sent")} == {JobState.SUCCEEDED}

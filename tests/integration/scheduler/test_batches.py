@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
+import redis
 from google.protobuf.duration_pb2 import Duration
 
 from bothsides.jobs import v1 as pb
@@ -161,6 +162,19 @@ async def test_the_same_request_makes_one_batch(scheduler: Served) -> None:
     assert [budget.batch_id for budget in budgets.budgets] == [first.batch_id]
 
 
+async def test_a_batch_that_a_full_store_does_not_take_leaves_no_budget(
+    scheduler: Served, client: redis.Redis
+) -> None:
+    await create(scheduler, 1)  # so that all it needs is loaded
+    client.config_set("maxmemory", "1")
+    try:
+        request = pb.CreateBatchRequest(batch=pb.Batch(max_cost_micro_usd=1_000), members=jobs_of(2))
+        assert (await refusal(scheduler.batches.CreateBatch(request))).reason == "STORE_FULL"
+    finally:
+        client.config_set("maxmemory", "0")
+    assert not (await scheduler.queues.GetBudgets(pb.GetBudgetsRequest())).budgets
+
+
 async def test_a_failing_batch_stops_and_its_failed_members_are_retried(
     scheduler: Served, worker: BareWorker
 ) -> None:
@@ -283,7 +297,7 @@ async def test_batches_are_listed_by_page_and_filter(scheduler: Served) -> None:
 
 
 async def test_a_batch_that_is_deleted_goes_with_its_members(scheduler: Served, worker: BareWorker) -> None:
-    created = await create(scheduler, 2, max_cost_micro_usd=1_000)
+    created = await create(scheduler, 2, "nightly", max_cost_micro_usd=1_000)
     delete = pb.DeleteBatchRequest(batch_id=created.batch_id)
     assert (await refusal(scheduler.batches.DeleteBatch(delete))).reason == "BATCH_NOT_DELETABLE"
     await submitted(scheduler, created.batch_id)
@@ -300,6 +314,12 @@ async def test_a_batch_that_is_deleted_goes_with_its_members(scheduler: Served, 
     assert not (await scheduler.queues.GetBudgets(pb.GetBudgetsRequest())).budgets
     get = pb.GetBatchRequest(batch_id=created.batch_id)
     assert (await refusal(scheduler.batches.GetBatch(get))).reason == "BATCH_NOT_FOUND"
+    # Nor does its request id make another one, or name one that is not there.
+    request = pb.CreateBatchRequest(
+        batch=pb.Batch(max_cost_micro_usd=1_000), members=jobs_of(2), request_id="nightly"
+    )
+    refused = await refusal(scheduler.batches.CreateBatch(request))
+    assert (refused.reason, refused.metadata["batch_id"]) == ("REQUEST_ID_SPENT", created.batch_id)
 
 
 async def test_a_batch_is_removed_after_its_retention(scheduler: Served, worker: BareWorker) -> None:

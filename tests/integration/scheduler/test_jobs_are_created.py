@@ -114,6 +114,19 @@ async def test_the_same_request_id_with_another_job_is_refused(scheduler: Served
     assert refused.metadata["job_id"] == first.job_id
 
 
+async def test_the_same_request_id_of_a_job_that_is_gone_says_so(scheduler: Served) -> None:
+    first = await scheduler.create(generic(request_id="once"))
+    await scheduler.jobs.CancelJob(pb.CancelJobRequest(job_id=first.job_id))
+    await scheduler.jobs.DeleteJob(pb.DeleteJobRequest(job_id=first.job_id))
+
+    refused = await refusal(scheduler.create(generic(request_id="once")))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_SPENT")
+    assert (refused.fields, refused.metadata["job_id"]) == (["request_id"], first.job_id)
+    many = pb.CreateJobsRequest(requests=[generic(request_id="once")])
+    [item] = (await scheduler.jobs.CreateJobs(many)).items
+    assert "use a new id" in item.error.message
+
+
 async def test_the_same_request_id_with_a_job_of_another_queue_is_refused(scheduler: Served) -> None:
     first = await scheduler.create(generic(request_id="once"))
     there = generic(request_id="once")

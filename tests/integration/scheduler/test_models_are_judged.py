@@ -108,6 +108,26 @@ async def test_a_bound_that_allows_no_call_is_refused_with_what_would_do(schedul
     assert (await scheduler.create(local)).job_id
 
 
+async def test_the_template_of_a_batch_has_to_afford_each_conversation(scheduler: Served) -> None:
+    await put(scheduler)
+    long = debate("long", turns=4)
+    for turn in long.turns:
+        turn.text = "I say so, and once more. " * 200
+    await scheduler.conversations.PutConversation(pb.PutConversationRequest(conversation=long))
+    least = (await estimated(scheduler, wanting())).least_max_cost_micro_usd
+    template = wanting(max_cost_micro_usd=least).job
+    template.spec.transcript_analysis.conversation_id = ""
+
+    def asking(*conversation_ids: str) -> pb.CreateBatchRequest:
+        members = pb.ConversationMembers(template=template, conversation_ids=conversation_ids)
+        return pb.CreateBatchRequest(members=pb.BatchMembers(conversations=members))
+
+    told = await refusal(scheduler.batches.CreateBatch(asking("debate-1", "long")))
+    assert told.fields == ["members.conversations.template.spec.transcript_analysis.max_cost_micro_usd"]
+    assert "for members.conversations.conversation_ids[1]: " in told.status.message
+    assert (await scheduler.batches.CreateBatch(asking("debate-1"))).batch_id
+
+
 async def test_only_the_first_model_counts_where_no_other_is_asked(scheduler: Served) -> None:
     await put(scheduler)
     models = ["gpt-4o-mini", "gpt-6-luna"]

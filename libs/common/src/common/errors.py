@@ -7,6 +7,7 @@
     │   ├── InvalidPageToken                         PAGE_TOKEN_INVALID
     │   ├── InvalidResumeToken                       RESUME_TOKEN_INVALID
     │   ├── RequestIdReused                          REQUEST_ID_REUSED
+    │   ├── RequestIdSpent                           REQUEST_ID_SPENT
     │   ├── TranscriptTooLarge                       TRANSCRIPT_TOO_LARGE
     │   └── ConversationRefused                      CONTENT_REFUSED
     ├── NotFound                NOT_FOUND            (named by the subclass)
@@ -131,6 +132,21 @@ class RequestIdReused(InvalidField):
         super().__init__(
             "request_id",
             f"was used in the last 24 hours with another request{where}; use a new id for a new request",
+            metadata={kind: first_id},
+        )
+
+
+class RequestIdSpent(InvalidField):
+    """The request id was used for the same request, and what that made is gone."""
+
+    reason = "REQUEST_ID_SPENT"
+
+    def __init__(self, first_id: str, *, kind: str = "job_id") -> None:
+        what = kind.removesuffix("_id")
+        super().__init__(
+            "request_id",
+            f"was used in the last 24 hours, for {what} {first_id}, which was deleted or is past its"
+            " retention; use a new id to have it done again",
             metadata={kind: first_id},
         )
 

@@ -13,10 +13,12 @@ from common.errors import (
     DuplicateJob,
     FileStoreUnavailable,
     InvalidField,
+    JobNotFound,
     JobsError,
     QueueDraining,
     QueueFull,
     RequestIdReused,
+    RequestIdSpent,
 )
 from common.files.files import Files
 from common.files.filing import drive_async, submitting
@@ -102,7 +104,7 @@ class Submission:
 
         Raises:
             InvalidField: Fields contradict each other, or the conversation is not kept.
-            RequestIdReused, QueueFull, StoreFull, StoreUnavailable: It was not taken.
+            RequestIdReused, RequestIdSpent, QueueFull, StoreFull, StoreUnavailable: It was not taken.
         """
         names_one = self._conversations is not None and request.job_type == _ANALYSIS
         is_missing = names_one and await self._named.put(request.tenant, request)
@@ -230,6 +232,8 @@ class Submission:
             case Repeated(job_id) | Existing(job_id):
                 try:
                     return (await self._existing.get(job_id, request.tenant)).job
+                except JobNotFound as error:
+                    return RequestIdSpent(job_id) if isinstance(reply, Repeated) else error
                 except JobsError as error:
                     return error
             case Reused(job_id):

@@ -6,7 +6,8 @@
     ├── JobUnsuccessful         a job that was waited for has no result; carries the job
     └── RequestFailed           a call did not succeed; carries what the server said
         ├── InvalidRequest      INVALID_ARGUMENT, OUT_OF_RANGE
-        │   ├── ContentRefused, FieldInvalid, FilterInvalid, PageTokenInvalid, RequestIdReused
+        │   ├── ContentRefused, FieldInvalid, FilterInvalid, PageTokenInvalid, RequestIdReused,
+        │   │   RequestIdSpent
         │   └── RequestUnreadable, ResumeTokenInvalid, TranscriptTooLarge
         ├── NotFound            NOT_FOUND
         │   └── AnalysisNotFound, BatchNotFound, ConversationNotFound, InsightsNotFound, JobNotFound,
@@ -94,6 +95,7 @@ from bothsides_client.errors.by_reason import (
     QueueFull,
     QueueNotFound,
     RequestIdReused,
+    RequestIdSpent,
     RequestUnreadable,
     ResumeTokenInvalid,
     StoreFull,
@@ -156,6 +158,7 @@ __all__ = [
     "QueueNotFound",
     "RequestFailed",
     "RequestIdReused",
+    "RequestIdSpent",
     "RequestUnreadable",
     "ResourceExhausted",
     "ResumeTokenInvalid",

@@ -56,6 +56,13 @@ class RequestIdReused(InvalidRequest):
     advice = "use a new request id for a new job"
 
 
+class RequestIdSpent(InvalidRequest):
+    """The request id was used within 24 hours, for a job (or batch) that is gone: `metadata["job_id"]`."""
+
+    REASON = "REQUEST_ID_SPENT"
+    advice = "use a new request id to have it done again"
+
+
 class RequestUnreadable(InvalidRequest):
     """The bytes of the request are no message of its method."""
 
@@ -266,6 +273,7 @@ BY_REASON: Mapping[str, type[RequestFailed]] = {
         PageTokenInvalid,
         ResumeTokenInvalid,
         RequestIdReused,
+        RequestIdSpent,
         RequestUnreadable,
         TranscriptTooLarge,
         ContentRefused,

@@ -36,6 +36,6 @@ def tell_overdue(jobs: Iterable[RunningJob], after_ms: int = OVERDUE_AFTER_MS) -
         )
         job.log(
             "WARNING",
-            "The attempt runs past its time limit and cannot be stopped: it blocks, or is not to be interrupted",
+            "The attempt runs past its time limit and cannot be stopped: it blocks, or must not be torn",
             actor=job.actor,
         )

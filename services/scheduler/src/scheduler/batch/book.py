@@ -20,6 +20,8 @@ from common.errors import (
     InvalidFilter,
     JobsError,
     RequestIdReused,
+    RequestIdSpent,
+    StoreFull,
 )
 from common.job.batch import MAX_MEMBERS, Batch, BatchState, Terms
 from common.job.model import JobRequest
@@ -87,7 +89,7 @@ class Book:
 
         Raises:
             InvalidField: It has too many members.
-            RequestIdReused, StoreFull, StoreUnavailable: It was not taken.
+            RequestIdReused, RequestIdSpent, StoreFull, StoreUnavailable: It was not taken.
         """
         bound = (BudgetScope.BATCH, batch_id)
         if terms.max_cost_micro_usd:
@@ -105,11 +107,17 @@ class Book:
             request_id=asked.request_id,
             digest=asked.digest,
         )
-        outcome = await self._store.run(operation)
+        forgotten = budgets.set_budgets(self._namespace, tenant, (), [bound])
+        try:
+            outcome = await self._store.run(operation)
+        except StoreFull:
+            if terms.max_cost_micro_usd:
+                await self._store.run(forgotten)
+            raise
         if terms.max_cost_micro_usd and not isinstance(outcome, Added):
-            await self._store.run(budgets.set_budgets(self._namespace, tenant, (), [bound]))
+            await self._store.run(forgotten)
         self._step_due.set()
-        return await self.get(tenant, _id_in(outcome, batch_id))
+        return await self._called(tenant, outcome, batch_id)
 
     async def add(
         self, tenant: str, batch_id: str, members: Sequence[JobRequest], asked: Asked, *, last: bool
@@ -135,7 +143,17 @@ class Book:
         )
         outcome = await self._store.run(operation)
         self._step_due.set()
-        return await self.get(tenant, _id_in(outcome, batch_id))
+        return await self._called(tenant, outcome, batch_id)
+
+    async def _called(self, tenant: str, outcome: AddedOrNot, batch_id: str) -> Shown:
+        """Read the batch that a call was about, or an earlier one with its request id."""
+        called = _id_in(outcome, batch_id)
+        try:
+            return await self.get(tenant, called)
+        except BatchNotFound:
+            if isinstance(outcome, Repeated):
+                raise RequestIdSpent(called, kind="batch_id") from None
+            raise
 
     async def get(self, tenant: str, batch_id: str) -> Shown:
         """Read a batch.

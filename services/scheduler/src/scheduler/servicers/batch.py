@@ -133,12 +133,23 @@ class BatchServicer(pb.BatchServiceServicer):
                 await asyncio.sleep(0)  # other calls need not wait for all
             read.requests.append(member_of(asking, batch_id, origin, self._default_retry, now_ms))
             wish = model_wish_of(asking, unsaid=False)
-            # Of members that are alike but for their conversations the first stands for all.
-            if wish is not None and (place == 0 or members.HasField("jobs")):
-                await self._model_rules.judge(wish, tenant)
+            # Of members that are alike but for their conversations the first stands for all, unless a bound
+            # on their cost is set, for which each conversation's length counts.
+            if wish is not None and (place == 0 or wish.max_cost or members.HasField("jobs")):
+                await self._judge(wish, tenant, members, place)
             read.wishes.append(model_wish_of(asking, unsaid=True) if unsaid else None)
         await self._look_up(members, tenant)
         return read
+
+    async def _judge(self, wish: ModelWish, tenant: str, members: pb.BatchMembers, place: int) -> None:
+        """Judge what a member wants of models; of a template, say for which conversation it will not do."""
+        try:
+            await self._model_rules.judge(wish, tenant)
+        except InvalidField as error:
+            if place == 0 or members.HasField("jobs"):
+                raise
+            where = f"{CONVERSATION_IDS}[{place}]"
+            raise InvalidField(error.field, f"for {where}: {error.description}") from None
 
     async def _look_up(self, members: pb.BatchMembers, tenant: str) -> None:
         """Refuse conversations that are not kept."""
