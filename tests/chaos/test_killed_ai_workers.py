@@ -89,8 +89,9 @@ def test_nothing_recorded_is_asked_again_by_whole_workers(
         tmp_path,
         OPENAI_API_KEY="sk-of-nobody",
         OPENAI_BASE_URL=provider.url,
-        PROVIDER_LEASE_MS="2000",
-        JOB_LEASE_MS="1000",
+        # Longer than a busy machine lets a worker stand still: what runs out is cut off by the kills alone
+        PROVIDER_LEASE_MS="6000",
+        JOB_LEASE_MS="3000",
     )
     for _ in range(KILLS):
         orders.fill_up()
