@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis_worker.domain.conversation import Participant
-from analysis_worker.privacy.detector import Detector
+from analysis_worker.privacy.detector import Detector, Met, words_without_capital
 from analysis_worker.privacy.kinds import Kind
 from analysis_worker.privacy.names import NameMode, Names
 from analysis_worker.privacy.patterns import PATTERNS, by_form
@@ -405,3 +406,24 @@ def test_a_particle_that_is_no_word_is_found_in_an_address_too(text: str) -> Non
 def test_a_particle_in_another_use_is_left_alone(name: str, text: str) -> None:
     spans = Detector(participants=[Participant("x-9", name)]).find(text)
     assert not [text[span.start : span.end] for span in spans if span.participant_id]
+
+
+MET = st.lists(
+    st.sampled_from(["The", "Hague", "the", "Ana", "ANA", "ana", "O'Dea", "dea", "-", " ", "'", ". ", "x"]),
+    max_size=12,
+).map("".join)
+
+
+@given(st.sets(st.sampled_from(["The Hague", "The", "Ana", "Ana O'Dea", "You"])), MET)
+def test_few_names_are_found_again_with_and_without_cutting_the_text_into_words(
+    names: set[str], text: str
+) -> None:
+    met = Met(names)
+    with_words = f"{text} é"  # no ASCII any more
+    assert [*met.found_in(text)] == [*met.found_in(with_words)]
+
+
+@given(st.text("aBcÉé_1 ", max_size=30))
+def test_words_without_a_capital_begin_where_a_word_does(text: str) -> None:
+    said = re.findall(r"(?<![^\W_])[^\W\d_A-Z][^\W\d_A-Z]+", text)
+    assert words_without_capital([text]) == frozenset(said)

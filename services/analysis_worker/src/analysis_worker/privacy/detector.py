@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Final
 
 from analysis_worker.domain.conversation import Participant
@@ -107,13 +108,10 @@ class Met:
         """Yield where one of them stands, the longest at each place; hyphens and full stops do not matter."""
         if not self._by_first:
             return
-        if text.isascii():
-            lower = text.lower()
-            if len(self._by_first) <= FEW and not any(first in lower for first in self._by_first):
-                return
-            said = WORD.findall(lower)
-        else:
-            said = [fold(word) for word in WORD.findall(text)]
+        if text.isascii() and len(self._by_first) <= FEW:
+            yield from self._found_in_ascii(text, text.lower())
+            return
+        said = [fold(word) for word in WORD.findall(text)]
         if self._by_first.keys().isdisjoint(said):
             return
         places = [match.span() for match in WORD.finditer(text)]
@@ -125,9 +123,44 @@ class Met:
                 if said[at:until] != words:
                     continue
                 start, end = places[at][0], places[until - 1][1]
-                if end - start <= sum(map(len, words)) + 3 * len(words) and exact in ("", text[start:end]):
+                if _is_close(words, start, end) and exact in ("", text[start:end]):
                     yield Span(start, end, Kind.PERSON)
                     break
+
+    def _found_in_ascii(self, text: str, lower: str) -> Iterator[Span]:
+        """Do as `found_in`, without cutting the text into words: most have none of few names."""
+        found: dict[int, int] = {}
+        for first, names in self._by_first.items():
+            # What is also a word of the language stands in most texts, and as it is spelled in few.
+            for begin in {exact or first: None for _, exact in names}:
+                whole = text if begin is not first else lower
+                at = whole.find(begin)
+                while at >= 0:
+                    if at not in found and (end := _end_of_name(names, text, lower, at)):
+                        found[at] = end
+                    at = whole.find(begin, at + 1)
+        for start, end in sorted(found.items()):
+            yield Span(start, end, Kind.PERSON)
+
+
+def _end_of_name(names: Iterable[tuple[list[str], str]], text: str, lower: str, start: int) -> int:
+    """Return where the first of some names ends that stands at a place of an ASCII text; 0 if none does."""
+    if start and lower[start - 1].isalnum():
+        return 0
+    for words, exact in names:
+        said = islice(WORD.finditer(lower, start), len(words))
+        matches = [match for match, word in zip(said, words, strict=False) if match.group() == word]
+        if len(matches) < len(words) or matches[0].start() != start:
+            continue
+        end = matches[-1].end()
+        if _is_close(words, start, end) and exact in ("", text[start:end]):
+            return end
+    return 0
+
+
+def _is_close(words: Sequence[str], start: int, end: int) -> bool:
+    """Say whether no more than signs is between words at a place."""
+    return end - start <= sum(map(len, words)) + 3 * len(words)
 
 
 def _that_may_name(texts: Iterable[str], said: str) -> list[str]:
@@ -153,12 +186,13 @@ def _longest_first(text: str) -> tuple[int, str]:
     return -len(text), text
 
 
-_LOWER: Final = re.compile(r"(?<![^\W_])[^\W\d_A-Z][^\W\d_A-Z]+")
+_SAID: Final = re.compile(r"[^\W_]+")
+_LOWER: Final = re.compile(r"[^\W\d_A-Z]{2,}")
 
 
 def words_without_capital(texts: Iterable[str]) -> frozenset[str]:
     """Return the words that texts have without a capital."""
-    words: set[str] = set()
+    said: set[str] = set()
     for text in texts:
-        words.update(_LOWER.findall(text))
-    return frozenset(words)
+        said.update(_SAID.findall(text))
+    return frozenset(match.group() for word in said if (match := _LOWER.match(word)))

@@ -179,12 +179,13 @@ def _covered_once(texts: Sequence[str], detector: Detector, known: Known) -> tup
     """Return the covers, and how much was known before anything was looked for by its spelling."""
     covers: list[_Cover] = []
     for text in texts:
-        literal = [match.span() for match in PLACEHOLDER.finditer(text)]
+        literal = [match.span() for match in PLACEHOLDER.finditer(text)] if "[" in text else []
         cover = _Cover(
             [(*span, None) for span in literal],
             PLACEHOLDER.sub(lambda match: " " * len(match.group()), text) if literal else text,
         )
-        _add(text, cover, detector.find(text), known)
+        found = detector.find(text)
+        _take(text, cover, cover.apart(found) if literal else found, known)
         covers.append(cover)
     detected = known.count
     # To the end, as what was found last may stand in a text that was looked at first.
@@ -200,10 +201,14 @@ def _covered_once(texts: Sequence[str], detector: Detector, known: Known) -> tup
 
 def _add(text: str, cover: _Cover, found: Iterable[Span], known: Known) -> bool:
     spans = cover.apart(found)
+    _take(text, cover, spans, known)
+    return bool(spans)
+
+
+def _take(text: str, cover: _Cover, spans: Sequence[Span], known: Known) -> None:
     cover.add(spans)
     for span in spans:
         known.add(text[span.start : span.end], span.kind, span.participant_id)
-    return bool(spans)
 
 
 def _redacted(text: str, cover: _Cover, placeholders: PlaceholderMap, counts: Counter[str]) -> Redacted:
