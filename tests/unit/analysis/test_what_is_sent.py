@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from analysis_worker.domain.conversation import Conversation, Participant, Role, Turn
-from analysis_worker.engines.openai.outbound import Outbound, messages_of, outbound_of, windows
+from analysis_worker.engines.openai.outbound import Outbound, messages_of, outbound_of, what_is_sent, windows
 from analysis_worker.privacy.placeholders import OriginalInPayload
 from analysis_worker.transcript.packed import Packed
 
@@ -85,6 +85,13 @@ def test_nothing_is_sent_however_often_it_is_asked_for_while_an_original_is_in_i
     for _ in range(2):
         with pytest.raises(OriginalInPayload):
             sent_of(outbound, **how)
+
+
+def test_nothing_is_written_while_an_original_is_in_it() -> None:
+    outbound = outbound_of(debate(), b"secret")
+    outbound.placeholders.put("qworble", "PERSON")
+    written = [what_is_sent(outbound, window, [(False, False)]) for window in windows(outbound, 2_000)]
+    assert written == [{}]
 
 
 @pytest.mark.parametrize("turns", [0, 1, 8])

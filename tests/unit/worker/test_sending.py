@@ -53,7 +53,7 @@ async def sent(children: ChildPool, vault: Vault | None, *texts: str) -> str:
         turn.text = text
     context = context_of(RecordedAttempt(), vault=vault)
     async with children.hold(1) as lanes:
-        made = await outbound(context, lanes[0], "bridge", conversation.SerializeToString(), b"secret")
+        made, _ = await outbound(context, lanes[0], "bridge", conversation.SerializeToString(), b"secret")
     return " ".join(line.text for line in made.unpacked().lines)
 
 

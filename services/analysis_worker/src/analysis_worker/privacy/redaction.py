@@ -184,8 +184,8 @@ def _covered_once(texts: Sequence[str], detector: Detector, known: Known) -> tup
             [(*span, None) for span in literal],
             PLACEHOLDER.sub(lambda match: " " * len(match.group()), text) if literal else text,
         )
-        found = detector.find(text)
-        _take(text, cover, cover.apart(found) if literal else found, known)
+        shown = detector.find(text)
+        _take(text, cover, cover.apart(shown) if literal else shown, known)
         covers.append(cover)
     detected = known.count
     # To the end, as what was found last may stand in a text that was looked at first.

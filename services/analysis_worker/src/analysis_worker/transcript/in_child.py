@@ -22,15 +22,16 @@ from analysis_worker.domain.result import (
     ReflectionAnalysis,
 )
 from analysis_worker.domain.safety import Safety
-from analysis_worker.transcript.packed import Finished, Packed, PackedLocal
+from analysis_worker.transcript.packed import Finished, Packed, PackedLocal, WrittenWindow
 from analysis_worker.wire.conversation import conversation_from_pb
 from bothsides.jobs import v1 as pb
+from common.provider.planning import WINDOW_TOKENS
 
 if TYPE_CHECKING:
     from analysis_worker.engines.local.document import Document
     from analysis_worker.engines.local.engine import LocalEngine
     from analysis_worker.engines.openai.findings import Found
-    from analysis_worker.engines.openai.outbound import Outbound
+    from analysis_worker.engines.openai.outbound import Outbound, Way
     from analysis_worker.engines.openai.reflections.reading import ReflectionFound
     from analysis_worker.engines.openai.reflections.written import Written
     from analysis_worker.privacy.placeholders import PlaceholderMap
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 DOCUMENTS_KEPT: Final = 2
 #: So much of others (bytes, serialized; prepared they take five times as much).
 KEPT_BYTES: Final = 1024**2
+
+#: Windows that are written together with the text: who writes the others has time until these have left.
+FIRST: Final = 2
 
 _WARM_UP: Final = pb.Conversation(
     conversation_id="warm-up",
@@ -76,7 +80,7 @@ def warm_for_models() -> None:
 
     warm()
     sample = _WARM_UP.SerializeToString()
-    packed, _ = outbound(sample, b"", None)
+    packed, _, _ = outbound(sample, b"", None, [(False, False), (False, True), (True, False)])
     debate = packed.unpacked()
     kept(debate, "Waiting would not help.", debate.lines)
     nothing = Found(ToneFound(()), "", "", windows=0, items=0, dropped=0, withheld=0)
@@ -102,13 +106,33 @@ def dimension(
     return Finished(wanted, result, _engine().provenance(wanted, document))
 
 
-def outbound(conversation: bytes, secret: bytes, kept: bytes | None) -> tuple[Packed, bytes]:
-    """Return a debate as it may leave the process, and its placeholder map, made from a kept one."""
+def outbound(
+    conversation: bytes, secret: bytes, kept: bytes | None, ways: Sequence[Way] = ()
+) -> tuple[Packed, bytes, tuple[WrittenWindow, ...]]:
+    """Return a debate as it may leave the process, its placeholder map, and what is sent first of it.
+
+    Args:
+        kept: The map to begin with, as `PlaceholderMap.to_bytes` gives it.
+        ways: In which its windows will be sent.
+    """
     from analysis_worker.engines.openai.outbound import outbound_of
 
     made = outbound_of(_conversation(conversation), secret, _map(kept))
     made.placeholders.checks()  # here, and not on the loop of all jobs
-    return Packed.of(made), made.placeholders.to_bytes()
+    packed = Packed.of(made)
+    _keep_debate(packed, made)
+    return packed, made.placeholders.to_bytes(), written(packed, range(FIRST), ways)
+
+
+def written(packed: Packed, places: Sequence[int], ways: Sequence[Way]) -> tuple[WrittenWindow, ...]:
+    """Return what is sent of some windows of a debate, as far as it has them."""
+    from analysis_worker.engines.openai.estimates import estimate_of
+    from analysis_worker.engines.openai.outbound import what_is_sent, windows
+
+    debate = _debate(packed)
+    parts = windows(debate, WINDOW_TOKENS) if ways else ()
+    sent = [what_is_sent(debate, parts[place], ways) for place in places if place < len(parts)]
+    return tuple(WrittenWindow(each, tuple(map(estimate_of, each.values()))) for each in sent)
 
 
 def ready(conversation: bytes, packed: Packed, locals_: Sequence[PackedLocal]) -> None:
@@ -243,9 +267,20 @@ def _document(conversation: bytes) -> Document:
     return document
 
 
-@lru_cache(maxsize=DOCUMENTS_KEPT)
+#: By how they were packed, the one that was used last at the end.
+_debates: Final[dict[Packed, Outbound]] = {}
+
+
 def _debate(packed: Packed) -> Outbound:
-    return packed.unpacked()
+    known = _debates.pop(packed) if packed in _debates else packed.unpacked()
+    return _keep_debate(packed, known)
+
+
+def _keep_debate(packed: Packed, debate: Outbound) -> Outbound:
+    _debates[packed] = debate
+    while len(_debates) > DOCUMENTS_KEPT:
+        del _debates[next(iter(_debates))]
+    return debate
 
 
 @lru_cache(maxsize=DOCUMENTS_KEPT * len(Dimension))
@@ -256,7 +291,7 @@ def _local(packed: PackedLocal) -> Finished:
 def _forget() -> None:
     _documents.clear()
     _local.cache_clear()
-    _debate.cache_clear()
+    _debates.clear()
 
 
 def _conversation(conversation: bytes) -> Conversation:

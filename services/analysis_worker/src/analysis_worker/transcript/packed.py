@@ -11,7 +11,8 @@ from analysis_worker.domain.result import Dimension, DimensionResult, Provenance
 from analysis_worker.domain.unshown import Unshown
 
 if TYPE_CHECKING:
-    from analysis_worker.engines.openai.outbound import Outbound
+    from analysis_worker.engines.openai.estimates import Estimate
+    from analysis_worker.engines.openai.outbound import Outbound, Way
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,14 @@ class Packed(Unshown):
         """Return the debate."""
         debate: Outbound = pickle.loads(self.body)  # noqa: S301 - made by a child of this worker
         return debate
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class WrittenWindow(Unshown):
+    """What is sent of a window, checked; nothing where that has to be said to who asks about it."""
+
+    sent: Mapping[Way, str] = field(repr=False)
+    estimates: tuple[Estimate, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -25,6 +25,7 @@ from analysis_worker.transcript.plan import Course, Pace, Step
 from analysis_worker.transcript.screening import Screen
 from analysis_worker.transcript.sending import outbound
 from analysis_worker.transcript.stopping import stop
+from analysis_worker.transcript.writing import take, write
 
 if TYPE_CHECKING:
     from analysis_worker.engines.openai.outbound import Outbound
@@ -67,6 +68,8 @@ class Run:
         self._screen = screen
         self._wish = wish
         self._packed: Packed | None = None
+        #: Write what is sent of it.
+        self._writing: list[asyncio.Task[None]] = []
         #: Makes the text ready to leave, and asks.
         self._asking: asyncio.Task[None]
         #: What models are asked for, and their answers.
@@ -93,14 +96,19 @@ class Run:
                 await self._screen.judged(self._open.values())
             await self._run_steps(places)
             # With more analyses under way it would be forgotten before an answer comes.
-            if self._open and self._packed is not None and self._pace.analyses <= in_child.DOCUMENTS_KEPT:
+            if self._open and self._packed is not None and self._is_alone:
                 self._bases = PackedLocal.all_of(self._made.finished, self._open)
                 arguments = self._conversation, self._packed, tuple(self._bases.values())
                 await asyncio.gather(*(place.run(in_child.ready, *arguments) for place in places))
         finally:
-            await stop([self._asking])
+            await stop([self._asking, *self._writing])
         if not self._unmade:
             self._course.learn(_now_ms())
+
+    @property
+    def _is_alone(self) -> bool:
+        """So few analyses are under way that children remember what they have prepared of this one."""
+        return self._pace.analyses <= in_child.DOCUMENTS_KEPT
 
     def _read(self, overview: Overview, safety: Safety) -> None:
         self._made.overview = overview
@@ -158,10 +166,16 @@ class Run:
         access = self._context.models
         debate: Outbound | None = None
         if access is not None and self.asks:
-            self._packed = await outbound(
-                self._context, self.turns.soon, self._conversation_id, self._conversation, access.secret
+            from analysis_worker.engines.openai.engine import ways_of
+
+            ways = ways_of(self._wanted)
+            self._packed, first = await outbound(
+                self._context, self.turns.soon, self._conversation_id, self._conversation, access.secret, ways
             )
             debate = self._packed.unpacked()
+            left = take(debate, first)
+            if self._is_alone:
+                self._writing = write(self.turns.soon, self._packed, left, ways)
         departures = Departures()
         self.asked = start(self._context, self._wish, debate, self._wanted, self._screen, departures)
         self._open = dict(self.asked)

@@ -74,6 +74,7 @@ async def ask_window(
         CallHeld: It may not be made yet; or BudgetSpent.
         OriginalInPayload: Personal data would have left the process.
     """
+    await window.come()
     about_and_sent = messages_of(debate, window, swapped=question.swapped, blind=question.blind)
 
     def check(answer: T) -> Checked[T]:

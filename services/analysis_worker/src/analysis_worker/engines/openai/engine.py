@@ -8,7 +8,7 @@ away gives way to the next (in_turn); and where a fifth of the items had to be d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -26,7 +26,7 @@ from analysis_worker.engines.openai.findings import (
     TopicsFound,
 )
 from analysis_worker.engines.openai.in_turn import Models, first_that_answers
-from analysis_worker.engines.openai.outbound import Outbound, Window, windows
+from analysis_worker.engines.openai.outbound import Outbound, Way, Window, windows
 from analysis_worker.engines.openai.prompts import prompt_sha256, prompt_versions
 from analysis_worker.engines.openai.schemas import (
     ArgumentsAnswer,
@@ -68,6 +68,12 @@ class TooManyDropped(InvalidOutput):
 
 class NothingToAsk(Exception):
     """The debate has no sentence that could be sent, or none of somebody who can be judged."""
+
+
+def ways_of(wanted: Collection[Dimension]) -> tuple[Way, ...]:
+    """Return in which ways windows are sent for some dimensions, in the order of asking."""
+    questions = (question for wished, asked in _QUESTIONS.items() if wished in wanted for question in asked)
+    return tuple(dict.fromkeys((question.swapped, question.blind) for question in questions))
 
 
 async def find(client: Client, models: Models, debate: Outbound, dimension: Dimension) -> Found:

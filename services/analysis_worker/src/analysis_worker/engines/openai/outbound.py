@@ -6,6 +6,7 @@ still no debater can name a sentence. Sentences that speak to a model stay here;
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -13,14 +14,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from analysis_worker.domain.conversation import Conversation, Role
 from analysis_worker.domain.metric import Evidence, quote
 from analysis_worker.domain.unshown import Unshown
 from analysis_worker.engines.local.sentences import sentence_spans
 from analysis_worker.privacy.injection import ANY, Suspicion, speaks_to_a_model
-from analysis_worker.privacy.placeholders import PlaceholderMap
+from analysis_worker.privacy.placeholders import OriginalInPayload, PlaceholderMap
 from analysis_worker.privacy.redaction import redact
 from common.provider.tokens import estimate_tokens
 
@@ -32,6 +33,8 @@ _ID: Final = re.compile(r"[0-9a-f]{12}")
 _SPEAKER: Final = re.compile(r"\[S(\d{1,4})\]")
 #: Who speaks, in JSON of ours: what people say has no quotation mark there without a backslash before it.
 _SAYS: Final = re.compile(r'"speaker":"([^"]+)"')
+#: How a window is sent: with the speakers swapped or not, blind or not.
+Way: TypeAlias = tuple[bool, bool]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -93,9 +96,24 @@ class Window(Unshown):
     """Consecutive sentences that are sent together."""
 
     lines: tuple[Line, ...] = field(repr=False)
-    #: What is sent of it: swapped or not, blind or not.
-    _sent: dict[tuple[bool, bool], str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    #: What is sent of it.
+    _sent: dict[Way, str] = field(default_factory=dict, init=False, repr=False, compare=False)
     _by_id: dict[str, Line] = field(default_factory=dict, init=False, repr=False, compare=False)
+    #: End when it has been written in another process, or could not be.
+    _coming: list[asyncio.Future[None]] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def take(self, sent: Mapping[Way, str]) -> None:
+        """Take over what is sent of it, written and checked in another process."""
+        self._sent.update(sent)
+
+    def comes_with(self, writing: asyncio.Future[None]) -> None:
+        """Have who asks about it wait for what is sent of it."""
+        self._coming.append(writing)
+
+    async def come(self) -> None:
+        """Wait until it is written, where it is being written; else it is written when it is asked for."""
+        if self._coming:
+            await asyncio.wait(self._coming)
 
     def line(self, sid: str) -> Line | None:
         """Return a sentence of this window, or None."""
@@ -272,6 +290,16 @@ def messages_of(
     # What people wrote, that is: in our own words, such as "moderator", a participant's name may stand.
     debate.placeholders.assert_clean(debate.motion)
     return json.dumps(about, ensure_ascii=False, separators=(",", ":")), sent
+
+
+def what_is_sent(debate: Outbound, window: Window, ways: Sequence[Way]) -> dict[Way, str]:
+    """Return what is sent of a window in some ways; {} if nothing may be: who asks is told why."""
+    try:
+        for swapped, blind in ways:
+            messages_of(debate, window, swapped=swapped, blind=blind)
+    except OriginalInPayload:
+        return {}
+    return {way: window._sent[way] for way in ways}
 
 
 def _checked(debate: Outbound, window: Window) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -14,15 +12,13 @@ from openai.lib._pydantic import to_strict_json_schema
 from pydantic import BaseModel
 
 from analysis_worker.domain.unshown import Unshown
+from analysis_worker.engines.openai.estimates import canonical, estimated
 from common.provider.models import ModelCard
-from common.provider.tokens import estimate_tokens
 
 #: What a chat message costs beside its text, and what the answer's frame costs (tokens), rounded up.
 _FRAME_TOKENS: Final = 8
 #: How a message without content begins.
 _EMPTY: Final = '{"content":"",'
-#: Parts of requests whose estimates are remembered, of all jobs under way: some 100 bytes each.
-_REMEMBERED: Final = 4_096
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -45,9 +41,9 @@ class ModelRequest(Unshown):
 
     def __post_init__(self) -> None:
         messages = self.body["messages"]
-        frame = _canonical({**self.body, "messages": [{**message, "content": ""} for message in messages]})
-        contents = [_canonical(message["content"]) for message in messages]
-        object.__setattr__(self, "text", _filled(frame, contents) or _canonical(self.body))
+        frame = canonical({**self.body, "messages": [{**message, "content": ""} for message in messages]})
+        contents = [canonical(message["content"]) for message in messages]
+        object.__setattr__(self, "text", _filled(frame, contents) or canonical(self.body))
         object.__setattr__(self, "_parts", (frame, *contents))
 
     @property
@@ -72,11 +68,7 @@ class ModelRequest(Unshown):
         Made of parts, as several requests about one window have parts in common: cut at quotes, they are no
         fewer tokens than the whole.
         """
-        return sum(map(_estimated, self._parts)) + _FRAME_TOKENS * len(self.body["messages"])
-
-
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return sum(map(estimated, self._parts)) + _FRAME_TOKENS * len(self.body["messages"])
 
 
 def _filled(frame: str, contents: Sequence[str]) -> str:
@@ -86,20 +78,6 @@ def _filled(frame: str, contents: Sequence[str]) -> str:
         return ""
     filled = (f'{{"content":{content},{piece}' for content, piece in zip(contents, pieces[1:], strict=True))
     return "".join((pieces[0], *filled))
-
-
-#: By digest: what people said is not held on to.
-_estimates: Final[OrderedDict[bytes, int]] = OrderedDict()
-
-
-def _estimated(part: str) -> int:
-    """Return the estimate of a part, of which the latest are remembered."""
-    digest = hashlib.sha256(part.encode()).digest()
-    known = _estimates.pop(digest, None)
-    made = _estimates[digest] = estimate_tokens(part) if known is None else known
-    if len(_estimates) > _REMEMBERED:
-        _estimates.popitem(last=False)
-    return made
 
 
 @cache
