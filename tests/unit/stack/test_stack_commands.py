@@ -28,11 +28,13 @@ def free_addresses() -> tuple[str, ...]:
 def test_up_runs_until_it_is_told_to_end(
     number: signal.Signals, status: int, tmp_path: Path, stand_ins: dict[str, str]
 ) -> None:
-    port = free_port()
+    port, health = free_port(), f"127.0.0.1:{free_port()}"
     options = (f"--scheduler-addr=127.0.0.1:{port}", f"--monitor-addr=127.0.0.1:{free_port()}", "--workers=2")
-    with running([*UP, *options], tmp_path, {**stand_ins, "JOB_LEASE_MS": "777"}) as up:
+    variables = {**stand_ins, "JOB_LEASE_MS": "777", "WORKER_HEALTH_ADDR": health}
+    with running([*UP, *options], tmp_path, variables) as up:
         wait_until(lambda: "Ctrl-C stops everything." in up.output())
         assert is_serving(f"127.0.0.1:{port}")
+        assert is_serving(health)
         assert f"export BOTHSIDES_SCHEDULER_ADDR=127.0.0.1:{port}" in up.output()
         [store_file] = re.findall(r"^ {2}\. (\S+)", up.output(), re.MULTILINE)
         assert Path(store_file).stat().st_mode & 0o777 == 0o600

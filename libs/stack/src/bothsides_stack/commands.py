@@ -31,6 +31,13 @@ def up(
     monitor_addr: Annotated[
         str, typer.Option(envvar="MONITOR_ADDR", help="Where the monitor listens.")
     ] = "127.0.0.1:50052",
+    worker_health_addr: Annotated[
+        str | None,
+        typer.Option(
+            envvar="WORKER_HEALTH_ADDR",
+            help="Where the first worker's health listens; that of others, and by default, on any free port.",
+        ),
+    ] = None,
     run_dir: Annotated[
         Path | None, typer.Option(help="Keep logs and the embedded server's data in this folder.")
     ] = None,
@@ -53,12 +60,15 @@ def up(
             "The local stack speaks plain text: unset TLS_CERT_FILE, or run the services themselves."
         )
         raise typer.Exit(2)
-    for option, address in (("--scheduler-addr", scheduler_addr), ("--monitor-addr", monitor_addr)):
+    addresses = {"scheduler": scheduler_addr, "monitor": monitor_addr, "worker-health": worker_health_addr}
+    for name, address in addresses.items():
         try:
-            split_address(address)
+            if address:
+                split_address(address)
         except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint=option) from error
-    env = {"SCHEDULER_ADDR": scheduler_addr, "MONITOR_ADDR": monitor_addr}
+            raise typer.BadParameter(str(error), param_hint=f"--{name}-addr") from error
+    named = {name.replace("-", "_").upper(): address for name, address in addresses.items()}
+    env = {f"{name}_ADDR": address for name, address in named.items() if address}
     stack = Supervisor(workers=workers, env=env, run_dir=run_dir)
 
     def serve(stack: Supervisor) -> int:

@@ -60,7 +60,8 @@ class Supervisor:
 
     Args:
         workers: How many workers to start with.
-        env: Variables of the services. SCHEDULER_ADDR and MONITOR_ADDR in it are used, else free ports;
+        env: Variables of the services. SCHEDULER_ADDR, MONITOR_ADDR and, for the first worker,
+            WORKER_HEALTH_ADDR in it are used, else free ports;
             REDIS_URL or REDIS_HOST, in it or inherited, names the server to use, else one is embedded.
         inherit: Whether the services also see this process's settings of the platform.
         run_dir: Where logs and the embedded server's data go, kept afterwards. None: a temporary folder,
