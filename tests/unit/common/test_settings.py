@@ -9,6 +9,7 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.job.limits import RetryBudget
 from common.job.types import QUEUES
 from common.settings import (
     Address,
@@ -57,6 +58,7 @@ def test_the_documented_variables_all_have_an_effect() -> None:
             "NAMESPACE": "staging",
             "WORKER_HEALTH_ADDR": "[::1]:6000",
             "JOB_QUEUE_CONCURRENCY": "7",
+            "JOB_RETRY_BUDGET": "150.5%/7",
             "JOB_RETRY_ATTEMPTS": "4",
             "JOB_TIMEOUT_MS": "1000",
             "JOB_LEASE_MS": "2000",
@@ -80,6 +82,7 @@ def test_the_documented_variables_all_have_an_effect() -> None:
     assert settings.health.address == Address("[::1]", 6000)
     assert settings.health.auth.secret == SECRET
     assert settings.queue_concurrency == 7
+    assert settings.retry_budget == RetryBudget(1.505, 7)
     assert (settings.jobs.retry_attempts, settings.jobs.timeout_ms, settings.jobs.lease_ms) == (4, 1000, 2000)
     assert (settings.threads, settings.children, settings.shutdown_ms) == (9, 3, 0)
     assert settings.compress_results
@@ -156,6 +159,8 @@ def test_all_problems_are_reported_together_with_what_each_must_be() -> None:
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
+        ("JOB_RETRY_BUDGET", "20"),
+        ("JOB_RETRY_BUDGET", "10001%/1"),
         ("WORKER_HEALTH_ADDR", "127.0.0.1:65536"),
         ("WORKER_HEALTH_ADDR", "http://127.0.0.1:1"),
         ("WORKER_HEALTH_ADDR", ":50053"),

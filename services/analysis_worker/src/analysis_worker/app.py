@@ -83,6 +83,7 @@ class AnalysisWorker:
             namespace=shared.store.namespace,
             lease_ms=shared.jobs.lease_ms,
             retry=RetryPolicy(max_attempts=shared.jobs.retry_attempts),
+            retry_budget=shared.retry_budget,
             timeout_ms=shared.jobs.timeout_ms,
             concurrency=CONCURRENCY,
             default_concurrency=shared.queue_concurrency,

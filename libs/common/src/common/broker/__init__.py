@@ -10,6 +10,7 @@ from common.broker.interrupts import (
 )
 from common.broker.joining import JobFailed
 from common.broker.running import RunningJob, Snoozed, StopReason, current_job
+from common.job.limits import RetryBudget
 
 __all__ = [
     "CancelInterrupt",
@@ -17,6 +18,7 @@ __all__ = [
     "JobFailed",
     "JobInterrupt",
     "LeaseLostInterrupt",
+    "RetryBudget",
     "RunningJob",
     "ShutdownInterrupt",
     "Snoozed",

@@ -38,6 +38,7 @@ from common.errors import (
 from common.files.files import Files
 from common.files.filing import drive, submitting
 from common.job.ids import JobId
+from common.job.limits import RetryBudget
 from common.job.model import JobRequest, RetryPolicy
 from common.job.outcome import Retry
 from common.store import jobs, queues
@@ -45,6 +46,7 @@ from common.store.durability import EVERYSEC, Durability
 from common.store.keys import QueueKeys
 from common.store.operation import Client, Operation
 from common.store.packing import is_large
+from common.store.queue_settings import default_retry_budget
 
 #: A blocking wait ends in this share of the client's own time-out, so that an answer still gets through.
 _WAIT_SHARE: Final = 0.8
@@ -67,6 +69,7 @@ class JobBroker(WorkerSide):
         middleware: All middleware but the broker's own. None: AgeLimit, Callbacks, Pipelines,
             CurrentMessage, async actors, and retries by error class.
         retry: For jobs whose actor and message say nothing about retries.
+        retry_budget: For queues that this broker uses and for which none is set. None: they keep the default.
         timeout_ms: Longest run of one attempt whose actor and message name no `timeout_ms`.
         concurrency: The most jobs of one queue that a worker runs at once, by queue.
         default_concurrency: The same for other queues; None: as many as the worker has threads.
@@ -89,6 +92,7 @@ class JobBroker(WorkerSide):
         lease_ms: int = 30_000,
         middleware: list[Middleware] | None = None,
         retry: RetryPolicy | None = None,
+        retry_budget: RetryBudget | None = None,
         timeout_ms: int = 300_000,
         concurrency: Mapping[str, int] | None = None,
         default_concurrency: int | None = None,
@@ -123,6 +127,7 @@ class JobBroker(WorkerSide):
             files=files,
         )
         self.retry = retry or RetryPolicy()
+        self._retry_budget = retry_budget
         self.timeout_ms = timeout_ms
         #: No blocking wait of this client may take longer (s).
         self.longest_wait_s = _WAIT_SHARE * (settings.get("socket_timeout") or float("inf"))
@@ -141,7 +146,15 @@ class JobBroker(WorkerSide):
     def _register(self, queue_name: str) -> None:
         if queue_name not in self._registered:
             self.run(queues.declare_queue(self.namespace, queue_name))
+            if self._retry_budget is not None:
+                self._give_budget(self.queues[queue_name], self._retry_budget)
             self._registered.add(queue_name)
+
+    def _give_budget(self, keys: QueueKeys, budget: RetryBudget) -> None:
+        try:
+            self.runner.run_steps(default_retry_budget(keys, budget))
+        except StoreUnavailable as error:
+            raise ConnectionClosed(error) from error
 
     # -- producing -------------------------------------------------------------------------------
 

@@ -69,6 +69,24 @@ class Ramp:
 
 
 @dataclass(frozen=True, slots=True)
+class RetryBudget:
+    """How many retries of a queue's jobs may start: a share of first attempts, and so many a minute at least.
+
+    Raises:
+        ValueError: One of them is out of its bounds: 0 to 100, and 0 to 1,000,000.
+    """
+
+    ratio: float = 0.2
+    min_per_minute: int = 10
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.ratio <= 100 or not 0 <= self.min_per_minute <= 1_000_000:
+            raise ValueError(
+                f"retry budget: {self.ratio} is not from 0 to 100, or {self.min_per_minute} not to 1,000,000"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class QueueSettings:
     """The settings of one queue. None: no limit."""
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from common.job.limits import RetryBudget
 
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"0", "false", "no", "off"})
@@ -141,6 +144,18 @@ class Environment:
             return value
         self.reject(name, f"be one of {', '.join(allowed)}")
         return default
+
+    def retry_budget(self, name: str) -> RetryBudget | None:
+        """Return such as "20%/10": a share of first attempts, and retries a minute; None if it is not set."""
+        value = self._get(name)
+        if value is None:
+            return None
+        said = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)%/([0-9]{1,9})", value)
+        if said is not None:
+            with suppress(ValueError):
+                return RetryBudget(float(said[1]) / 100, int(said[2]))
+        self.reject(name, "be a share and retries a minute, such as 20%/10; at most 10000%/1000000")
+        return None
 
     def names(self, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
         """Return names that are separated by commas: letters, digits, ".", "_" and "-"."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from common.content.rules import ContentRules
+from common.job.limits import RetryBudget
 from common.job.types import QUEUES
 from common.provider.models import DEFAULT_MODEL, ModelTable
 from common.settings.content import content_rules
@@ -157,6 +158,8 @@ class WorkerSettings:
     queues: tuple[str, ...] = QUEUES
     #: Jobs of one queue that it runs at once.
     queue_concurrency: int = 5
+    #: For queues for which none is set; None: the default stays.
+    retry_budget: RetryBudget | None = None
     #: Threads, hence jobs of all its queues that it runs at once.
     threads: int = 8
     #: Child processes for work on the processor.
@@ -193,6 +196,7 @@ class WorkerSettings:
             telemetry=TelemetrySettings.read(environment),
             queues=environment.names("WORKER_QUEUES", QUEUES),
             queue_concurrency=environment.integer("JOB_QUEUE_CONCURRENCY", 5, minimum=1, maximum=10_000),
+            retry_budget=environment.retry_budget("JOB_RETRY_BUDGET"),
             threads=environment.integer("WORKER_THREADS", 8, minimum=1, maximum=1_000),
             children=environment.integer("WORKER_CHILDREN", 2, minimum=1, maximum=256),
             compress_results=environment.flag("JOB_COMPRESS_RESULTS"),

@@ -14,14 +14,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from common.job.limits import Keep, QueueSettings, Ramp, TenantLimits, Window
+from common.job.limits import Keep, QueueSettings, Ramp, RetryBudget, TenantLimits, Window
 from common.job.states import JobState
 from common.store.jobs.arguments import now_argument
 from common.store.keys import QueueKeys
-from common.store.operation import Argument, Operation
+from common.store.operation import Argument, Operation, Steps
 from common.store.record import text_map
 from common.store.scripts import script
 
+#: What a retry budget spans.
+BUDGET_MINUTES: Final = 2
 #: Before the name of a tenant with limits of its own.
 TENANT: Final = "tenant:"
 #: Before the name of a final state whose jobs are kept otherwise than by default.
@@ -53,6 +55,15 @@ def configure(
         return settings_of(reply[1]) if reply[0] == 1 else None
 
     return Operation(script("configure"), keys.all(), arguments, read)
+
+
+def default_retry_budget(keys: QueueKeys, budget: RetryBudget) -> Steps[None]:
+    """Give a queue a retry budget, unless somebody has set one."""
+    settings: QueueSettings = yield describe(keys)
+    if settings.retry_share is None and settings.retry_least is None:
+        share, least = f"{budget.ratio:g}", str(budget.min_per_minute * BUDGET_MINUTES)
+        # Whoever changes it at the same time has the last word.
+        yield configure(keys, {"retry_share": share, "retry_least": least}, revision=settings.revision)
 
 
 def pause(

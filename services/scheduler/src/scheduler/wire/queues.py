@@ -8,7 +8,7 @@ from typing import Final
 from bothsides.jobs import v1 as pb
 from common.errors import InvalidField
 from common.job.limits import QueueSettings, TenantLimits, Window
-from common.store.queue_settings import TENANT
+from common.store.queue_settings import BUDGET_MINUTES, TENANT
 from common.store.stats import QueueStatistics
 from scheduler.queues import QueueReport
 from scheduler.wire.masks import key_in, masked
@@ -29,8 +29,6 @@ CHANGEABLE: Final = (
 )
 #: Changes by the name of a setting in the store; None removes it.
 Changes = Mapping[str, str | None]
-#: The store's retry budget spans two minutes.
-_BUDGET_MINUTES: Final = 2
 
 
 def queue_to_pb(report: QueueReport, *, tenant: str | None) -> pb.Queue:
@@ -62,7 +60,7 @@ def queue_to_pb(report: QueueReport, *, tenant: str | None) -> pb.Queue:
     if settings.retry_share is not None:
         message.retry_budget.ratio = settings.retry_share
     if settings.retry_least is not None:
-        message.retry_budget.min_per_minute = settings.retry_least // _BUDGET_MINUTES
+        message.retry_budget.min_per_minute = settings.retry_least // BUDGET_MINUTES
     retention_to_pb(message, report)
     return message
 
@@ -158,7 +156,7 @@ def _check_whole(name: str, tenants: Collection[str]) -> None:
 
 
 def _retry_budget(budget: pb.RetryBudget) -> Changes:
-    least = str(budget.min_per_minute * _BUDGET_MINUTES) if budget.min_per_minute else None
+    least = str(budget.min_per_minute * BUDGET_MINUTES) if budget.min_per_minute else None
     return {"retry_share": f"{budget.ratio:g}" if budget.ratio else None, "retry_least": least}
 
 
