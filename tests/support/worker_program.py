@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from google.protobuf.json_format import MessageToDict
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from bothsides.jobs import v1 as pb
+from bothsides_stack.embedded import EmbeddedServer
 from bothsides_stack.ports import free_port
 from common.job.ids import JobId, new_job_id
 from common.job.model import Job, JobRequest
@@ -76,14 +79,8 @@ class Desk:
         self, queue: str, actor: str, args: tuple[Any, ...], kwargs: dict[str, Any], **fields: Any
     ) -> JobId:
         message: dramatiq.Message[Any] = dramatiq.Message(queue, actor, args, kwargs, {})
-        request = JobRequest(
-            job_id=new_job_id(queue),
-            queue=queue,
-            actor=actor,
-            payload=message.encode(),
-            tenant=self.tenant,
-            **fields,
-        )
+        fields = {"job_id": new_job_id(queue), **fields}
+        request = JobRequest(queue=queue, actor=actor, payload=message.encode(), tenant=self.tenant, **fields)
         [outcome] = self.run(jobs.submit(QueueKeys(NAMESPACE, queue), [request]))
         assert isinstance(outcome, jobs.Accepted), outcome
         return outcome.job_id
@@ -131,6 +128,11 @@ class WorkerProgram:
 
     def health(self) -> str:
         """Return what the health service says; "" while nobody answers."""
+        host, _, port = self.health_address.rpartition(":")
+        try:  # a channel takes milliseconds of processor time
+            socket.create_connection((host, int(port)), timeout=2).close()
+        except OSError:
+            return ""
         with grpc.insecure_channel(self.health_address) as channel:
             stub = health_pb2_grpc.HealthStub(channel)
             try:
@@ -193,3 +195,30 @@ def worker_program(
     finally:
         process.kill()
         process.wait()
+
+
+@dataclass
+class SharedWorker:
+    """A worker that many tests give jobs to, on a store that no test empties."""
+
+    program: WorkerProgram
+    client: redis.Redis
+    _desks: Iterator[int] = field(default_factory=count)
+
+    def desk(self) -> Desk:
+        """Return the desk of a tenant that has nothing yet: one for each test."""
+        return Desk(self.client, tenant=f"tenant-{next(self._desks)}")
+
+
+@contextmanager
+def shared_worker(folder: Path, **environment: str) -> Iterator[SharedWorker]:
+    """Run a worker on a server of its own: a start costs more than most of what tests have it do.
+
+    For a fixture of a module; its tests have an `xdist_group`, so that one process runs them all.
+    """
+    with (
+        EmbeddedServer() as server,
+        redis.Redis.from_url(server.url, protocol=2) as client,
+        worker_program(server.url, folder, serving=True, **environment) as program,
+    ):
+        yield SharedWorker(program, client)

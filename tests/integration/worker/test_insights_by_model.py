@@ -163,34 +163,28 @@ def test_an_answer_goes_with_each_conversation_that_it_rests_on(
     assert len(found.conversations) == 5
 
 
-def test_kept_insights_are_noted_with_what_they_rest_on(
-    valkey: str, client: redis.Redis, tmp_path: Path
-) -> None:
-    desk = Desk(client)
-    keep_six(desk)
-    keep_rated(desk, 6, 1.0, 1.0)
-    with worker_program(valkey, tmp_path):
-        result_of(desk, ordered(desk, conversation_ids=[f"canary-talk-{number}" for number in range(6)]))
-        for number in range(7):
-            noted = desk.run(noted_insights(NAMESPACE, desk.tenant, f"canary-talk-{number}"))
-            assert noted == ([WHO] if number < 6 else []), number
+def test_kept_insights_are_noted_with_what_they_rest_on(plain_desk: Desk) -> None:
+    keep_six(plain_desk)
+    keep_rated(plain_desk, 6, 1.0, 1.0)
+    result_of(
+        plain_desk, ordered(plain_desk, conversation_ids=[f"canary-talk-{number}" for number in range(6)])
+    )
+    for number in range(7):
+        noted = plain_desk.run(noted_insights(NAMESPACE, plain_desk.tenant, f"canary-talk-{number}"))
+        assert noted == ([WHO] if number < 6 else []), number
 
-        # One that is erased while they are made is in no kept insights, whichever engine tells them
-        desk.run(forget_document(NAMESPACE, INSIGHTS, desk.tenant, WHO))
-        desk.run(erase(NAMESPACE, desk.tenant, "canary-talk-0"))
-        waits = ordered(desk)
-        wait_until(lambda: desk.job(waits, QUEUE).state is JobState.RETRYING, timeout_s=60)
-        assert desk.run(get_document(NAMESPACE, INSIGHTS, desk.tenant, WHO)) is None
+    # One that is erased while they are made is in no kept insights, whichever engine tells them
+    plain_desk.run(forget_document(NAMESPACE, INSIGHTS, plain_desk.tenant, WHO))
+    plain_desk.run(erase(NAMESPACE, plain_desk.tenant, "canary-talk-0"))
+    waits = ordered(plain_desk)
+    wait_until(lambda: plain_desk.job(waits, QUEUE).state is JobState.RETRYING, timeout_s=60)
+    assert plain_desk.run(get_document(NAMESPACE, INSIGHTS, plain_desk.tenant, WHO)) is None
 
 
-def test_without_a_key_only_who_asked_for_a_model_is_told(
-    valkey: str, client: redis.Redis, tmp_path: Path
-) -> None:
-    desk = Desk(client)
-    keep_six(desk)
-    with worker_program(valkey, tmp_path):
-        plain = result_of(desk, ordered(desk))
-        asked = result_of(desk, ordered(desk, engine=Spec.OPENAI))
+def test_without_a_key_only_who_asked_for_a_model_is_told(plain_desk: Desk) -> None:
+    keep_six(plain_desk)
+    plain = result_of(plain_desk, ordered(plain_desk))
+    asked = result_of(plain_desk, ordered(plain_desk, engine=Spec.OPENAI))
     assert not plain.narrative_provenance.degraded
     assert asked.narrative_provenance.degraded_reason == "no_key"
     assert plain.narrative == asked.narrative

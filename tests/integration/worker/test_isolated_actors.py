@@ -20,26 +20,28 @@ from common.job.ids import JobId
 from common.job.model import ErrorClass, JobError, RetryPolicy
 from common.job.states import JobState
 from support.waiting import wait_until
-from support.worker_program import NAMESPACE, Desk, WorkerProgram, worker_program
+from support.worker_program import NAMESPACE, Desk, SharedWorker, shared_worker
 
 ACTORS = "support.isolated_actors"
 QUEUE = "data_processing"
 ONCE = RetryPolicy(max_attempts=1)
 MIB = 1024 * 1024
 
+pytestmark = pytest.mark.xdist_group("isolated-actors")  # one worker for all of them
 
-@pytest.fixture
-def worker(valkey: str, client: redis.Redis, tmp_path: Path) -> Iterator[WorkerProgram]:
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedWorker]:
     limit = str(64 * MIB)
-    with worker_program(
-        valkey, tmp_path, WORKER_ACTOR_MODULES=ACTORS, WORKER_CHILD_MEMORY_BYTES=limit
-    ) as program:
-        yield program
+    with shared_worker(
+        tmp_path_factory.mktemp("worker"), WORKER_ACTOR_MODULES=ACTORS, WORKER_CHILD_MEMORY_BYTES=limit
+    ) as shared:
+        yield shared
 
 
 @pytest.fixture
-def desk(client: redis.Redis) -> Desk:
-    return Desk(client)
+def desk(worker: SharedWorker) -> Desk:
+    return worker.desk()
 
 
 def value_of(desk: Desk, job_id: JobId) -> Any:
@@ -62,14 +64,14 @@ def process_of(begun: Path) -> psutil.Process:
     return psutil.Process(int(begun.read_text()))
 
 
-def test_it_runs_in_another_process_and_returns_its_value(worker: WorkerProgram, desk: Desk) -> None:
+def test_it_runs_in_another_process_and_returns_its_value(worker: SharedWorker, desk: Desk) -> None:
     total, pid = value_of(desk, desk.call("add_apart", 40, 2))
 
     assert total == 42
-    assert pid not in (worker.process.pid, value_of(desk, desk.call("plain")))
+    assert pid not in (worker.program.process.pid, value_of(desk, desk.call("plain")))
 
 
-def test_a_cancel_ends_its_process_in_the_middle(worker: WorkerProgram, desk: Desk, tmp_path: Path) -> None:
+def test_a_cancel_ends_its_process_in_the_middle(desk: Desk, tmp_path: Path) -> None:
     # Given a function that would run for ever
     endless = desk.call("never_end", str(tmp_path / "begun"))
     process = process_of(tmp_path / "begun")
@@ -83,7 +85,7 @@ def test_a_cancel_ends_its_process_in_the_middle(worker: WorkerProgram, desk: De
     assert value_of(desk, desk.call("add_apart", 1, 1))[0] == 2
 
 
-def test_its_time_limit_ends_it(worker: WorkerProgram, desk: Desk, tmp_path: Path) -> None:
+def test_its_time_limit_ends_it(desk: Desk, tmp_path: Path) -> None:
     # Given a process that has started, which takes its time on a busy machine
     value_of(desk, desk.call("add_apart", 1, 1))
 
@@ -94,7 +96,7 @@ def test_its_time_limit_ends_it(worker: WorkerProgram, desk: Desk, tmp_path: Pat
     wait_until(lambda: not process.is_running())
 
 
-def test_its_memory_limit_ends_it_and_nothing_else(worker: WorkerProgram, desk: Desk) -> None:
+def test_its_memory_limit_ends_it_and_nothing_else(desk: Desk) -> None:
     greedy = desk.call("hoard", 512 * MIB, retry=ONCE)
     modest = desk.call("hoard", MIB, retry=ONCE)
 
@@ -102,7 +104,7 @@ def test_its_memory_limit_ends_it_and_nothing_else(worker: WorkerProgram, desk: 
     assert value_of(desk, modest) == MIB
 
 
-def test_how_it_fails_is_told(worker: WorkerProgram, desk: Desk) -> None:
+def test_how_it_fails_is_told(desk: Desk) -> None:
     crash, refusal, message = (
         error_of(desk, desk.call(actor, retry=ONCE)) for actor in ("crash", "refuse", "send_on")
     )

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import redis
-
 from analysis_worker.wire.conversation import conversation_from_pb
 from bothsides.jobs import v1 as pb
+from common.job.ids import new_job_id
 from common.job.model import ErrorClass
 from common.job.states import JobState
 from common.store.documents import INSIGHTS, get_document, put_document
 from support.debates import debate
 from support.insights import QUEUE, analysis_of, keep, order, rated, result_of
-from support.worker_program import NAMESPACE, Desk, worker_program
+from support.worker_program import NAMESPACE, Desk
 
 Insights = pb.LearningInsights
 
@@ -27,20 +24,18 @@ def quoted(number: int, who: str, cogency: float) -> pb.DebateAnalysis:
 
 
 def test_a_participant_is_followed_over_what_is_kept_and_nothing_said_is_kept_with_it(
-    valkey: str, client: redis.Redis, tmp_path: Path
+    plain_desk: Desk,
 ) -> None:
-    desk = Desk(client)
-    with worker_program(valkey, tmp_path):
-        # Given five debates whose analyses are kept
-        for number in range(5):
-            conversation = debate(30, conversation_id=f"d{number}", seed=number)
-            keep(desk, f"d{number}", analysis_of(conversation_from_pb(conversation)))
+    # Given five debates whose analyses are kept
+    for number in range(5):
+        conversation = debate(30, conversation_id=f"d{number}", seed=number)
+        keep(plain_desk, f"d{number}", analysis_of(conversation_from_pb(conversation)))
 
-        # When a debater's insights are made, with the conversations in an order of their own
-        names = ["d4", "d3", "d2", "d1", "d0"]
-        job_id = order(desk, "ines", conversation_ids=names)
-        found = result_of(desk, job_id)
-        by_itself = result_of(desk, order(desk, "ines"))
+    # When a debater's insights are made, with the conversations in an order of their own
+    names = ["d4", "d3", "d2", "d1", "d0"]
+    job_id = order(plain_desk, "ines", conversation_ids=names)
+    found = result_of(plain_desk, job_id)
+    by_itself = result_of(plain_desk, order(plain_desk, "ines"))
 
     # Then all count, in the order that was said; without one, in that of their analyses
     assert [each.conversation_id for each in found.conversations] == names
@@ -57,25 +52,23 @@ def test_a_participant_is_followed_over_what_is_kept_and_nothing_said_is_kept_wi
     assert not any(each.cohort_percentile.HasField("value") for each in found.trends)
 
     # And the latest is kept, without a word of what was said
-    kept = desk.run(get_document(NAMESPACE, INSIGHTS, "default", "ines"))
+    kept = plain_desk.run(get_document(NAMESPACE, INSIGHTS, plain_desk.tenant, "ines"))
     assert kept is not None
     assert Insights.FromString(kept.body) == by_itself
     assert b"bridge" not in kept.body
     assert b"pillars" not in kept.body
 
 
-def test_a_decline_among_many_others_is_a_step_with_its_place(
-    valkey: str, client: redis.Redis, tmp_path: Path
-) -> None:
-    desk = Desk(client)
+def test_a_decline_among_many_others_is_a_step_with_its_place(plain_desk: Desk) -> None:
     for number in range(6):
-        keep(desk, f"d{number}", quoted(number, "ines", 4.5 - number / 2))
+        keep(plain_desk, f"d{number}", quoted(number, "ines", 4.5 - number / 2))
     for number in range(100, 122):
-        keep(desk, f"d{number}", quoted(number, f"p{number}", 4.8))
-    with worker_program(valkey, tmp_path):
-        found = result_of(desk, order(desk, "ines"))
-        few = result_of(desk, order(desk, "ines", max_analyses=6, conversation_ids=["d0", "d1", "d9"]))
-        nobody = desk.final(order(desk, "marek"), QUEUE).job
+        keep(plain_desk, f"d{number}", quoted(number, f"p{number}", 4.8))
+    found = result_of(plain_desk, order(plain_desk, "ines"))
+    few = result_of(
+        plain_desk, order(plain_desk, "ines", max_analyses=6, conversation_ids=["d0", "d1", "d9"])
+    )
+    nobody = plain_desk.final(order(plain_desk, "marek"), QUEUE).job
 
     cogency = next(each for each in found.trends if each.metric == "quality.cogency")
     assert cogency.verdict == Insights.DECLINING
@@ -102,15 +95,19 @@ def test_a_decline_among_many_others_is_a_step_with_its_place(
     )
 
 
-def test_insights_of_a_later_attempt_are_not_overwritten(
-    valkey: str, client: redis.Redis, tmp_path: Path
-) -> None:
-    desk = Desk(client)
-    keep(desk, "d0", quoted(0, "ines", 3))
-    job_id = order(desk, "ines")
-    desk.run(put_document(NAMESPACE, INSIGHTS, "default", "ines", body=b"later", job_id=job_id, attempt=9))
-    with worker_program(valkey, tmp_path):
-        desk.final(job_id, QUEUE)
-    kept = desk.run(get_document(NAMESPACE, INSIGHTS, "default", "ines"))
+def test_insights_of_a_later_attempt_are_not_overwritten(plain_desk: Desk) -> None:
+    keep(plain_desk, "d0", quoted(0, "ines", 3))
+    # Given that a later attempt of a job has kept its result
+    job_id = new_job_id(QUEUE)
+    plain_desk.run(
+        put_document(NAMESPACE, INSIGHTS, plain_desk.tenant, "ines", body=b"later", job_id=job_id, attempt=9)
+    )
+
+    # When an earlier attempt of it comes to its end
+    spec = pb.JobSpec(learning_insights=pb.LearningInsightsSpec(participant_id="ines"))
+    assert plain_desk.final(plain_desk.order(spec, job_id=job_id), QUEUE).job.attempt == 1
+
+    # Then what it would have kept is dropped
+    kept = plain_desk.run(get_document(NAMESPACE, INSIGHTS, plain_desk.tenant, "ines"))
     assert kept is not None
     assert kept.body == b"later"

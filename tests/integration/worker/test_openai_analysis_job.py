@@ -168,14 +168,10 @@ def test_topics_of_many_debates_at_once_are_those_of_each_alone(
     assert len(server.heard) == len(names) + 1
 
 
-def test_without_a_key_only_who_asked_for_a_model_is_told(
-    valkey: str, client: redis.Redis, tmp_path: Path
-) -> None:
-    desk = Desk(client)
-    name = desk.put(debate(6))
-    with worker_program(valkey, tmp_path, WORKER_CHILDREN="1"):
-        plain = result_of(desk, desk.analyse(name))
-        asked = result_of(desk, desk.analyse(name, engine=Spec.OPENAI))
+def test_without_a_key_only_who_asked_for_a_model_is_told(plain_desk: Desk) -> None:
+    name = plain_desk.put(debate(6))
+    plain = result_of(plain_desk, plain_desk.analyse(name))
+    asked = result_of(plain_desk, plain_desk.analyse(name, engine=Spec.OPENAI))
     assert not reasons(plain)
     assert reasons(asked) == dict.fromkeys(BY_MODEL, "no_key")
 

@@ -11,7 +11,7 @@ import grpc
 import redis
 
 from bothsides.jobs import v1 as pb
-from common.job.ids import JobId
+from common.job.ids import JobId, new_job_id
 from common.job.model import ErrorClass, RetryPolicy
 from common.job.states import JobState
 from common.store.documents import ANALYSES, put_document
@@ -19,7 +19,7 @@ from common.store.events import Progressed, StateChanged, events_of
 from common.store.keys import QueueKeys
 from support.debates import debate
 from support.waiting import wait_until
-from support.worker_program import NAMESPACE, Desk, WorkerProgram, worker_program
+from support.worker_program import NAMESPACE, Desk, SharedWorker, WorkerProgram, worker_program
 
 ALL = {"tone", "topics", "arguments", "linguistics", "interaction", "quality"}
 #: Long enough that tests meet it while it runs: seconds of work.
@@ -53,12 +53,11 @@ def under_way(desk: Desk, job_id: JobId) -> None:
 
 
 def test_six_dimensions_come_one_by_one_and_then_as_one_result_that_is_kept(
-    valkey: str, client: redis.Redis, tmp_path: Path
+    wide_worker: SharedWorker,
 ) -> None:
-    desk = Desk(client)
-    with worker_program(valkey, tmp_path, WORKER_CHILDREN="2"):
-        job_id = desk.analyse(desk.put(debate(30)), include_detailed=True)
-        analysis = result_of(desk, job_id)
+    desk = wide_worker.desk()
+    job_id = desk.analyse(desk.put(debate(30)), include_detailed=True)
+    analysis = result_of(desk, job_id)
 
     # Every dimension is there, and was there before the end as a part that holds it alone
     assert {field.name for field, _ in analysis.ListFields()} >= ALL
@@ -84,29 +83,23 @@ def test_six_dimensions_come_one_by_one_and_then_as_one_result_that_is_kept(
 
 
 def test_equal_conversations_give_equal_bytes_on_any_worker(
-    valkey: str, client: redis.Redis, tmp_path: Path
+    plain_worker: SharedWorker, wide_worker: SharedWorker
 ) -> None:
-    desk = Desk(client)
-    desk.put(debate(30))
     results = []
-    for children in ("1", "2"):
-        with worker_program(valkey, tmp_path, WORKER_CHILDREN=children):
-            done = desk.final(desk.analyse("bridge", include_detailed=True))
+    for one in (plain_worker, wide_worker):
+        desk = one.desk()
+        done = desk.final(desk.analyse(desk.put(debate(30)), include_detailed=True))
         assert done.result is not None
         results.append(done.result.data)
 
     assert results[0] == results[1]
 
 
-def test_only_the_dimensions_that_were_asked_for_are_made(
-    valkey: str, client: redis.Redis, tmp_path: Path
-) -> None:
-    desk = Desk(client)
-    with worker_program(valkey, tmp_path):
-        job_id = desk.analyse(
-            desk.put(debate(12)), dimensions=[pb.DIMENSION_QUALITY, pb.DIMENSION_LINGUISTICS]
-        )
-        analysis = result_of(desk, job_id)
+def test_only_the_dimensions_that_were_asked_for_are_made(plain_desk: Desk) -> None:
+    job_id = plain_desk.analyse(
+        plain_desk.put(debate(12)), dimensions=[pb.DIMENSION_QUALITY, pb.DIMENSION_LINGUISTICS]
+    )
+    analysis = result_of(plain_desk, job_id)
 
     assert {field.name for field, _ in analysis.ListFields()} & ALL == {"linguistics", "quality"}
     assert [part.dimension for part in analysis.provenance] == [
@@ -116,15 +109,14 @@ def test_only_the_dimensions_that_were_asked_for_are_made(
 
 
 def test_watchers_are_told_stages_in_words_a_growing_fraction_and_when_it_will_be_done(
-    valkey: str, client: redis.Redis, tmp_path: Path
+    plain_worker: SharedWorker,
 ) -> None:
-    desk = Desk(client)
-    with worker_program(valkey, tmp_path):
-        job_id = desk.analyse(desk.put(debate(200)))
-        result_of(desk, job_id)
+    desk = plain_worker.desk()
+    job_id = desk.analyse(desk.put(debate(200)))
+    result_of(desk, job_id)
 
     keys = QueueKeys(NAMESPACE, "ai_analysis")
-    entries: Any = client.xrange(keys.events)
+    entries: Any = plain_worker.client.xrange(keys.events)
     told = [event for _, entry in entries for event in events_of(entry)]
     mine = [event for event in told if event.job_id == job_id]
     progress = [event.progress for event in mine if isinstance(event, Progressed)]
@@ -137,75 +129,64 @@ def test_watchers_are_told_stages_in_words_a_growing_fraction_and_when_it_will_b
     assert isinstance(mine[-1], StateChanged)
 
 
-def test_a_conversation_that_is_not_there_fails_for_good(
-    valkey: str, client: redis.Redis, tmp_path: Path
-) -> None:
-    desk = Desk(client)
-    with worker_program(valkey, tmp_path):
-        job = desk.final(desk.analyse("nowhere")).job
+def test_a_conversation_that_is_not_there_fails_for_good(plain_desk: Desk) -> None:
+    job = plain_desk.final(plain_desk.analyse("nowhere")).job
 
     assert (job.state, job.spent) == (JobState.FAILED, 1)
     assert job.error is not None
     assert (job.error.error_class, job.error.reason) == (ErrorClass.INVALID_INPUT, "CONVERSATION_NOT_FOUND")
 
 
-def test_a_cancel_stops_the_computing_process_at_once(
-    valkey: str, client: redis.Redis, tmp_path: Path
-) -> None:
-    desk = Desk(client)
+def test_a_cancel_stops_the_computing_process_at_once(wide_worker: SharedWorker) -> None:
+    desk = wide_worker.desk()
     desk.put(debate(LONG_TURNS))
-    with worker_program(valkey, tmp_path, WORKER_CHILDREN="2") as program:
-        # Given an analysis that keeps its children busy
-        job_id = desk.analyse("bridge")
-        under_way(desk, job_id)
-        before = pids(program)
+    # Given an analysis that keeps its children busy
+    job_id = desk.analyse("bridge")
+    under_way(desk, job_id)
+    before = pids(wide_worker.program)
 
-        # When it is cancelled
-        desk.cancel(job_id)
+    # When it is cancelled
+    desk.cancel(job_id)
 
-        # Then the job is cancelled, the process is gone, and the worker goes on
-        assert desk.final(job_id).job.state is JobState.CANCELLED
-        wait_until(lambda: not before <= pids(program))
-        desk.put(debate(6, conversation_id="short"))
-        result_of(desk, desk.analyse("short"))
+    # Then the job is cancelled, the process is gone, and the worker goes on
+    assert desk.final(job_id).job.state is JobState.CANCELLED
+    wait_until(lambda: not before <= pids(wide_worker.program))
+    desk.put(debate(6, conversation_id="short"))
+    result_of(desk, desk.analyse("short"))
     assert desk.kept("bridge") is None
 
 
 def test_an_attempt_that_runs_too_long_ends_as_a_timeout_and_its_process_with_it(
-    valkey: str, client: redis.Redis, tmp_path: Path
+    plain_worker: SharedWorker,
 ) -> None:
-    desk = Desk(client)
+    desk = plain_worker.desk()
     desk.put(debate(LONG_TURNS))
-    with worker_program(valkey, tmp_path) as program:
-        # Given a child that is ready to compute
-        result_of(desk, desk.analyse(desk.put(debate(6, conversation_id="short"))))
-        before = pids(program)
+    # Given a child that is ready to compute
+    result_of(desk, desk.analyse(desk.put(debate(6, conversation_id="short"))))
+    before = pids(plain_worker.program)
 
-        # When an analysis takes longer than it may
-        job = desk.final(desk.analyse("bridge", job={"timeout_ms": 500, **ONE_ATTEMPT})).job
+    # When an analysis takes longer than it may
+    job = desk.final(desk.analyse("bridge", job={"timeout_ms": 500, **ONE_ATTEMPT})).job
 
-        # Then it has failed, and the child that computed is gone
-        assert job.error is not None
-        assert (job.state, job.error.error_class) == (JobState.FAILED, ErrorClass.TIMEOUT)
-        wait_until(lambda: not before <= pids(program))
+    # Then it has failed, and the child that computed is gone
+    assert job.error is not None
+    assert (job.state, job.error.error_class) == (JobState.FAILED, ErrorClass.TIMEOUT)
+    wait_until(lambda: not before <= pids(plain_worker.program))
 
 
-def test_a_killed_child_costs_one_attempt_and_the_next_one_succeeds(
-    valkey: str, client: redis.Redis, tmp_path: Path
-) -> None:
-    desk = Desk(client)
+def test_a_killed_child_costs_one_attempt_and_the_next_one_succeeds(plain_worker: SharedWorker) -> None:
+    desk = plain_worker.desk()
     desk.put(debate(SOME_TURNS))
-    with worker_program(valkey, tmp_path) as program:
-        # Given an analysis on its way
-        job_id = desk.analyse("bridge", job={"retry": RetryPolicy(min_backoff_ms=1, max_backoff_ms=1)})
-        under_way(desk, job_id)
+    # Given an analysis on its way
+    job_id = desk.analyse("bridge", job={"retry": RetryPolicy(min_backoff_ms=1, max_backoff_ms=1)})
+    under_way(desk, job_id)
 
-        # When its processes are killed from outside
-        for child in program.children():
-            child.kill()
+    # When its processes are killed from outside
+    for child in plain_worker.program.children():
+        child.kill()
 
-        # Then the attempt failed for a reason that says so, and another one did the work
-        done = desk.final(job_id).job
+    # Then the attempt failed for a reason that says so, and another one did the work
+    done = desk.final(job_id).job
     assert (done.state, done.attempt, done.spent) == (JobState.SUCCEEDED, 2, 2)
     assert done.error is not None
     assert (done.error.error_class, done.error.reason) == (ErrorClass.TRANSIENT, "CHILD_KILLED")
@@ -246,35 +227,33 @@ def test_a_worker_that_is_told_to_stop_hands_its_analysis_over(
     assert {part.attempt for part in desk.snapshot(job_id).parts} == {2}
 
 
-def test_a_result_of_a_later_attempt_is_not_overwritten(
-    valkey: str, client: redis.Redis, tmp_path: Path
-) -> None:
-    desk = Desk(client)
-    desk.put(debate(12))
-    job_id = desk.analyse("bridge")
-    # Given that a later attempt of this very job has kept its result
-    desk.run(put_document(NAMESPACE, ANALYSES, "default", "bridge", body=b"later", job_id=job_id, attempt=9))
+def test_a_result_of_a_later_attempt_is_not_overwritten(plain_desk: Desk) -> None:
+    plain_desk.put(debate(12))
+    # Given that a later attempt of a job has kept its result
+    job_id = new_job_id("ai_analysis")
+    plain_desk.run(
+        put_document(
+            NAMESPACE, ANALYSES, plain_desk.tenant, "bridge", body=b"later", job_id=job_id, attempt=9
+        )
+    )
 
-    # When this attempt comes to its end
-    with worker_program(valkey, tmp_path):
-        desk.final(job_id)
+    # When an earlier attempt of it comes to its end
+    assert plain_desk.final(plain_desk.analyse("bridge", job={"job_id": job_id})).job.attempt == 1
 
     # Then what it would have kept is dropped
-    kept = desk.kept("bridge")
+    kept = plain_desk.kept("bridge")
     assert kept is not None
     assert kept.body == b"later"
 
 
-def test_a_reflection_is_read_with_its_debate(valkey: str, client: redis.Redis, tmp_path: Path) -> None:
-    desk = Desk(client)
-    desk.put(debate(12))
+def test_a_reflection_is_read_with_its_debate(plain_desk: Desk) -> None:
+    plain_desk.put(debate(12))
     spec = pb.ReflectionProcessingSpec(
         text=REFLECTION,
         conversation_id="bridge",
         participant_id="ines",
     )
-    with worker_program(valkey, tmp_path):
-        done = desk.final(desk.order(pb.JobSpec(reflection_processing=spec)))
+    done = plain_desk.final(plain_desk.order(pb.JobSpec(reflection_processing=spec)))
 
     assert done.job.state is JobState.SUCCEEDED, done.job.error
     assert done.result is not None
@@ -283,29 +262,27 @@ def test_a_reflection_is_read_with_its_debate(valkey: str, client: redis.Redis, 
     assert reflection.grounded_in_debate.HasField("value")
 
 
-def test_nothing_that_was_said_stands_in_the_log(valkey: str, client: redis.Redis, tmp_path: Path) -> None:
-    desk = Desk(client)
+def test_nothing_that_was_said_stands_in_the_log(plain_worker: SharedWorker) -> None:
+    desk = plain_worker.desk()
     desk.put(debate(12))
     secret = "Perhaps the zeppelin was mine."
     spec = pb.ReflectionProcessingSpec(text=secret, conversation_id="nowhere")
-    with worker_program(valkey, tmp_path, LOG_LEVEL="DEBUG") as program:
-        result_of(desk, desk.analyse("bridge"))
-        failed = desk.final(desk.order(pb.JobSpec(reflection_processing=spec))).job
-        assert failed.state is JobState.FAILED
-        log = program.log.read_text()
+    result_of(desk, desk.analyse("bridge"))
+    failed = desk.final(desk.order(pb.JobSpec(reflection_processing=spec))).job
+    assert failed.state is JobState.FAILED
+    log = plain_worker.program.log.read_text()
 
     assert "zeppelin" not in log
     assert "pillars" not in log  # a word of the debate
     assert failed.job_id in log
 
 
-def test_many_analyses_at_once_share_few_children(valkey: str, client: redis.Redis, tmp_path: Path) -> None:
-    desk = Desk(client)
+def test_many_analyses_at_once_share_few_children(wide_worker: SharedWorker) -> None:
+    desk = wide_worker.desk()
     for number in range(4):
         desk.put(debate(40, conversation_id=f"d{number}", seed=number))
-    with worker_program(valkey, tmp_path, WORKER_CHILDREN="2", WORKER_THREADS="8"):
-        jobs = [desk.analyse(f"d{number % 4}") for number in range(16)]
-        results = [result_of(desk, job_id).SerializeToString(deterministic=True) for job_id in jobs]
+    jobs = [desk.analyse(f"d{number % 4}") for number in range(16)]
+    results = [result_of(desk, job_id).SerializeToString(deterministic=True) for job_id in jobs]
 
     assert len(set(results)) == 4
 

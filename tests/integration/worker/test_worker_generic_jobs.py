@@ -6,9 +6,11 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import dramatiq
+import pytest
 import redis
 from dramatiq.middleware import Pipelines
 from dramatiq.results import Results
@@ -20,16 +22,24 @@ from common.job.model import ErrorClass, RetryPolicy
 from common.job.states import JobState
 from common.store.workers import list_workers
 from support.waiting import wait_until
-from support.worker_program import NAMESPACE, Desk, worker_program
+from support.worker_program import NAMESPACE, Desk, SharedWorker, shared_worker, worker_program
 
 ACTORS = "support.worker_actors"
 QUEUE = "data_processing"
+shared = pytest.mark.xdist_group("generic-jobs")  # one worker for all of them
 
 
-def test_any_plain_actor_is_a_job_with_a_result(valkey: str, client: redis.Redis, tmp_path: Path) -> None:
-    desk = Desk(client)
-    with worker_program(valkey, tmp_path, WORKER_ACTOR_MODULES=ACTORS):
-        done = desk.final(desk.call("multiply", 6, 7), QUEUE)
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedWorker]:
+    """A worker that knows the actors, and that no test ends."""
+    with shared_worker(tmp_path_factory.mktemp("worker"), WORKER_ACTOR_MODULES=ACTORS) as worker:
+        yield worker
+
+
+@shared
+def test_any_plain_actor_is_a_job_with_a_result(worker: SharedWorker) -> None:
+    desk = worker.desk()
+    done = desk.final(desk.call("multiply", 6, 7), QUEUE)
 
     assert done.job.state is JobState.SUCCEEDED
     assert done.result is not None
@@ -37,12 +47,10 @@ def test_any_plain_actor_is_a_job_with_a_result(valkey: str, client: redis.Redis
     assert json.loads(done.result.data) == 42
 
 
-def test_queues_of_actor_modules_are_served_without_being_named(
-    valkey: str, client: redis.Redis, tmp_path: Path
-) -> None:
-    desk = Desk(client)
-    with worker_program(valkey, tmp_path, WORKER_ACTOR_MODULES=ACTORS):
-        done = desk.final(desk.call("shout", "order", queue="reports"), "reports")
+@shared
+def test_queues_of_actor_modules_are_served_without_being_named(worker: SharedWorker) -> None:
+    desk = worker.desk()
+    done = desk.final(desk.call("shout", "order", queue="reports"), "reports")
 
     assert done.result is not None
     assert json.loads(done.result.data) == "ORDER"
@@ -213,18 +221,21 @@ def test_a_worker_that_cannot_start_says_every_reason(valkey: str, tmp_path: Pat
     assert "WORKER_CHILD_MEMORY_BYTES" in ended.stderr
 
 
-def test_a_worker_says_which_address_is_taken_and_leaves_nothing_behind(valkey: str, tmp_path: Path) -> None:
-    with worker_program(valkey, tmp_path) as first:
-        second = subprocess.run(
-            [sys.executable, "-m", "analysis_worker"],
-            env={"REDIS_URL": valkey, "WORKER_HEALTH_ADDR": first.health_address},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+@shared
+def test_a_worker_says_which_address_is_taken_and_leaves_nothing_behind(
+    valkey: str, worker: SharedWorker
+) -> None:
+    address = worker.program.health_address
+    second = subprocess.run(
+        [sys.executable, "-m", "analysis_worker"],
+        env={"REDIS_URL": valkey, "WORKER_HEALTH_ADDR": address},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert second.returncode == 2
-    assert f"WORKER_HEALTH_ADDR={first.health_address}" in second.stderr
+    assert f"WORKER_HEALTH_ADDR={address}" in second.stderr
 
 
 def test_a_worker_that_starts_before_its_store_serves_once_the_store_is_there(tmp_path: Path) -> None:
