@@ -1,19 +1,22 @@
 """Connections of threads that spend less on each command than redis-py's way to them.
 
 redis-py takes 65 µs of a thread for a command of which sending and reading are 25, and several times that
-when the thread has slept before. Here a thread takes a connection, writes, reads, and gives it back. As with
-the shared connection of an event loop, whatever goes wrong is left to the client's way, which tries again.
+when the thread has slept before. Here a thread takes a connection, which redis-py has made, writes to its socket,
+reads from it, and gives it back. As with the shared connection of an event loop, whatever goes wrong is left
+to the client's way, which tries again.
 """
 
 from __future__ import annotations
 
 import os
+import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+import hiredis
 import redis
 import redis.exceptions
 from hiredis import pack_command
@@ -27,7 +30,75 @@ FREE_MAX: Final = 32
 IDLE_S: Final = 15.0
 #: After something went wrong, it is left to the client for so long (s).
 REST_S: Final = 1.0
+#: Bytes that are read at once.
+_READ_BYTES: Final = 32_768
+_NOT_YET: Final = object()
 _made: WeakKeyDictionary[redis.Redis, StraightConnections] = WeakKeyDictionary()
+
+
+class _Line:
+    """A connection that redis-py has made, whose socket is written and read here."""
+
+    __slots__ = ("_connection", "_file", "_replies", "_socket")
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._socket: Any = None
+        #: The number of a plain socket's file; None while there is none.
+        self._file: int | None = None
+
+    def send(self, packed: bytes) -> None:
+        """Write, after it has connected if it is not.
+
+        Raises:
+            redis.exceptions.RedisError, OSError: It does not connect, or was cut.
+        """
+        if self._socket is None:
+            self._connect()
+        sent = 0
+        if self._file is not None:
+            try:
+                # The kernel takes it at once, most often; a socket with a time-out asks first whether it would.
+                sent = os.write(self._file, packed)
+            except BlockingIOError:
+                pass
+        if sent < len(packed):
+            self._socket.sendall(memoryview(packed)[sent:])
+
+    def read(self) -> Any:
+        """Return the next reply, an exception where the server refused.
+
+        Raises:
+            redis.exceptions.RedisError, OSError: None came in time, or it was cut.
+        """
+        while (reply := self._replies.gets()) is _NOT_YET or type(reply) is hiredis.PushNotification:
+            if reply is _NOT_YET:
+                self._receive()
+        return reply
+
+    def _receive(self) -> None:
+        data = self._socket.recv(_READ_BYTES)
+        if not data:
+            raise ConnectionResetError
+        self._replies.feed(data)
+
+    def hang_up(self) -> None:
+        self._socket = self._file = None
+        self._connection.disconnect()
+
+    def _connect(self) -> None:
+        connection = self._connection
+        connection.connect_check_health(check_health=False)
+        encoder = connection.encoder
+        self._replies = hiredis.Reader(
+            protocolError=redis.exceptions.InvalidResponse,
+            replyError=connection._parser.parse_error,
+            encoding=encoder.encoding if encoder.decode_responses else None,
+            errors=encoder.encoding_errors,
+            notEnoughData=_NOT_YET,
+        )
+        self._socket = connection._sock
+        self._file = self._socket.fileno() if type(self._socket) is socket.socket else None
 
 
 class StraightConnections:
@@ -42,7 +113,7 @@ class StraightConnections:
         self._pool: Any = client.connection_pool
         self._now_s = now_s
         #: Free ones, and when each was used last.
-        self._free: deque[tuple[Any, float]] = deque()
+        self._free: deque[tuple[_Line, float]] = deque()
         self._rests_until_s = 0.0
         self._pid = os.getpid()
 
@@ -55,50 +126,44 @@ class StraightConnections:
         now_s = self._now_s()
         if now_s < self._rests_until_s:
             raise NotAnswered
-        connection = self._take(now_s)
-        packed = b"".join([pack_command(command) for command in commands])  # type: ignore[arg-type]  # numbers too
-        replies: list[Any] = []
+        line = self._take(now_s)
         try:
-            connection.send_packed_command((packed,), check_health=False)
-            for _ in commands:
-                try:
-                    replies.append(connection.read_response())
-                except redis.exceptions.ResponseError as refusal:
-                    replies.append(refusal)
+            line.send(b"".join([pack_command(command) for command in commands]))  # type: ignore[arg-type]  # numbers too
+            replies = [line.read() for _ in commands]
         except (redis.exceptions.RedisError, OSError) as error:
-            self._give_up(connection)
+            self._give_up(line)
             raise NotAnswered from error
         except BaseException:  # the thread is interrupted, and what was asked is not read
-            connection.disconnect()
+            line.hang_up()
             raise
         if any(isinstance(reply, ELSEWHERE) for reply in replies):
-            self._give_up(connection)
+            self._give_up(line)
             raise NotAnswered
-        self._free.append((connection, self._now_s()))
+        self._free.append((line, self._now_s()))
         if len(self._free) > FREE_MAX:
-            self._free.popleft()[0].disconnect()
+            self._free.popleft()[0].hang_up()
         return replies
 
-    def _take(self, now_s: float) -> Any:
+    def _take(self, now_s: float) -> _Line:
         """Return the connection that was used last, or a new one, which connects when it is written to."""
         if self._pid != os.getpid():
             self._free.clear()
             self._pid = os.getpid()
         try:
-            connection, used_s = self._free.pop()
+            line, used_s = self._free.pop()
         except IndexError:
-            return self._pool.make_connection()
+            return _Line(self._pool.make_connection())
         if now_s - used_s > IDLE_S:
-            connection.disconnect()
-        return connection
+            line.hang_up()
+        return line
 
-    def _give_up(self, connection: Any) -> None:
+    def _give_up(self, line: _Line) -> None:
         """Let all go: what has befallen one has befallen the others, most often."""
         self._rests_until_s = self._now_s() + REST_S
-        connection.disconnect()
+        line.hang_up()
         while self._free:
             try:
-                self._free.pop()[0].disconnect()
+                self._free.pop()[0].hang_up()
             except IndexError:  # another thread took the last one
                 return
 
