@@ -64,6 +64,18 @@ def test_each_thread_gets_the_replies_to_its_own_commands(valkey: str, client: r
     assert 1 <= connections(client) <= 8
 
 
+def test_a_command_that_the_kernel_takes_in_parts_is_sent_whole(valkey: str) -> None:
+    large = bytes(range(256)) * 30_000
+    assert StraightConnections(client_of(valkey)).exchange([("ECHO", large), ECHO]) == [large, b"hello"]
+
+
+def test_what_the_server_pushes_passes_for_no_reply(valkey: str, client: redis.Redis) -> None:
+    straight = StraightConnections(redis.Redis.from_url(valkey, protocol=3))
+    straight.exchange([("CLIENT", "TRACKING", "ON", "BCAST")])
+    client.set("watched", "1")
+    assert straight.exchange([ECHO, ("GET", "watched")]) == [b"hello", b"1"]
+
+
 def test_all_runners_of_a_client_share_them(valkey: str, client: redis.Redis) -> None:
     server = client_of(valkey)
     for _ in range(5):
