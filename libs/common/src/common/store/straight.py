@@ -1,9 +1,9 @@
 """Connections of threads that spend less on each command than redis-py's way to them.
 
 redis-py takes 65 µs of a thread for a command of which sending and reading are 25, and several times that
-when the thread has slept before. Here a thread takes a connection, which redis-py has made, writes to its socket,
-reads from it, and gives it back. As with the shared connection of an event loop, whatever goes wrong is left
-to the client's way, which tries again.
+when the thread has slept before. Here a thread takes a connection, which redis-py has made, writes to its
+socket, reads from it, and gives it back. As with the shared connection of an event loop, whatever goes wrong
+is left to the client's way, which tries again.
 """
 
 from __future__ import annotations
@@ -55,13 +55,7 @@ class _Line:
         """
         if self._socket is None:
             self._connect()
-        sent = 0
-        if self._file is not None:
-            try:
-                # The kernel takes it at once, most often; a socket with a time-out asks first whether it would.
-                sent = os.write(self._file, packed)
-            except BlockingIOError:
-                pass
+        sent = 0 if self._file is None else _written(self._file, packed)
         if sent < len(packed):
             self._socket.sendall(memoryview(packed)[sent:])
 
@@ -99,6 +93,14 @@ class _Line:
         )
         self._socket = connection._sock
         self._file = self._socket.fileno() if type(self._socket) is socket.socket else None
+
+
+def _written(file: int, packed: bytes) -> int:
+    """Write what the kernel takes at once, which most often is all; a socket with a time-out asks it before."""
+    try:
+        return os.write(file, packed)
+    except BlockingIOError:
+        return 0
 
 
 class StraightConnections:
