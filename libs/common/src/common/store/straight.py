@@ -96,7 +96,7 @@ class _Line:
 
 
 def _written(file: int, packed: bytes) -> int:
-    """Write what the kernel takes at once, which most often is all; a socket with a time-out asks it before."""
+    """Write what the kernel takes at once, most often all; a socket with a time-out asks it before."""
     try:
         return os.write(file, packed)
     except BlockingIOError:
