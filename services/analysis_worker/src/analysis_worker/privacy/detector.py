@@ -18,7 +18,7 @@ from analysis_worker.privacy.other_languages import words_of_languages
 from analysis_worker.privacy.patterns import by_form
 from analysis_worker.privacy.roster import Roster, fold
 
-_WHOLE: Final = frozenset({Kind.EMAIL, Kind.URL, Kind.HANDLE, Kind.SECRET})
+_WHOLE: Final = frozenset({Kind.EMAIL, Kind.URL, Kind.HANDLE, Kind.SECRET, Kind.ACCOUNT})
 #: Shorter parts of names are let go.
 _SHORTEST: Final = 2
 

@@ -27,8 +27,11 @@ class Kind(StrEnum):
     PHONE = "PHONE"
     CARD = "CARD"
     IBAN = "IBAN"
+    #: Of other money than banks keep.
+    ACCOUNT = "ACCOUNT"
     NATIONAL_ID = "NATIONAL_ID"
     LICENCE = "LICENCE"
+    BIRTHDATE = "BIRTHDATE"
     IP = "IP"
     MAC = "MAC"
     URL = "URL"

@@ -14,6 +14,7 @@ from typing import Final
 from analysis_worker.privacy.folding import JOINED
 from analysis_worker.privacy.kinds import Kind, Span
 from analysis_worker.privacy.nearby import around
+from analysis_worker.privacy.rarer_patterns import by_rarer_form
 from analysis_worker.privacy.signs import MAY_HOLD, AskedText
 
 _TOP_LEVEL: Final = (
@@ -28,6 +29,7 @@ _STREET: Final = (
 )
 _UNIT: Final = r"(?:[ ,]+(?:apt|apartment|suite|ste|unit|flat|floor|room|no|nr)\b\.?[ ]?#?[\w-]+)?"
 _DIGITS: Final = re.compile(r"\d")
+_NUMBER: Final = re.compile(r"\d+")
 
 
 def _has_digits(least: int, most: int) -> Callable[[str], bool]:
@@ -187,7 +189,7 @@ _ANCHORS: Final[Mapping[Kind, re.Pattern[str]]] = MappingProxyType(
         Kind.IP: re.compile(r"[\d:]"),
         Kind.POSTCODE: re.compile(r"\d|[Zz][Ii][Pp]|[Pp][Oo][Ss][Tt]"),
         **dict.fromkeys(
-            (Kind.IBAN, Kind.NATIONAL_ID, Kind.CARD, Kind.LICENCE, Kind.PHONE, Kind.ADDRESS), _DIGITS
+            (Kind.IBAN, Kind.NATIONAL_ID, Kind.CARD, Kind.LICENCE, Kind.PHONE, Kind.ADDRESS), _NUMBER
         ),
     }
 )
@@ -214,6 +216,8 @@ def by_form(text: str) -> Iterator[Span]:
 
 def _by_form(text: str) -> Iterator[Span]:
     asked = AskedText(text)
+    for start, end, kind in by_rarer_form(asked):
+        yield Span(*_without_space(text, start, end), kind)
     near: dict[re.Pattern[str], list[tuple[int, int]]] = {}
     for kind, form, check in PATTERNS if asked.digits else _WITHOUT_DIGITS:
         may_hold = MAY_HOLD.get(kind)

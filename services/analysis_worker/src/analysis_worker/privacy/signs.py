@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from types import MappingProxyType
 from typing import Final
 
@@ -57,6 +58,11 @@ class AskedText:
         self.lower = text.lower()
         self.digits = _DIGITS.search(text) is not None
 
+    @cached_property
+    def dotted(self) -> bool:
+        """Whether a full stop stands within a word."""
+        return "." in self.text and _INSIDE.search(self.text) is not None
+
     def has(self, *names: str) -> bool:
         """Say whether one of these may be in the text, in any case."""
         return any(name in self.lower for name in names) or (
@@ -77,7 +83,7 @@ class AskedText:
 MAY_HOLD: Final[Mapping[Kind, Callable[[AskedText], bool]]] = MappingProxyType(
     {
         Kind.EMAIL: lambda of: "@" in of.text or "dot" in of.lower or _TOP.search(of.text) is not None,
-        Kind.URL: lambda of: "://" in of.text or ("." in of.text and _INSIDE.search(of.text) is not None),
+        Kind.URL: lambda of: "://" in of.text or of.dotted,
         Kind.SECRET: AskedText.may_hold_a_secret,
         Kind.HANDLE: lambda of: "@" in of.text,
         Kind.MAC: lambda of: _IN_MAC.search(of.text) is not None,
