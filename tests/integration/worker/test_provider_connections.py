@@ -54,6 +54,28 @@ async def test_each_call_in_flight_has_a_connection_and_those_serve_the_next_cal
     assert (len(server.heard), server.connections) == (3 * AT_ONCE, AT_ONCE)
 
 
+async def test_a_call_is_sent_with_the_headers_of_the_package_and_its_key(server: OpenAiServer) -> None:
+    async with OpenAiAdapter("sk-x", base_url=server.url) as adapter:
+        await adapter.send(request())
+        await adapter.send(request(1))
+    assert len(server.heard) == 2
+    for _, told in server.heard:
+        assert told["authorization"] == "Bearer sk-x"
+        assert told["content-type"] == told["accept"] == "application/json"
+        assert told["accept-encoding"] == "identity"
+        assert told["user-agent"].startswith("AsyncOpenAI/Python")
+        assert told["x-stainless-lang"] == "python"
+
+
+async def test_a_provider_may_send_its_callers_elsewhere(server: OpenAiServer) -> None:
+    server.faults = [Fault(307, b"", {"location": server.url + "/chat/completions"})]
+    async with OpenAiAdapter("sk-x", base_url=server.url) as adapter:
+        await adapter.send(request())
+    assert len(server.heard) == 2
+    [(first, _), (second, _)] = server.heard
+    assert first == second
+
+
 async def test_a_connection_that_the_provider_has_closed_is_made_anew(server: OpenAiServer) -> None:
     server.faults = [Fault(drop=True)]
     async with OpenAiAdapter("sk-x", base_url=server.url) as adapter:

@@ -47,6 +47,7 @@ from common.job.types import CONCURRENCY, JOB_TYPES, QUEUES
 from common.store.checks import check_servers
 from common.store.clients import redis_client
 from common.store.operation import LoopRunner, ThreadRunner
+from common.store.scripts import script, script_names
 
 if TYPE_CHECKING:
     from analysis_worker.engines.openai.access import ModelAccess
@@ -185,6 +186,8 @@ class AnalysisWorker:
         if self._computes:
             self._children.start()
         self._broker.emit_after("process_boot")
+        for name in script_names():  # read now, and not while the first jobs wait
+            script(name)
         # What is loaded now stays. To look through it for garbage stops all jobs for a tenth of a second.
         gc.collect()
         gc.freeze()

@@ -39,6 +39,8 @@ class TracedCalls:
                 return reply
 
         with self._span(f"ask {call.model}", SpanKind.INTERNAL, about) as span:
+            if not span.is_recording():  # nor would one within it be
+                return await self._calls.ask(call, send)
             span.set_attribute("bothsides.paid_call.reserved_input_tokens", call.input_tokens)
             answer = await self._calls.ask(call, sent)
             span.set_attribute("bothsides.paid_call.reused", answer.reused)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx2
 import openai
 
-from analysis_worker.engines.openai.connections import connections
+from analysis_worker.engines.openai.connections import Client
 from analysis_worker.engines.openai.http_connection import MAX_BODY_BYTES
 from analysis_worker.engines.openai.request import ModelRequest
 from analysis_worker.paid.port import Reply, Usage
@@ -80,7 +80,7 @@ class OpenAiAdapter:
             base_url=base_url,
             max_retries=0,
             timeout=timeout,
-            http_client=openai.DefaultAsyncHttpxClient(timeout=timeout, transport=connections()),
+            http_client=Client(timeout),
         )
         # In full, as the package reads a relative one thrice.
         self._completions_url = f"{self._client.base_url}chat/completions"

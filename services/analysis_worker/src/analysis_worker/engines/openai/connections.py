@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict, deque
 from time import monotonic
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.request import getproxies
 
 import httpx2
@@ -30,7 +30,43 @@ _NEXT_ADDRESS_S: Final = 0.25
 _PORTS: Final = {"http": 80, "https": 443}
 #: The encoding of what is not packed.
 _AS_IT_IS: Final = "identity"
+_ENCODINGS: Final = b"accept-encoding"
 _Origin: TypeAlias = tuple[str, str, int]
+
+
+class Client(httpx2.AsyncClient):
+    """What the package sends its requests with: they go as it wrote them, with its headers alone.
+
+    httpx2 would add headers of its own, which the package replaces, and read the same address each time.
+    """
+
+    def __init__(self, timeout: httpx2.Timeout) -> None:
+        limits = httpx2.Limits(max_connections=MOST, keepalive_expiry=IDLE_S)  # of connections to a proxy
+        super().__init__(timeout=timeout, transport=connections(), limits=limits, follow_redirects=True)
+        self._last = "", httpx2.URL()
+
+    def build_request(
+        self, method: str, url: httpx2.URL | str, *, content: Any = None, headers: Any = None, **options: Any
+    ) -> httpx2.Request:
+        """Return a request; one that is more than bytes to an address is httpx2's."""
+        timeout = options.get("timeout")
+        if (
+            not isinstance(content, bytes)
+            or not isinstance(url, str)
+            or not isinstance(timeout, httpx2.Timeout)
+            or any(value for name, value in options.items() if name != "timeout")
+        ):
+            return super().build_request(method, url, content=content, headers=headers, **options)
+        if self._last[0] != url:
+            self._last = url, httpx2.URL(url)
+        return httpx2.Request(
+            method,
+            self._last[1],
+            headers=headers,
+            cookies=self.cookies,
+            content=content,
+            extensions={"timeout": timeout.as_dict()},
+        )
 
 
 def connections() -> Connections | None:
@@ -53,7 +89,6 @@ class Connections(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request; its answer is there as a whole."""
-        request.headers["accept-encoding"] = _AS_IT_IS
         url = request.url
         if url.scheme not in _PORTS:
             raise httpx2.UnsupportedProtocol(f"no requests go by {url.scheme!r}")
@@ -115,7 +150,8 @@ def _spelled(request: httpx2.Request, body: bytes) -> bytes:
         httpx2.LocalProtocolError: A header holds what would end it, or it comes in parts.
     """
     lines = [b"%b %b HTTP/1.1" % (request.method.encode("ascii"), request.url.raw_path)]
-    lines += [b"%b: %b" % header for header in request.headers.raw]
+    lines += [b"%b: %b" % header for header in request.headers.raw if header[0].lower() != _ENCODINGS]
+    lines.append(b"%b: %b" % (_ENCODINGS, _AS_IT_IS.encode("ascii")))
     head = b"\r\n".join(lines)
     if head.count(b"\n") != len(lines) - 1 or head.count(b"\r") != len(lines) - 1 or b"\0" in head:
         raise httpx2.LocalProtocolError("a header of a request is no header")
