@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -98,9 +98,10 @@ async def serving(
         await scheduler.stop()
 
 
-def credentials(tenant: str, *roles: Role) -> tuple[tuple[str, str], ...]:
-    """Return the metadata of a caller."""
+def credentials(tenant: str, *roles: Role, others: Sequence[str] = ()) -> tuple[tuple[str, str], ...]:
+    """Return the metadata of a caller, who may act for other tenants, too."""
     claims = {
+        "tenants": list(others),
         "sub": "someone",
         "tenant": tenant,
         "roles": [role.value for role in roles],

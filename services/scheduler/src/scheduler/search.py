@@ -7,7 +7,7 @@ begins below it in every queue. Jobs that are added meanwhile are newer, and mov
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -60,16 +60,25 @@ class JobSearch:
         Raises:
             StoreUnavailable: The store does not answer.
         """
+        return await self.look_at({tenant: wanted}, below=below, want=want)
+
+    async def look_at(self, wanted: Mapping[str, Filter], *, below: str, want: int) -> Found:
+        """Look, as `look`, at jobs of several tenants, of each for those that meet a filter."""
+        known = await self._store.run(queues.list_queues(self._namespace))
         looks = [
-            (name, part) for name in await self._queues(wanted) for part in parts_of(wanted.within(name))
+            (name, tenant, part)
+            for tenant, of_it in wanted.items()
+            for name in known
+            if of_it.allows(name)
+            for part in parts_of(of_it.within(name))
         ]
         slots = asyncio.Semaphore(LOOKS_AT_ONCE)
 
-        async def look(name: str, part: Filter) -> Page:
+        async def look(name: str, tenant: str, part: Filter) -> Page:
             async with slots:
                 return await self._look(name, tenant, part, below, want)
 
-        pages = await asyncio.gather(*(look(name, part) for name, part in looks))
+        pages = await asyncio.gather(*(look(name, tenant, part) for name, tenant, part in looks))
         found, below = merge(pages, want)
         return Found(found, below, sum(page.scanned for page in pages))
 
@@ -82,10 +91,6 @@ class JobSearch:
             below = found.below
             if not below:
                 return
-
-    async def _queues(self, wanted: Filter) -> list[str]:
-        known = await self._store.run(queues.list_queues(self._namespace))
-        return [name for name in known if wanted.allows(name)]
 
     async def _look(self, queue: str, tenant: str, wanted: Filter, below: str, want: int) -> Page:
         operation = jobs.list_jobs(

@@ -18,10 +18,12 @@ from scheduler.filters.tokens import Token
 QUEUE: Final = "queue"
 STATE: Final = "state"
 TYPE: Final = "type"
+#: Only of filters that may name tenants. It is decided before the store is asked.
+TENANT: Final = "tenant"
 LABELS: Final = "labels"
 NAMES: Final = (
     "state, type, queue, priority, actor, batch_id, conversation_id, unique_key, create_time, end_time, "
-    "last_error.error_class, last_error.reason or labels.KEY"
+    "last_error.error_class, last_error.reason, labels.KEY or, in ListJobs, tenant"
 )
 _LABEL_KEY: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
@@ -93,6 +95,7 @@ _FIELDS: Final[Mapping[str, Field]] = {
     # A record leaves the type out when it is GENERIC.
     TYPE: Field(TYPE, _one_of((GENERIC, *JOB_TYPES), {GENERIC: ""}), always_set=True),
     QUEUE: Field(QUEUE, _text, always_set=True),
+    TENANT: Field(TENANT, _text, always_set=True),
     "priority": Field(
         "priority", _one_of(tuple(priority.value for priority in Priority), {}), always_set=True
     ),

@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cached_property
 
+from common.errors import InvalidFilter
 from common.job.model import Job
 from common.job.states import JobState
 from common.job.types import JOB_TYPES
 from common.store.jobs import Condition, Connective
-from scheduler.filters.fields import QUEUE, STATE, TYPE, facts_of
+from scheduler.filters.fields import QUEUE, STATE, TENANT, TYPE, facts_of
 from scheduler.filters.grammar import parse
 from scheduler.filters.tree import (
     Always,
@@ -26,13 +27,22 @@ from scheduler.filters.tree import (
 )
 
 
-def parse_filter(text: str) -> Filter:
+def parse_filter(text: str, *, of_tenants: bool = False) -> Filter:
     """Read a filter; blank text limits nothing.
+
+    Args:
+        of_tenants: It may name tenants. Whoever uses it has to see to whether these are the caller's.
 
     Raises:
         InvalidFilter: Says at which character it stopped making sense, and what would.
     """
-    return Filter(bound(parse(text), lambda _: None))  # without what is always met
+    tree = parse(text)
+    if not of_tenants and any(condition.field == TENANT for condition in conditions_of(tree)):
+        raise InvalidFilter(
+            "filter",
+            "names a tenant, which only that of ListJobs may: act for it by the metadata bothsides-tenant",
+        )
+    return Filter(bound(tree, lambda _: None))  # without what is always met
 
 
 @dataclass(frozen=True)
@@ -51,9 +61,27 @@ class Filter:
         """How many comparisons it has."""
         return sum(1 for _ in conditions_of(self.tree))
 
+    @property
+    def tenants(self) -> frozenset[str]:
+        """The tenants that it names."""
+        return frozenset(node.value for node in conditions_of(self.tree) if node.field == TENANT)
+
+    def of_tenant(self, tenant: str) -> Filter:
+        """Return what is left of the filter for the jobs of one tenant."""
+
+        def decide(condition: Condition) -> bool | None:
+            return meets(condition, tenant) if condition.field == TENANT else None
+
+        return Filter(bound(self.tree, decide))
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no job can meet it."""
+        return self.tree == Always(False)
+
     def allows(self, queue: str) -> bool:
         """Whether a queue can hold a match."""
-        return self.within(queue).tree != Always(False)
+        return not self.within(queue).is_empty
 
     def within(self, queue: str) -> Filter:
         """Return what is left of the filter for the jobs of one queue, which no record names."""

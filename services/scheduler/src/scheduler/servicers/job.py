@@ -139,10 +139,10 @@ class JobServicer(ManyJobsServicer):
         caller, full = viewer(request.view)
         wanted = PageRequest(request.filter, request.page_size, request.page_token)
         if full:
-            full_page = await self._list.full_page(caller.tenant, wanted)
+            full_page = await self._list.full_page(caller, wanted)
             shown = [snapshot_to_pb(snapshot, full=True) for snapshot in full_page.snapshots]
             return _listed(shown, full_page.extent)
-        page = await self._list.page(caller.tenant, wanted)
+        page = await self._list.page(caller, wanted)
         return _listed(map(job_to_pb, page.jobs), page.extent)
 
     async def WatchJob(
