@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis_worker.domain.result import Dimension, Tone
+from analysis_worker.domain.result import Arguments, Dimension, Tone
 from analysis_worker.engines.local.engine import LocalEngine
 from analysis_worker.engines.openai.outbound import Window, outbound_of, windows
+from analysis_worker.engines.openai.schemas import ArgumentsAnswer, SaidRating
 from analysis_worker.engines.openai.tone import (
     NotBelieved,
     SaidValence,
@@ -108,3 +111,31 @@ def test_a_label_may_be_in_any_script(text: str, label: str) -> None:
     window = Window(outbound.lines)
     said = SaidSegment(first=outbound.lines[0].sid, label=label, coherence=2)
     assert check_topics(outbound, window, TopicsAnswer(segments=[said])).violations == ()
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+PARTS_OF_QUALITY = st.sampled_from(["cogency", "effectiveness", "reasonableness", "deliberation"])
+COMPONENTS = st.lists(st.fixed_dictionaries({"sid": WORDS, "kind": st.sampled_from(["claim", "premise"])}))
+
+
+@given(COMPONENTS, st.lists(WORDS, max_size=3), PARTS_OF_QUALITY, st.integers())
+def test_answers_are_the_same_in_another_process(
+    components: list[dict[str, str]], words: list[str], part: str, score: int
+) -> None:
+    whys = [{"why": why, "sid": why, "kind": "red_herring"} for why in words]
+    argued = ArgumentsAnswer.model_validate({"components": components, "relations": [], "fallacies": whys})
+    rated = SaidRating.model_validate(
+        {"speaker": "S1", "part": part, "why": "".join(words), "sids": words, "score": score}
+    )
+    for said in (argued, rated):
+        assert pickle.loads(pickle.dumps(said)) == said  # noqa: S301 - made here
+
+
+def test_claims_are_the_same_in_another_process() -> None:
+    made = ENGINE.analyze(DOCUMENT, Dimension.ARGUMENTS)
+    assert isinstance(made, Arguments)
+    assert made.components
+    assert made.relations
+    there = pickle.loads(pickle.dumps(made))  # noqa: S301 - made here
+    assert there == made
+    assert repr(there) == repr(made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from analysis_worker.domain.metric import Evidence, Metric
 
@@ -34,6 +35,10 @@ class Component:
     #: "" when topics were not computed.
     segment_id: str = ""
 
+    def __reduce__(self) -> tuple[Any, ...]:  # as Evidence
+        own = self.component_id, self.kind, self.participant_id, self.evidence, self.confidence
+        return Component, (*own, self.segment_id)
+
 
 @dataclass(frozen=True, slots=True)
 class Relation:
@@ -44,6 +49,9 @@ class Relation:
     kind: RelationKind
     cross_turn: bool
     confidence: float
+
+    def __reduce__(self) -> tuple[Any, ...]:  # as Evidence
+        return Relation, (self.source, self.target, self.kind, self.cross_turn, self.confidence)
 
 
 @dataclass(frozen=True, slots=True)

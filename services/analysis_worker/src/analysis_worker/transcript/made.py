@@ -44,6 +44,8 @@ class Made:
         self._include_detailed = include_detailed
         #: Made by the local engine; replaced by what a model made.
         self.finished: dict[Dimension, Finished] = {}
+        #: What was published, and of what it was made.
+        self._written: dict[Dimension, tuple[Finished, pb.DebateAnalysis]] = {}
         #: Nothing more comes of these.
         self.settled: set[Dimension] = set()
 
@@ -68,6 +70,8 @@ class Made:
         Args:
             parts: Which; None for all.
         """
+        if parts is None and all(map(self._is_written, self.finished.values())):
+            return self._joined()
         chosen = self.finished.values() if parts is None else parts
         made = sorted(chosen, key=lambda finished: _ORDER[finished.dimension])
         results: dict[str, Any] = {finished.dimension.value: finished.result for finished in made}
@@ -92,5 +96,22 @@ class Made:
     def _turn_ids(self) -> list[str]:
         return [turn.turn_id for turn in pb.Conversation.FromString(self._conversation).turns]
 
+    def _is_written(self, finished: Finished) -> bool:
+        known = self._written.get(finished.dimension)
+        return known is not None and known[0] is finished
+
+    def _joined(self) -> pb.DebateAnalysis:
+        """Put together what was published of each dimension, and what else is in an analysis."""
+        joined = self.analysis([])
+        for dimension in sorted(self.finished, key=_ORDER.__getitem__):
+            _, part = self._written[dimension]
+            joined.provenance.extend(part.provenance)
+            if part.HasField(dimension.value):
+                getattr(joined, dimension.value).CopyFrom(getattr(part, dimension.value))
+        self._screen.mask(joined)
+        return joined
+
     def _publish(self, finished: Finished) -> None:
-        self._publish_part(finished.dimension.value, pb.JobResult(analysis=self.analysis([finished])))
+        written = self.analysis([finished])
+        self._written[finished.dimension] = finished, written
+        self._publish_part(finished.dimension.value, pb.JobResult(analysis=written))

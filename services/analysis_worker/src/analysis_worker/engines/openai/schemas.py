@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from analysis_worker.engines.openai.outbound import Outbound, Window, aliases
-from analysis_worker.engines.openai.wording import problem_with
+from analysis_worker.engines.openai.wording import problem_with, suspicion_of
 
 T = TypeVar("T", bound=BaseModel)
 _MAX_SIDS: Final = 6
@@ -17,6 +17,14 @@ _MAX_SIDS: Final = 6
 
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Item by item, an answer would take eight times as long to pickle and to read.
+        return _from_json, (type(self), self.model_dump_json())
+
+
+def _from_json(model: type[Strict], text: str) -> Strict:
+    return model.model_validate_json(text)
 
 
 class SaidComponent(Strict):
@@ -96,9 +104,10 @@ def check_arguments(debate: Outbound, window: Window, answer: ArgumentsAnswer) -
         else:
             relations.append(relation)
     fallacies: list[SaidFallacy] = []
+    suspicion = suspicion_of(fallacy.why for fallacy in answer.fallacies)
     for place, fallacy in enumerate(answer.fallacies):
         problem = _not_a_debaters(debate, window, fallacy.sid) or problem_with(
-            debate, fallacy.why, [window.line(fallacy.sid)]
+            debate, fallacy.why, [window.line(fallacy.sid)], suspicion=suspicion
         )
         if problem:
             wrong.append(f"fallacies[{place}] {problem}")
@@ -116,6 +125,7 @@ def check_quality(swapped: bool) -> Callable[[Outbound, Window, QualityAnswer], 
         back = aliases(debate) if swapped else {speaker: speaker for speaker in debate.people}
         wrong: list[str] = []
         kept: dict[tuple[str, str], SaidRating] = {}
+        suspicion = suspicion_of(rating.why for rating in answer.ratings)
         for place, rating in enumerate(answer.ratings):
             speaker = back.get(rating.speaker, "")
             lines = [window.line(sid) for sid in rating.sids]
@@ -130,11 +140,13 @@ def check_quality(swapped: bool) -> Callable[[Outbound, Window, QualityAnswer], 
             elif (speaker, rating.part) in kept:
                 problem = "is given twice"
             else:
-                problem = problem_with(debate, rating.why, lines)
+                problem = problem_with(debate, rating.why, lines, suspicion=suspicion)
             if problem:
                 wrong.append(f"ratings[{place}] {problem}")
             else:
-                kept[speaker, rating.part] = rating.model_copy(update={"speaker": speaker})
+                kept[speaker, rating.part] = (
+                    rating.model_copy(update={"speaker": speaker}) if swapped else rating
+                )
         return Checked(QualityAnswer(ratings=list(kept.values())), len(answer.ratings), tuple(wrong))
 
     return check

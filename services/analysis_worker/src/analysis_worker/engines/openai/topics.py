@@ -20,7 +20,8 @@ from analysis_worker.engines.local.topics import analyze_topics
 from analysis_worker.engines.local.words import stem, words_of
 from analysis_worker.engines.openai.outbound import Line, Outbound, Window
 from analysis_worker.engines.openai.schemas import Checked, Strict
-from analysis_worker.engines.openai.wording import kept, names_a_speaker, problem_with
+from analysis_worker.engines.openai.wording import kept, names_a_speaker, problem_with, suspicion_of
+from analysis_worker.privacy.injection import Suspicion
 from analysis_worker.privacy.placeholders import PLACEHOLDER
 
 #: The best coherence; the worst is 0.
@@ -77,6 +78,7 @@ def check_topics(debate: Outbound, window: Window, answer: TopicsAnswer) -> Chec
     begins = sorted({places[said.first] for said in answer.segments if said.first in places})
     wrong: list[str] = []
     good: list[SaidSegment] = []
+    suspicion = suspicion_of(said.label for said in answer.segments)
     latest = -1
     for number, said in enumerate(answer.segments):
         place = places.get(said.first)
@@ -92,7 +94,7 @@ def check_topics(debate: Outbound, window: Window, answer: TopicsAnswer) -> Chec
             problem = f"is one of more than {_MOST_SEGMENTS}"
         else:
             until = next((begin for begin in begins if begin > place), len(window.lines))
-            problem = _bad_label(debate, said.label, window.lines[place:until])
+            problem = _bad_label(debate, said.label, window.lines[place:until], suspicion)
         if problem or place is None:
             wrong.append(f"segments[{number}] {problem}")
         else:
@@ -103,9 +105,9 @@ def check_topics(debate: Outbound, window: Window, answer: TopicsAnswer) -> Chec
     return Checked(TopicsAnswer(segments=good), max(1, len(answer.segments)), tuple(wrong))
 
 
-def _bad_label(debate: Outbound, label: str, lines: Sequence[Line]) -> str:
+def _bad_label(debate: Outbound, label: str, lines: Sequence[Line], suspicion: Suspicion) -> str:
     """Say what is wrong with a label, or "". Half of its words at least were said: the rest may join them."""
-    problem = problem_with(debate, label, lines, longest=MAX_LABEL)
+    problem = problem_with(debate, label, lines, longest=MAX_LABEL, suspicion=suspicion)
     bare = PLACEHOLDER.sub(" ", label)
     if problem:
         return problem

@@ -15,7 +15,7 @@ from typing import Final
 from analysis_worker.engines.openai.outbound import Line, Outbound
 from analysis_worker.engines.openai.prompts import all_texts
 from analysis_worker.privacy.detector import Detector
-from analysis_worker.privacy.injection import speaks_to_a_model
+from analysis_worker.privacy.injection import ANY, Suspicion, speaks_to_a_model
 from analysis_worker.privacy.placeholders import PLACEHOLDER
 
 #: Longer reasons are no short sentences.
@@ -29,25 +29,38 @@ _SPEAKER: Final = re.compile(r"\[?\bS\d{1,4}\b\]?")
 
 
 def problem_with(
-    debate: Outbound, words: str, lines: Iterable[Line | None], *, longest: int = MAX_WHY
+    debate: Outbound,
+    words: str,
+    lines: Iterable[Line | None],
+    *,
+    longest: int = MAX_WHY,
+    suspicion: Suspicion = ANY,
 ) -> str:
     """Say what is wrong with words of a model about some sentences, or "".
 
     They may name the speakers, and what their sentences hold.
+
+    Args:
+        suspicion: As `suspicion_of` gives it for words of which these are some.
     """
-    problem = not_plain(words, longest=longest)
-    if not problem and not set(PLACEHOLDER.findall(words)) <= shown(debate, lines):
+    problem = not_plain(words, longest=longest, suspicion=suspicion)
+    if not problem and "[" in words and not set(PLACEHOLDER.findall(words)) <= shown(debate, lines):
         return "has a placeholder that does not stand in its sentences"
     return problem
 
 
-def not_plain(words: str, *, longest: int = MAX_WHY) -> str:
+def suspicion_of(words: Iterable[str]) -> Suspicion:
+    """Return what any of a model's words have of an instruction: what none has is not looked for in each."""
+    return ANY.of("\n".join(words))
+
+
+def not_plain(words: str, *, longest: int = MAX_WHY, suspicion: Suspicion = ANY) -> str:
     """Say what is wrong with words of a model whatever they are about, or ""."""
     if not words.strip() or len(words) > longest:
         return f"has no words, or more than {longest} characters of them"
     if not words.isprintable() or "://" in words or "<" in words:
         return "has words that are not plain"
-    if speaks_to_a_model(words):
+    if speaks_to_a_model(words, suspicion):
         return "has words that speak to a model"
     if not _runs(words).isdisjoint(_prompts()):
         return "repeats what it was told"
