@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +53,23 @@ async def test_what_is_offered_is_taken_in_order() -> None:
     assert isinstance(taken[-1][1], Passed)
     with pytest.raises(TimeoutError):
         await inbox.wait(0.01)
+
+
+async def test_what_comes_as_the_time_is_up_is_not_taken_for_silence() -> None:
+    """Else the watch would stand behind it, and never tell it."""
+    inbox = Inbox()
+    lane = _lane(inbox)
+    loop = asyncio.get_running_loop()
+    waiting = asyncio.create_task(inbox.wait(0.01))
+    await asyncio.sleep(0)
+    # The loop is held up, so that both are due in one turn of it: first the time, then the event.
+    loop.call_later(0.02, lane.offer, _state(1))
+    held_until_s = loop.time() + 0.03
+    while loop.time() < held_until_s:
+        pass
+
+    await waiting
+    assert _numbers(inbox) == [1]
 
 
 def test_a_lane_that_is_not_live_takes_in_nothing_but_gaps() -> None:

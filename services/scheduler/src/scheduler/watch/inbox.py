@@ -135,8 +135,14 @@ class Inbox:
             if self._closed is not None:
                 raise self._closed
             if not self._news.is_set():
-                async with asyncio.timeout(timeout_s):
-                    await self._news.wait()
+                try:
+                    async with asyncio.timeout(timeout_s):
+                        await self._news.wait()
+                except TimeoutError:
+                    # Something may have come since the time was up. Who hears that nothing did stands where
+                    # the feeds are, which is behind that.
+                    if not self._news.is_set():
+                        raise
         self._news.clear()
 
     def take(self, events: int, size_bytes: int) -> Iterator[tuple[Lane, Batch | Passed]]:
