@@ -19,7 +19,8 @@ from bothsides.jobs import v1 as pb
 from common.errors import JobNotFound
 from common.settings import AuthSettings, TelemetrySettings
 from common.telemetry.context import current_trace_id
-from common.telemetry.setup import Telemetry, make_tracer_provider
+from common.telemetry.providers import make_tracer_provider
+from common.telemetry.setup import Telemetry
 from support.otlp import Collector, otlp_collector
 from support.rpc import ScriptedJobs, Torrent, failed_stream, failure, leave_in_the_middle, serving
 from support.waiting import wait_until_async

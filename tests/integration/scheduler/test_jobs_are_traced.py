@@ -9,7 +9,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from common.settings import TelemetrySettings
 from common.telemetry.context import extract, trace_id_of
-from common.telemetry.setup import Telemetry, make_tracer_provider
+from common.telemetry.providers import make_tracer_provider
+from common.telemetry.setup import Telemetry
 from support.scheduler import BareWorker, Served, generic, serving
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -24,7 +24,7 @@ from common.job.ids import JobId
 from common.job.model import PaidUsage
 from common.job.states import JobState
 from common.provider.errors import RateLimited, ServerFailed
-from common.telemetry.setup import SECONDS
+from common.telemetry.providers import SECONDS
 from support.canaries import planted_debate, seen_in
 from support.metrics import Point, labels, of, received
 from support.openai_author import honest
