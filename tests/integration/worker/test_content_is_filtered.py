@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,13 @@ from support.debates import debate
 from support.openai_author import honest
 from support.openai_server import Author, OpenAiServer, error, openai_server
 from support.reflection_author import reader
-from support.worker_program import Desk, worker_program
+from support.worker_program import Desk, SharedWorker, shared_worker, worker_program
 
 Filter = pb.ContentFilter
 Safety = pb.Safety
 ACTIONS = {"flag": Filter.FLAG, "mask": Filter.MASK, "refuse": Filter.REFUSE}
 MODEL = "omni-moderation-latest"
+shared = pytest.mark.xdist_group("content-is-filtered")  # one worker for all of them
 #: What the lists know, and what only the stand-in's moderation knows.
 LISTED, MODERATED = "bullshit", "torches"
 #: Dimensions for which the stand-in gives a reason of its own.
@@ -54,11 +57,48 @@ def heated(name: str) -> pb.Conversation:
     return said
 
 
-@pytest.fixture
-def server() -> Iterator[OpenAiServer]:
+@contextmanager
+def moderating() -> Iterator[OpenAiServer]:
     with openai_server(honest) as served:
         served.moderator = lambda text: ("violence",) if MODERATED in text else ()
         yield served
+
+
+@pytest.fixture
+def server() -> Iterator[OpenAiServer]:
+    with moderating() as served:
+        yield served
+
+
+@dataclass
+class Moderated:
+    """A worker that has texts moderated, and its provider."""
+
+    worker: SharedWorker
+    server: OpenAiServer
+
+
+@pytest.fixture(scope="module")
+def _moderated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moderated]:
+    with (
+        moderating() as server,
+        shared_worker(
+            tmp_path_factory.mktemp("worker"),
+            OPENAI_API_KEY="sk-x",
+            OPENAI_BASE_URL=server.url,
+            OPENAI_MODERATION_MODEL=MODEL,
+        ) as worker,
+    ):
+        yield Moderated(worker, server)
+
+
+@pytest.fixture
+def moderated(_moderated: Moderated) -> Moderated:
+    """It, with a provider that has heard nothing and answers honestly."""
+    _moderated.server.heard.clear()
+    _moderated.server.moderated.clear()
+    _moderated.server.author = honest
+    return _moderated
 
 
 def worker_of(valkey: str, folder: Path, server: OpenAiServer, **environment: Any) -> Any:
@@ -98,104 +138,105 @@ def causes(analysis: pb.DebateAnalysis) -> dict[int, str]:
     return {made.dimension: made.degraded_reason for made in analysis.provenance if made.degraded}
 
 
+@shared
 def test_what_people_wrote_is_flagged_masked_or_refused_by_lists_and_moderation(
-    valkey: str, client: redis.Redis, tmp_path: Path, server: OpenAiServer
+    moderated: Moderated,
 ) -> None:
-    desk = Desk(client)
+    desk, server = moderated.worker.desk(), moderated.server
     both = {
         ("PROFANITY", "LISTS"): ["t3"],
         ("VIOLENCE", "MODERATION"): ["t6"],
     }
-    with worker_of(valkey, tmp_path, server, OPENAI_MODERATION_MODEL=MODEL):
-        for number, action in enumerate(("flag", "mask")):
-            server.heard.clear()
-            name = desk.put(heated(f"heated-{number}"))
-            wish = Filter(input=ACTIONS[action])
-            job_id = desk.analyse(name, include_detailed=True, content_filter=wish)
-            result = analysis_of(desk.final(job_id))
-            parts = str([pb.JobResult.FromString(part.content.data) for part in desk.snapshot(job_id).parts])
-            did = {"flag": "FLAGGED", "mask": "MASKED"}[action]
-            assert flags(result) == {flag: (did, turns) for flag, turns in both.items()}
-            assert result.safety.moderation == Safety.ASKED
-            assert not causes(result)
-            sent = b"".join(body for body, _ in server.heard).decode()
-            shown = str(result)
-            for word in (LISTED, MODERATED):
-                assert (word in sent) is (action == "flag"), word
-                assert (word in shown) is (action == "flag"), word
-                assert (word in parts) is (action == "flag"), word
-            assert ("[PROFANITY]" in sent) is (action == "mask")
-
-        # Refused by what the lists flag: before anything is sent
+    for number, action in enumerate(("flag", "mask")):
         server.heard.clear()
-        server.moderated.clear()
-        refuse = Filter(input=Filter.REFUSE)
-        failed = desk.final(desk.analyse("heated-0", content_filter=refuse)).job
-        assert failed.state is JobState.FAILED
-        assert failed.error is not None
-        assert (failed.error.error_class, failed.error.reason) == (
-            ErrorClass.CONTENT_POLICY,
-            "CONTENT_REFUSED",
-        )
-        assert "turns[3] of the conversation: flagged as profanity" in failed.error.message
-        assert "content_filter.input" in failed.error.suggestion
-        assert failed.attempt == 1
-        assert not server.heard
-        assert not server.moderated
+        name = desk.put(heated(f"heated-{number}"))
+        wish = Filter(input=ACTIONS[action])
+        job_id = desk.analyse(name, include_detailed=True, content_filter=wish)
+        result = analysis_of(desk.final(job_id))
+        parts = str([pb.JobResult.FromString(part.content.data) for part in desk.snapshot(job_id).parts])
+        did = {"flag": "FLAGGED", "mask": "MASKED"}[action]
+        assert flags(result) == {flag: (did, turns) for flag, turns in both.items()}
+        assert result.safety.moderation == Safety.ASKED
+        assert not causes(result)
+        sent = b"".join(body for body, _ in server.heard).decode()
+        shown = str(result)
+        for word in (LISTED, MODERATED):
+            assert (word in sent) is (action == "flag"), word
+            assert (word in shown) is (action == "flag"), word
+            assert (word in parts) is (action == "flag"), word
+        assert ("[PROFANITY]" in sent) is (action == "mask")
 
-        # And by what only moderation flags: before a model is asked
-        milder = heated("milder")
-        milder.turns[3].text = "We should count first, because nobody knows."
-        failed = desk.final(desk.analyse(desk.put(milder), content_filter=refuse)).job
-        assert failed.error is not None
-        assert failed.error.reason == "CONTENT_REFUSED"
-        assert "turns[6] of the conversation: flagged as violence" in failed.error.message
-        assert not server.heard
-        assert server.moderated
-        milder.turns[6].text = "We should wait, because nobody knows."
-        milder.motion = f"Is it {LISTED}?"
-        failed = desk.final(desk.analyse(desk.put(milder), content_filter=refuse)).job
-        assert failed.error is not None
-        assert failed.error.message == "motion of the conversation: flagged as profanity"
-        told = analysis_of(desk.final(desk.analyse("milder", engine=pb.TranscriptAnalysisSpec.LOCAL)))
-        assert list(told.safety.motion_kinds) == [Safety.PROFANITY]
-        assert LISTED not in failed.error.message
-        assert MODERATED not in failed.error.message
+    # Refused by what the lists flag: before anything is sent
+    server.heard.clear()
+    server.moderated.clear()
+    refuse = Filter(input=Filter.REFUSE)
+    failed = desk.final(desk.analyse("heated-0", content_filter=refuse)).job
+    assert failed.state is JobState.FAILED
+    assert failed.error is not None
+    assert (failed.error.error_class, failed.error.reason) == (
+        ErrorClass.CONTENT_POLICY,
+        "CONTENT_REFUSED",
+    )
+    assert "turns[3] of the conversation: flagged as profanity" in failed.error.message
+    assert "content_filter.input" in failed.error.suggestion
+    assert failed.attempt == 1
+    assert not server.heard
+    assert not server.moderated
+
+    # And by what only moderation flags: before a model is asked
+    milder = heated("milder")
+    milder.turns[3].text = "We should count first, because nobody knows."
+    failed = desk.final(desk.analyse(desk.put(milder), content_filter=refuse)).job
+    assert failed.error is not None
+    assert failed.error.reason == "CONTENT_REFUSED"
+    assert "turns[6] of the conversation: flagged as violence" in failed.error.message
+    assert not server.heard
+    assert server.moderated
+    milder.turns[6].text = "We should wait, because nobody knows."
+    milder.motion = f"Is it {LISTED}?"
+    failed = desk.final(desk.analyse(desk.put(milder), content_filter=refuse)).job
+    assert failed.error is not None
+    assert failed.error.message == "motion of the conversation: flagged as profanity"
+    told = analysis_of(desk.final(desk.analyse("milder", engine=pb.TranscriptAnalysisSpec.LOCAL)))
+    assert list(told.safety.motion_kinds) == [Safety.PROFANITY]
+    assert LISTED not in failed.error.message
+    assert MODERATED not in failed.error.message
 
 
+@shared
 def test_what_a_model_wrote_is_flagged_masked_or_refused_by_lists_and_moderation(
-    valkey: str, client: redis.Redis, tmp_path: Path, server: OpenAiServer
+    moderated: Moderated,
 ) -> None:
-    desk = Desk(client)
-    with worker_of(valkey, tmp_path, server, OPENAI_MODERATION_MODEL=MODEL):
-        for source, kind, said, masked in (
-            ("LISTS", "PROFANITY", LISTED, "It is shown, what [PROFANITY]."),
-            ("MODERATION", "VIOLENCE", MODERATED, "[MASKED]"),
-        ):
-            server.heard.clear()
-            server.author = rude(said)
-            debated = calm(source)
-            debated.motion = f"What would the {source.lower()} say?"  # an answer is kept for its request
-            name = desk.put(debated)
-            for action, did in (("flag", "FLAGGED"), ("mask", "MASKED"), ("refuse", "REFUSED")):
-                wish = Filter(output=ACTIONS[action])
-                result = analysis_of(desk.final(desk.analyse(name, content_filter=wish)))
-                assert words(result) == {(kind, source, did, made) for made in WITH_REASONS}
-                assert not result.safety.flagged
-                refused = dict.fromkeys(WITH_REASONS, "content_filter")
-                assert causes(result) == (refused if action == "refuse" else {})
-                reasons = {each.why for each in result.arguments.fallacies}
-                reasons |= {part.why for each in result.quality.participants for part in each.parts}
-                assert any(said in reason for reason in reasons) is (action == "flag")
-                assert (masked in reasons) is (action == "mask")
-            # What was paid for is kept, so that a milder filter costs nothing.
-            assert len(server.heard) == len({body for body, _ in server.heard})
+    desk, server = moderated.worker.desk(), moderated.server
+    for source, kind, said, masked in (
+        ("LISTS", "PROFANITY", LISTED, "It is shown, what [PROFANITY]."),
+        ("MODERATION", "VIOLENCE", MODERATED, "[MASKED]"),
+    ):
+        server.heard.clear()
+        server.author = rude(said)
+        debated = calm(source)
+        debated.motion = f"What would the {source.lower()} say?"  # an answer is kept for its request
+        name = desk.put(debated)
+        for action, did in (("flag", "FLAGGED"), ("mask", "MASKED"), ("refuse", "REFUSED")):
+            wish = Filter(output=ACTIONS[action])
+            result = analysis_of(desk.final(desk.analyse(name, content_filter=wish)))
+            assert words(result) == {(kind, source, did, made) for made in WITH_REASONS}
+            assert not result.safety.flagged
+            refused = dict.fromkeys(WITH_REASONS, "content_filter")
+            assert causes(result) == (refused if action == "refuse" else {})
+            reasons = {each.why for each in result.arguments.fallacies}
+            reasons |= {part.why for each in result.quality.participants for part in each.parts}
+            assert any(said in reason for reason in reasons) is (action == "flag")
+            assert (masked in reasons) is (action == "mask")
+        # What was paid for is kept, so that a milder filter costs nothing.
+        assert len(server.heard) == len({body for body, _ in server.heard})
 
 
+@shared
 def test_a_reflection_and_what_a_model_says_of_it_are_filtered_too(
-    valkey: str, client: redis.Redis, tmp_path: Path, server: OpenAiServer
+    moderated: Moderated,
 ) -> None:
-    desk = Desk(client)
+    desk, server = moderated.worker.desk(), moderated.server
     read = reader()
     server.author = lambda body: read(body).replace("You met it.", f"You met it with {MODERATED}.")
     desk.put(calm("debated"))
@@ -219,35 +260,34 @@ def test_a_reflection_and_what_a_model_says_of_it_are_filtered_too(
         assert done.result is not None
         return pb.JobResult.FromString(done.result.data).reflection
 
-    with worker_of(valkey, tmp_path, server, OPENAI_MODERATION_MODEL=MODEL):
-        flagged = reading_of(order(2))
-        assert flagged.provenance.engine == "openai"
-        assert {(each.kind, each.action, *each.turn_ids) for each in flagged.safety.flagged} == {
-            (Safety.PROFANITY, Safety.FLAGGED, "reflection"),
-            (Safety.VIOLENCE, Safety.FLAGGED, "reflection"),
-        }
-        assert {each.kind for each in flagged.safety.flagged_words} == {Safety.VIOLENCE}
-        assert MODERATED in flagged.feedback[0].text
+    flagged = reading_of(order(2))
+    assert flagged.provenance.engine == "openai"
+    assert {(each.kind, each.action, *each.turn_ids) for each in flagged.safety.flagged} == {
+        (Safety.PROFANITY, Safety.FLAGGED, "reflection"),
+        (Safety.VIOLENCE, Safety.FLAGGED, "reflection"),
+    }
+    assert {each.kind for each in flagged.safety.flagged_words} == {Safety.VIOLENCE}
+    assert MODERATED in flagged.feedback[0].text
 
-        said = reading_of(order(3, output=Filter.MASK))
-        assert [remark.text for remark in said.feedback] == ["[MASKED]", "You could answer Ines next time."]
-        assert LISTED in str(said)  # of the author's own words nothing was to be masked
+    said = reading_of(order(3, output=Filter.MASK))
+    assert [remark.text for remark in said.feedback] == ["[MASKED]", "You could answer Ines next time."]
+    assert LISTED in str(said)  # of the author's own words nothing was to be masked
 
-        server.heard.clear()
-        masked = reading_of(order(4, input=Filter.MASK))
-        assert LISTED not in str(masked)
-        assert MODERATED not in str(masked)
-        assert not any(LISTED.encode() in body for body, _ in server.heard)
+    server.heard.clear()
+    masked = reading_of(order(4, input=Filter.MASK))
+    assert LISTED not in str(masked)
+    assert MODERATED not in str(masked)
+    assert not any(LISTED.encode() in body for body, _ in server.heard)
 
-        refused = reading_of(order(5, output=Filter.REFUSE))
-        assert refused.provenance.degraded_reason == "content_filter"
+    refused = reading_of(order(5, output=Filter.REFUSE))
+    assert refused.provenance.degraded_reason == "content_filter"
 
-        server.heard.clear()
-        failed = order(6, input=Filter.REFUSE).job
-        assert failed.error is not None
-        assert failed.error.reason == "CONTENT_REFUSED"
-        assert failed.error.message == "the text of the reflection: flagged as profanity"
-        assert not server.heard
+    server.heard.clear()
+    failed = order(6, input=Filter.REFUSE).job
+    assert failed.error is not None
+    assert failed.error.reason == "CONTENT_REFUSED"
+    assert failed.error.message == "the text of the reflection: flagged as profanity"
+    assert not server.heard
 
 
 def test_a_job_can_ask_for_more_than_the_worker_and_not_for_less(
@@ -295,17 +335,17 @@ def test_moderation_that_fails_lets_pass_or_holds_back_as_the_worker_is_told(
         assert not server.heard
 
 
+@shared
 def test_moderation_is_sent_placeholders_and_is_kept_and_limited_as_any_call(
-    valkey: str, client: redis.Redis, tmp_path: Path, server: OpenAiServer
+    moderated: Moderated,
 ) -> None:
-    desk = Desk(client)
+    desk, server = moderated.worker.desk(), moderated.server
     said = heated("named")
     said.turns[4].text += " Ines, write to ines@example.org, and bring torches."
     name = desk.put(said)
-    with worker_of(valkey, tmp_path, server, OPENAI_MODERATION_MODEL=MODEL):
-        first = desk.final(desk.analyse(name))
-        asked = len(server.moderated)
-        again = desk.final(desk.analyse(name))
+    first = desk.final(desk.analyse(name))
+    asked = len(server.moderated)
+    again = desk.final(desk.analyse(name))
     bodies = [json.loads(body) for body in server.moderated]
     told = " ".join(text for body in bodies for text in body["input"])
     assert "[EMAIL_1]" in told
