@@ -271,6 +271,34 @@ async def test_a_job_that_is_bounded_at_the_most_never_gives_up_for_its_bound(
             assert job.paid_usage.cost_micro_usd <= told.planned_cost_micro_usd
 
 
+async def test_a_job_that_waits_for_a_silent_provider_pays_no_more_than_its_bound(
+    valkey: str, tmp_path: Path, server: OpenAiServer
+) -> None:
+    server.fault_of = lambda _: Fault(silent=True)
+    async with serving(valkey) as scheduler:
+        put = pb.PutConversationRequest(conversation=debate(6))
+        await scheduler.conversations.PutConversation(put)
+        spec = pb.TranscriptAnalysisSpec(
+            conversation_id="bridge",
+            models=[CARD.name],
+            dimensions=[pb.DIMENSION_ARGUMENTS],
+            on_unavailable=pb.TranscriptAnalysisSpec.WAIT,
+        )
+        request = pb.CreateJobRequest(job=pb.Job(spec=pb.JobSpec(transcript_analysis=spec)))
+        told = await estimate(scheduler, request)
+        # Far less than would be sure, so that a few calls without an answer use it up
+        bound = 2 * told.least_max_cost_micro_usd
+        request.job.spec.transcript_analysis.max_cost_micro_usd = bound
+        asking = {"OPENAI_API_KEY": "sk-1", "OPENAI_BASE_URL": server.url, "PROVIDER_TIMEOUT_MS": "300"}
+        with worker_program(valkey, tmp_path, serving=True, **asking):
+            job = await ended(scheduler, await scheduler.jobs.CreateJob(request))
+        # It waited, asked again each time, and was stopped by its own bound, which says so
+        assert (job.state, job.last_error.reason) == (pb.Job.FAILED, "BUDGET_SPENT")
+        assert "max_cost_micro_usd" in job.last_error.message
+        assert job.paid_usage.call_count == len(server.heard) >= 2
+        assert 0 < job.paid_usage.wasted_micro_usd == job.paid_usage.cost_micro_usd <= bound
+
+
 async def estimate(scheduler: Served, request: pb.CreateJobRequest) -> pb.JobEstimate:
     asked = pb.CreateJobRequest(job=request.job, validate_only=True)
     return (await scheduler.jobs.CreateJob(asked)).estimate
@@ -278,15 +306,19 @@ async def estimate(scheduler: Served, request: pb.CreateJobRequest) -> pb.JobEst
 
 async def run(scheduler: Served, request: pb.CreateJobRequest, bound: int) -> pb.Job:
     request.job.spec.transcript_analysis.max_cost_micro_usd = bound
-    created = await scheduler.jobs.CreateJob(request)
+    job = await ended(scheduler, await scheduler.jobs.CreateJob(request))
+    assert job.state == pb.Job.SUCCEEDED, job.last_error
+    return job
+
+
+async def ended(scheduler: Served, created: pb.Job) -> pb.Job:
     read = pb.GetJobRequest(job_id=created.job_id, view=pb.JOB_VIEW_FULL)
 
     async def is_final() -> bool:
         return (await scheduler.jobs.GetJob(read)).HasField("end_time")
 
     await wait_until_async(is_final, timeout_s=60)
-    job = await scheduler.jobs.GetJob(read)
-    assert job.state == pb.Job.SUCCEEDED, job.last_error
+    job: pb.Job = await scheduler.jobs.GetJob(read)
     return job
 
 
