@@ -30,7 +30,7 @@ SCRIPTS: Final = {
     "erase erased erasure_plan erasure_due forget sweep insights_noted part ends_take ends_done "
     "batch_create batch_get batch_list batch_take batch_step batch_apply batch_halt batch_again batch_delete "
     "batch_plan batch_forget batch_stop batch_retry batch_drop batch_running admit filed files_due "
-    "files_gone files_strays",
+    "files_gone files_strays accounts_due accounts_write budget_close",
     "worker": "fetch finish renew progress log checkpoint restore report declare submit bind fence outbox "
     "outbox_done kept keep_of_job stats configure provider_reserve provider_settle provider_release "
     "provider_renew budget_reserve budget_settle placeholders_kept placeholders_keep answers_note "
