@@ -41,8 +41,8 @@ DOCUMENTS_KEPT: Final = 2
 #: So much of others (bytes, serialized; prepared they take five times as much).
 KEPT_BYTES: Final = 1024**2
 
-#: Windows that are written together with the text: who writes the others has time until these have left.
-FIRST: Final = 2
+#: Windows that are written together with the text: the others come while these leave.
+FIRST: Final = 1
 
 _WARM_UP: Final = pb.Conversation(
     conversation_id="warm-up",
