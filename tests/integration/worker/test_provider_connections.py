@@ -15,6 +15,7 @@ from analysis_worker.engines.openai.topics import TopicsAnswer
 from common.provider import errors
 from common.provider.models import ModelTable
 from support.openai_server import Fault, OpenAiServer, error, openai_server
+from support.waiting import wait_until_async
 
 AT_ONCE = 3
 
@@ -95,6 +96,17 @@ async def test_a_call_that_is_refused_or_cancelled_leaves_room_for_the_next(serv
         await adapter.send(request())
     # What was refused had been read, so that its connection served the next call; only silence cost one.
     assert server.connections == 2
+
+
+async def test_who_closes_ends_the_calls_that_are_under_way(server: OpenAiServer) -> None:
+    server.faults = [Fault(silent=True)]
+    async with OpenAiAdapter("sk-x", base_url=server.url, timeout_s=10) as adapter:
+        asking = asyncio.create_task(adapter.send(request()))
+        await wait_until_async(lambda: asyncio.to_thread(lambda: server.heard))
+        await adapter.close()
+        with pytest.raises(errors.ConnectionFailed):
+            await asking
+    assert server.gone.wait(10)
 
 
 def test_where_the_environment_names_a_proxy_the_package_makes_connections_itself(

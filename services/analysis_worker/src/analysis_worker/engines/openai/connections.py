@@ -15,6 +15,7 @@ from collections import defaultdict, deque
 from time import monotonic
 from typing import Any, Final, TypeAlias
 from urllib.request import getproxies
+from weakref import WeakSet
 
 import httpx2
 
@@ -86,6 +87,8 @@ class Connections(httpx2.AsyncBaseTransport):
         self._room = asyncio.Semaphore(MOST)
         #: The longest idle first, with the time since when (s).
         self._idle: defaultdict[_Origin, deque[tuple[HttpConnection, float]]] = defaultdict(deque)
+        #: An open one is held by the event loop.
+        self._all: WeakSet[HttpConnection] = WeakSet()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request; its answer is there as a whole."""
@@ -107,9 +110,10 @@ class Connections(httpx2.AsyncBaseTransport):
         return httpx2.Response(answered.status, headers=headers, content=answered.body)
 
     async def aclose(self) -> None:
-        for idle in self._idle.values():
-            while idle:
-                idle.pop()[0].close()
+        """End all, also those on which calls are under way."""
+        self._idle.clear()
+        for connection in tuple(self._all):
+            await connection.aclose()
 
     def _free(self, origin: _Origin) -> HttpConnection | None:
         idle = self._idle[origin]
@@ -140,6 +144,7 @@ class Connections(httpx2.AsyncBaseTransport):
             raise httpx2.ConnectTimeout("no connection in time") from error
         except OSError as error:
             raise httpx2.ConnectError(f"no connection ({type(error).__name__})") from error
+        self._all.add(connection)
         return connection
 
 

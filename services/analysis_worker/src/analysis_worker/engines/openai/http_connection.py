@@ -46,6 +46,7 @@ class HttpConnection(asyncio.Protocol):
         self._parser = HttpResponseParser(self)
         self._answer: asyncio.Future[Answered] | None = None
         self._poll = select.poll()
+        self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         #: The server means to go on after this answer.
         self._stays = True
         self._start()
@@ -79,6 +80,11 @@ class HttpConnection(asyncio.Protocol):
         """End it at once."""
         self._stays = False
         self._transport.abort()
+
+    async def aclose(self) -> None:
+        """End it, and wait until its socket is closed."""
+        self.close()
+        await asyncio.wait([self._lost])
 
     def _start(self) -> None:
         self._bytes = 0
@@ -116,6 +122,7 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stays = False
+        self._lost.set_result(None)
         if exc is not None:
             self._fail(httpx2.ReadError(f"the connection broke ({type(exc).__name__})"))
         else:
