@@ -64,7 +64,7 @@ def test_nothing_is_raised_after_the_code_has_returned_however_close_it_is(hurri
     struck = 0
     with Striker() as striker:
         for _ in range(ROUNDS):
-            guard = striker.shown = Guard()
+            guard = striker.shown = Guard(threading.get_ident())
             try:
                 assert guard.run(spin, (draw.randrange(400),), {}) >= 0
             except CancelInterrupt:
@@ -89,7 +89,7 @@ def test_what_is_kept_together_is_not_torn(hurried: None) -> None:
 
     with Striker() as striker:
         for _ in range(ROUNDS):
-            guard = striker.shown = Guard()
+            guard = striker.shown = Guard(threading.get_ident())
             try:
                 guard.run(write, (guard, draw.randrange(10)), {})
             except CancelInterrupt:
@@ -99,7 +99,7 @@ def test_what_is_kept_together_is_not_torn(hurried: None) -> None:
 
 
 def test_code_that_cleans_up_may_still_keep_things_together() -> None:
-    guard = Guard()
+    guard = Guard(threading.get_ident())
     kept: list[str] = []
 
     def work() -> None:
@@ -118,7 +118,7 @@ def test_code_that_cleans_up_may_still_keep_things_together() -> None:
 
 
 def test_it_is_no_exception_that_code_would_swallow_and_is_raised_once() -> None:
-    guard = Guard()
+    guard = Guard(threading.get_ident())
 
     def stubborn() -> str:
         striker = threading.Thread(target=guard.strike, args=(CancelInterrupt,))
@@ -151,7 +151,7 @@ def test_logging_keeps_no_lock_of_a_thread_that_was_struck(hurried: None) -> Non
 
     with Striker() as striker:
         for _ in range(300):
-            guard = striker.shown = Guard()
+            guard = striker.shown = Guard(threading.get_ident())
             try:
                 guard.run(write, (), {})
             except CancelInterrupt:

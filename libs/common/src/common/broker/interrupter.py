@@ -19,7 +19,7 @@ from common.broker.interrupts import (
     ShutdownInterrupt,
     TimeLimitInterrupt,
 )
-from common.broker.running import RunningJob, StopReason
+from common.broker.running import NO_GUARD, RunningJob, StopReason
 
 #: An actor with this option set to False is never interrupted.
 INTERRUPTIBLE: Final = "interruptible"
@@ -82,14 +82,15 @@ class Interrupter:
             plain = self._plain[actor.actor_name] = self._able and _is_plain(actor)
         if not plain:
             return actor(*args, **kwargs)
-        job.guard = guard = Guard()
         thread_id = threading.get_ident()
+        job.guard = guard = Guard(thread_id)
         self._running[thread_id] = (job, guard)
-        job.on_stop(self._wake.set)
+        job.wake_on_stop(self._wake.set)
         try:
             return guard.run(actor, args, kwargs)
         finally:
-            del self._running[thread_id], job.guard
+            del self._running[thread_id]
+            job.guard = NO_GUARD
 
     def _run(self) -> None:
         pause_s = LOOK_EVERY_S

@@ -52,26 +52,30 @@ class Guard:
 
     __slots__ = ("_depth", "_struck", "_thread_id", "_token")
 
-    def __init__(self) -> None:
-        self._thread_id = threading.get_ident()
+    def __init__(self, thread_id: int) -> None:
+        self._thread_id = thread_id
         self._token: list[None] = []
         self._struck = False
         self._depth = 0
 
     def run(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Call a function in which an interrupt may be raised, on the thread that made this.
+        """Call a function in which an interrupt may be raised, on this thread, whose identifier it has.
 
         Raises:
             JobInterrupt: It was struck. Nothing comes after that.
         """
         # From here on the thread may be struck anywhere. It holds nothing that would have to be given back.
-        self._token.append(None)
+        token = self._token
+        token.append(None)
         try:
             value = function(*args, **kwargs)
         except BaseException:
             self._take()
             raise
-        self._take()
+        try:
+            token.pop()
+        except IndexError:
+            self._take()
         return value
 
     def strike(self, kind: type[JobInterrupt]) -> bool:

@@ -35,6 +35,10 @@ SNOOZE_MAX_MS: Final = 31_536_000_000
 REPORT_EVERY_S: Final = 0.5
 
 
+#: That of a job whose code is not to be interrupted.
+NO_GUARD: Final = nullcontext()
+
+
 @lru_cache(maxsize=512)
 def _shown_stage(stage: str) -> str:
     """Return a stage as people see it; jobs name few, again and again."""
@@ -90,7 +94,7 @@ class RunningJob:
     _stop_reason: StopReason | None = None
     _interrupt: Callable[[], None] | None = None
     #: Entered around what an interrupt of a plain actor must not tear.
-    guard: AbstractContextManager[None] = nullcontext()
+    guard: AbstractContextManager[None] = NO_GUARD
     _stage = ""
     _reported_s = float("-inf")
 
@@ -316,6 +320,12 @@ class RunningJob:
         if stopped and interrupt is not None:
             interrupt()
         return before
+
+    def wake_on_stop(self, wake: Callable[[], None]) -> None:
+        """As on_stop, without a lock: `wake` may be called twice. For what is done for each of many jobs."""
+        self._interrupt = wake
+        if self._stop_reason is not None:
+            wake()
 
 
 _current: ContextVar[RunningJob | None] = ContextVar("bothsides_current_job", default=None)
