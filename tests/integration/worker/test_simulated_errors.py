@@ -150,7 +150,7 @@ def test_a_worker_that_exits_costs_its_job_a_lease_and_no_attempt(
         valkey,
         tmp_path,
         WORKER_ACTOR_MODULES=ACTORS,
-        JOB_LEASE_MS="500",
+        JOB_LEASE_MS="2000",
         WORKER_DEVELOPMENT="true",
         WORKER_SIMULATE_ERRORS="EXIT 100%",
     ) as program:
