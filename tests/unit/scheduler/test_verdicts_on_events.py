@@ -11,7 +11,7 @@ from common.job.ids import JobId
 from common.job.model import ErrorClass, JobError
 from common.job.states import TRANSITIONS, JobState
 from common.store.events import Deleted, Progressed, StateChanged, Updated
-from common.store.record import progress_of
+from common.store.spelling import progress_of
 from scheduler.filters import parse_filter
 from scheduler.watch.judge import Judge, Verdict
 

@@ -26,7 +26,7 @@ from common.job.ids import JobId
 from common.job.model import DEFAULT_TENANT, Content, JobError, Progress
 from common.job.states import JobState
 from common.job.values import made_quickly
-from common.store.record import error_of, progress_of
+from common.store.spelling import error_of, progress_of
 
 _VERSION: Final = b"1"
 

@@ -20,7 +20,7 @@ replies are as if it were a hash.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, fields
+from dataclasses import fields
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Final
@@ -31,19 +31,15 @@ from common.errors import InvalidField
 from common.job.ids import JobId
 from common.job.model import (
     DEFAULT_TENANT,
-    ErrorClass,
     Job,
-    JobError,
     JobRequest,
-    PaidUsage,
-    Progress,
     RetryPolicy,
-    Usage,
     common_terms,
 )
 from common.job.priority import Priority
 from common.job.states import JobState
 from common.job.types import GENERIC
+from common.store.spelling import error_of, paid_of, progress_of, usage_of
 
 #: Version of header and message, the header's first field. Fields may be added behind the last one, and to
 #: the run, without another: older readers pass them over, newer ones do without. It is raised with a change
@@ -284,77 +280,6 @@ def retry_of(max_attempts: str | None, min_backoff: str | None, max_backoff: str
 def _instant(record: Mapping[str, str], field: str) -> int | None:
     value = record.get(field)
     return int(float(value)) if value else None
-
-
-def progress_json(progress: Progress) -> bytes:
-    body = {
-        "fraction": progress.fraction,
-        "stage": progress.stage,
-        "done": progress.completed_units,
-        "total": progress.total_units,
-        "finish": progress.finish_ms,
-        "at": progress.at_ms,
-    }
-    return orjson.dumps(body)
-
-
-def progress_of(data: str | bytes) -> Progress:
-    body: dict[str, Any] = orjson.loads(data)
-    return Progress(
-        body["fraction"],
-        body.get("stage", ""),
-        body.get("done", 0),
-        body.get("total", 0),
-        body.get("finish"),
-        body.get("at", 0),
-    )
-
-
-def error_json(error: JobError) -> bytes:
-    body = {
-        "class": error.error_class.value,
-        "reason": error.reason,
-        "message": error.message,
-        "suggestion": error.suggestion,
-        "attempt": error.attempt,
-        "at": error.at_ms,
-    }
-    return orjson.dumps(body)
-
-
-def error_of(data: str | bytes) -> JobError:
-    body: dict[str, Any] = orjson.loads(data)
-    # A class that this version does not know was named by a newer one.
-    known = body["class"] if body["class"] in ErrorClass.__members__ else ErrorClass.BUG
-    return JobError(
-        ErrorClass(known),
-        body.get("reason", ""),
-        body.get("message", ""),
-        body.get("suggestion", ""),
-        body.get("attempt", 0),
-        body.get("at", 0),
-    )
-
-
-def usage_json(usage: Usage | None) -> bytes:
-    if usage is None:
-        return b""
-    fields: dict[str, Any] = {"cpu": usage.cpu_ms, "peak": usage.peak_bytes}
-    if usage.paid is not None:
-        # lua/finish.lua adds them up for the job.
-        fields["paid"] = astuple(usage.paid)
-    return orjson.dumps(fields)
-
-
-def usage_of(data: str | bytes) -> Usage:
-    body: dict[str, Any] = orjson.loads(data)
-    paid = PaidUsage(*body["paid"]) if "paid" in body else None
-    return Usage(body.get("cpu"), body.get("peak"), paid)
-
-
-def paid_of(spelled: str) -> PaidUsage:
-    """Read what a job's attempts took and cost together."""
-    return PaidUsage(*map(int, spelled.split(",")))
 
 
 def text_map(flat: Sequence[bytes]) -> dict[str, str]:

@@ -17,8 +17,9 @@ from common.store.jobs.submitting import REQUEST_TTL_MS
 from common.store.keys import batch_keys
 from common.store.operation import Argument, Operation
 from common.store.outbox import spelled
-from common.store.record import INDEX_SEPARATOR, paid_of, text_map
+from common.store.record import INDEX_SEPARATOR, text_map
 from common.store.scripts import script
+from common.store.spelling import paid_of
 
 #: Jobs of one entry of a plan, and bytes of their messages at most, unless one has more.
 CHUNK_JOBS: Final = 100

@@ -15,8 +15,9 @@ from common.job.states import JobState
 from common.store.jobs.arguments import now_argument
 from common.store.keys import QueueKeys
 from common.store.operation import Argument, Operation
-from common.store.record import VERSION, error_json, progress_json, retry_of, usage_json
+from common.store.record import VERSION, retry_of
 from common.store.scripts import script
+from common.store.spelling import error_json, progress_json, usage_json
 
 
 # Not frozen, as is Ending: one is made for each job, and a frozen one takes three times as long to make.

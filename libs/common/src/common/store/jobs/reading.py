@@ -12,8 +12,9 @@ from common.store.jobs.parts import part_of
 from common.store.keys import QueueKeys
 from common.store.operation import Argument, Operation
 from common.store.packing import expanded, unpacked
-from common.store.record import INDEX_SEPARATOR, error_of, job_of, text_map, usage_of
+from common.store.record import INDEX_SEPARATOR, job_of, text_map
 from common.store.scripts import script
+from common.store.spelling import error_of, usage_of
 
 
 @dataclass(frozen=True, slots=True)
