@@ -205,6 +205,10 @@ class TestThreads:
         well.broker.cancels.close()
         self.ended(well, "the thread that hears of cancels has ended")
 
+    def test_the_thread_that_interrupts(self, well: Watched) -> None:
+        well.broker.interrupter.close()
+        self.ended(well, "the thread that interrupts plain actors has ended")
+
     def test_the_thread_that_reports(self, client: redis.Redis) -> None:
         with watched(client) as made:
             made.limits = Limits()  # its last report is fresh still

@@ -86,6 +86,8 @@ def _threads(parts: Parts) -> Iterator[Ailment]:
         yield Ailment("the thread that writes outcomes has ended", needs_restart=True)
     if not broker.cancels.alive:
         yield Ailment("the thread that hears of cancels has ended", needs_restart=True)
+    if not broker.interrupter.alive:
+        yield Ailment("the thread that interrupts plain actors has ended", needs_restart=True)
     if parts.reporter.begun and not parts.reporter.alive:
         yield Ailment("the thread that reports has ended", needs_restart=True)
 
