@@ -141,6 +141,32 @@ def test_what_all_attempts_of_all_members_paid_is_summed(batch: BareBatch, queue
     assert batch.read().counts == Counts(succeeded=2)
 
 
+def test_a_batch_hears_what_is_learnt_of_a_members_cost_after_its_end(batch: BareBatch, queue: Queue) -> None:
+    batch.create(1, Terms(failures=FailurePolicy(tolerance=1)))
+    batch.go_on()
+    [lease] = queue.fetch(1)
+    end(queue, lease, Fail(BROKEN), PAID)
+    batch.go_on()
+    dearer = replace(PAID, cost_micro_usd=900, wasted_micro_usd=900)
+    queue.run(jobs.take_accounts(queue.keys, 1, now_ms=queue.now_ms))
+
+    # While the member waits to be retried
+    queue.run(batches.retry_members(queue.namespace, "default", "batch-1", "F", now_ms=queue.now_ms))
+    settled = jobs.Settled(lease.member, dearer)
+    assert queue.run(jobs.settle_accounts(queue.keys, [settled], now_ms=queue.now_ms)) == 1
+    batch.hear()
+    assert batch.read().paid == dearer
+    assert batch.read().counts.failed == 0
+
+    # It is retried all the same
+    batch.go_on()
+    [lease] = queue.fetch(1)
+    end(queue, lease, Succeed(), PAID)
+    batch.go_on()
+    assert batch.read().paid == dearer + PAID
+    assert batch.read().counts == Counts(succeeded=1)
+
+
 def test_a_batch_has_failed_if_more_members_failed_than_may(batch: BareBatch, queue: Queue) -> None:
     batch.create(10, Terms(failures=FailurePolicy(tolerance=0.2, stops=False)))
     batch.go_on()
