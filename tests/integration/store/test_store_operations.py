@@ -103,6 +103,16 @@ class TestSubmit:
         assert set(ready) == {request.job_id for request in requests if request is not later}
         assert ready.index(urgent.job_id) < ready.index(plain.job_id)
 
+    def test_labels_that_their_owner_changes_are_those_of_the_next_job(self, client: redis.Redis) -> None:
+        queue, labels = Queue(client), {"team": "red"}
+        first = queue.request(labels=labels)
+        queue.submit_all([first])
+        labels["team"] = "blue"
+        second = queue.request(labels=labels)
+        queue.submit_all([second])
+        assert queue.snapshot(first.job_id).job.labels == {"team": "red"}
+        assert queue.snapshot(second.job_id).job.labels == {"team": "blue"}
+
     def test_one_id_twice_in_a_script_is_one_job(self, client: redis.Redis) -> None:
         queue = Queue(client)
         request = queue.request()

@@ -1,15 +1,17 @@
-"""How stored messages are read: as Dramatiq would read them, only sooner."""
+"""How stored messages are read and spelled: as Dramatiq would do it, only sooner."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import dramatiq
 import orjson
 import pytest
+from dramatiq.encoder import JSONEncoder, PickleEncoder
 from dramatiq.errors import DecodeError
 from dramatiq.message import Message
 
-from common.broker.message import decoded
+from common.broker.message import decoded, encoded
 
 FIELDS: dict[str, Any] = {
     "queue_name": "q",
@@ -47,3 +49,27 @@ def test_numbers_that_json_does_not_know_are_read() -> None:
 def test_what_is_no_message_is_refused(data: bytes) -> None:
     with pytest.raises((DecodeError, TypeError)):
         decoded(data)
+
+
+@pytest.mark.parametrize(
+    "value", [1, "ä€\ud800", float("nan"), {"a": [None, {"b": 1.5}]}, (1, (2,)), {1: True}]
+)
+def test_a_message_is_spelled_as_dramatiq_spells_it(value: object) -> None:
+    message: Message[Any] = Message("q", "work", (value,), {"value": value}, {"tenant": "t"})
+    assert encoded(message) == message.encode()
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, b"bytes"])
+def test_what_dramatiq_cannot_spell_is_refused(value: object) -> None:
+    with pytest.raises(TypeError):
+        encoded(Message("q", "work", (value,), {}, {}))
+
+
+def test_another_encoder_spells_by_itself() -> None:
+    message: Message[Any] = Message("q", "work", ({1, 2},), {}, {})
+    dramatiq.set_encoder(PickleEncoder())
+    try:
+        assert encoded(message) == message.encode()
+        assert decoded(encoded(message)) == message
+    finally:
+        dramatiq.set_encoder(JSONEncoder())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import string
 import uuid
 from itertools import islice
@@ -67,3 +68,18 @@ def test_many_ids_are_what_each_would_be_by_itself() -> None:
     by_place = list(zip(*(job_id.rpartition("-")[2][10:] for job_id in ids), strict=True))
     assert set(by_place[0]) == {"e", "f"}  # the version
     assert all(len(set(digits)) == 32 for digits in by_place[4:])
+
+
+def test_a_forked_process_makes_other_ids() -> None:
+    new_job_id("exports")  # others are drawn together with it
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, " ".join(new_job_id("exports", now_ms=1) for _ in range(10)).encode())
+        finally:
+            os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    theirs = set(os.read(reader, 4096).decode().split())
+    assert len(theirs) == 10
+    assert not theirs & {new_job_id("exports", now_ms=1) for _ in range(200)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any, Final
 
 import dramatiq
@@ -15,6 +16,17 @@ from common.broker.running import RunningJob
 
 #: The fields of a message.
 _FIELDS: Final = {field.name for field in dataclasses.fields(Message)}
+_IN_ORDER: Final = tuple(field.name for field in dataclasses.fields(Message))
+#: Spells as Dramatiq's encoder does, which makes one of these for each message.
+_SPELLER: Final = json.JSONEncoder(separators=(",", ":"))
+
+
+def encoded(message: Message[Any]) -> bytes:
+    """Spell a message as its `encode` does; with Dramatiq's own encoder, which is JSON, in less time."""
+    if type(dramatiq.get_encoder()) is not JSONEncoder or type(message) is not Message:
+        return bytes(message.encode())
+    fields = message.__dict__
+    return _SPELLER.encode({name: fields[name] for name in _IN_ORDER}).encode()
 
 
 def decoded(data: bytes) -> Message[Any]:

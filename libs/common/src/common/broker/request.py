@@ -8,6 +8,7 @@ from typing import Any, Final
 import dramatiq
 from dramatiq.message import Message
 
+from common.broker.message import encoded
 from common.errors import InvalidField
 from common.job.digest import request_digest
 from common.job.ids import new_job_id
@@ -43,7 +44,7 @@ def request_of(
     duplicates = _policy_of(options.get("duplicate_policy"))
     if options.get("duplicate_policy") and duplicates is not DuplicatePolicy.RUN and not unique_key:
         raise InvalidField("unique_key", f"must be set: {duplicates.value} is about jobs with the same key")
-    payload = message.encode()
+    payload = encoded(message)
     check_size(payload, "args")
     return JobRequest(
         job_id=new_job_id(message.queue_name),

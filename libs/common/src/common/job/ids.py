@@ -39,6 +39,9 @@ _CODES: Final = {
 }
 _QUEUES: Final = {code: queue for queue, code in _CODES.items()}
 _OTHER_QUEUE: Final = "q."
+#: Random ends of ids, drawn together. A process that is forked draws its own.
+_drawn: Final[list[str]] = []
+os.register_at_fork(after_in_child=_drawn.clear)
 
 
 def new_job_id(queue: str, *, now_ms: int | None = None, seed: str | None = None) -> JobId:
@@ -49,13 +52,13 @@ def new_job_id(queue: str, *, now_ms: int | None = None, seed: str | None = None
     made_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     code = _CODES.get(queue) or _OTHER_QUEUE + queue
     # 48 bits of time are ten digits, the 80 others sixteen: no digit spans both.
-    tail = _random_tails(1)[0] if seed is None else _seeded_tail(seed)
+    tail = _random_tail() if seed is None else _seeded_tail(seed)
     return JobId(f"{code}-{_time_digits(made_ms)}{tail}")
 
 
 def new_batch_id() -> str:
     """Return a new id for a batch; ids made later sort later, to the millisecond. It is no job id."""
-    return f"batch-{_time_digits(time.time_ns() // 1_000_000)}{_random_tails(1)[0]}"
+    return f"batch-{_time_digits(time.time_ns() // 1_000_000)}{_random_tail()}"
 
 
 def new_job_ids(queue: str) -> Iterator[JobId]:
@@ -68,6 +71,14 @@ def new_job_ids(queue: str) -> Iterator[JobId]:
             if made_ms != start_ms:
                 start, start_ms = f"{code}-{_time_digits(made_ms)}", made_ms
             yield JobId(start + tail)
+
+
+def _random_tail() -> str:
+    while True:
+        try:
+            return _drawn.pop()
+        except IndexError:  # perhaps because other threads were faster
+            _drawn.extend(_random_tails(_DRAWN_AT_ONCE))
 
 
 def _random_tails(count: int) -> list[str]:

@@ -17,6 +17,7 @@ import redis.asyncio
 import redis.exceptions
 
 from common.errors import JobsError, StoreFull, StoreUnavailable
+from common.job.values import made_quickly
 from common.store.durability import EVERYSEC, Command, Durability, proof, proven
 from common.store.functions import Functions, drive, drive_async, loading
 from common.store.scripts import Script
@@ -36,6 +37,7 @@ _FUNCTION_TRIES: Final = 2
 _log = logging.getLogger(__name__)
 
 
+@made_quickly
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[R]):
     """A script call that has not happened yet."""

@@ -113,7 +113,7 @@ def submit(
         if common != last:  # of one call most are alike
             last = common
             place += 1
-            terms += _terms(request)
+            terms += _terms_like(common, request)
         check_size(request.payload, "spec")
         payload = pack(request.payload, request.tenant) if messages is None else messages[at]
         jobs += (place, request.job_id, request.request_id, request.request_digest, payload)
@@ -147,6 +147,21 @@ def admit(keys: QueueKeys, request: JobRequest) -> Operation[Submitted]:
 
     arguments = (request.tenant, request.unique_key, request.duplicate_policy.value)
     return Operation(script("admit"), keys.all(), arguments, read)
+
+
+#: The terms of the last request, which most often are those of the next.
+_last_terms: tuple[tuple[Any, ...], tuple[Argument, ...]] = ((), ())
+
+
+def _terms_like(common: tuple[Any, ...], request: JobRequest) -> tuple[Argument, ...]:
+    global _last_terms
+    if request.labels:  # their owner may have changed them since
+        return _terms(request)
+    like, terms = _last_terms
+    if common != like:
+        terms = _terms(request)
+        _last_terms = common, terms
+    return terms
 
 
 def _terms(request: JobRequest) -> tuple[Argument, ...]:

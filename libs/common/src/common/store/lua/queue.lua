@@ -30,12 +30,13 @@ local function clock(given, beside)
     local time = redis.call('TIME')
     now = time[1] * 1000 + math.floor(time[2] / 1000)
   end
-  local seen, held
-  if beside then
-    seen, held = unpack(redis.call('MGET', CLOCK, beside))
-  else
-    seen = redis.call('GET', CLOCK)
+  if not beside then
+    local seen = tonumber(redis.call('SET', CLOCK, ms(now), 'GET') or 0)
+    if seen <= now then return now end
+    redis.call('SET', CLOCK, ms(seen))
+    return seen
   end
+  local seen, held = unpack(redis.call('MGET', CLOCK, beside))
   seen = tonumber(seen or 0)
   if seen >= now then return seen, held end
   redis.call('SET', CLOCK, ms(now))

@@ -62,7 +62,7 @@ local function terms_of(tenant, priority, latest, run_at, delay, expire, ttl, un
   local score = start + allowance
   if allowance >= 0 and latest ~= '' then score = math.min(score, tonumber(latest)) end
   if ttl ~= '' then expire = ms(now + tonumber(ttl)) end
-  local batch = string.match('\31' .. index, '\31batch=([^\31]+)')
+  local batch = index ~= '' and string.match('\31' .. index, '\31batch=([^\31]+)')
   index = with_labels(index, labels)
   local waits = start > now
   local fields = {'1', ms(now), ms(score), waits and ms(start) or '', expire, rest, index, labels}
