@@ -44,11 +44,17 @@ class Interrupter:
         self._plain: dict[str, bool] = {}
         self._wake = threading.Event()
         self._closed = False
+        self._limits = True
         self._thread: threading.Thread | None = None
         self._able = current_platform in supported_platforms and not is_gevent_active()
 
-    def start(self) -> None:
-        """Start the thread, if exceptions can be raised in threads here."""
+    def start(self, *, limits: bool = True) -> None:
+        """Start the thread, if exceptions can be raised in threads here.
+
+        Args:
+            limits: Time limits are held; False where Dramatiq's TimeLimit does: two would strike one job.
+        """
+        self._limits = limits
         if self._able and self._thread is None:
             self._thread = threading.Thread(target=self._run, name="Interrupter", daemon=True)
             self._thread.start()
@@ -106,16 +112,15 @@ class Interrupter:
         """Strike all that are to stop; return whether none is left that could not be struck just now."""
         done = True
         for job, guard in list(self._running.values()):
-            kind = _kind_for(job)
+            kind = self._kind_for(job)
             done = (kind is None or guard.strike(kind)) and done
         return done
 
-
-def _kind_for(job: RunningJob) -> type[JobInterrupt] | None:
-    """Return what to raise in a job's code; None while it may run on."""
-    if job.stop_reason is not None:
-        return _KINDS[job.stop_reason]
-    return TimeLimitInterrupt if job.overdue_ms else None
+    def _kind_for(self, job: RunningJob) -> type[JobInterrupt] | None:
+        """Return what to raise in a job's code; None while it may run on."""
+        if job.stop_reason is not None:
+            return _KINDS[job.stop_reason]
+        return TimeLimitInterrupt if self._limits and job.overdue_ms else None
 
 
 def _is_plain(actor: dramatiq.Actor[..., Any]) -> bool:

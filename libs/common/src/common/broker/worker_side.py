@@ -12,7 +12,7 @@ from uuid import uuid4
 import dramatiq
 from dramatiq.broker import Broker
 from dramatiq.common import iter_queue
-from dramatiq.middleware import Middleware
+from dramatiq.middleware import Middleware, TimeLimit
 
 from common.broker.arguments import ArgumentsReader
 from common.broker.cancels import CancelListener
@@ -210,7 +210,8 @@ class WorkerLife(Middleware):
             broker.use_slots(worker.worker_threads)
             worker.work_queue = work_queue = WorkQueue()  # type: ignore[assignment]
             broker.use_work_queue(work_queue)
-            broker.interrupter.start()
+            limited = any(isinstance(one, TimeLimit) for one in broker.middleware)
+            broker.interrupter.start(limits=not limited)
 
     def after_worker_boot(self, broker: Broker, worker: dramatiq.Worker) -> None:
         if self._reports and isinstance(broker, WorkerSide):
