@@ -61,7 +61,7 @@ class CancelListener:
 
     def _listen(self) -> None:
         subscribed: set[str] = set()
-        with self._client.pubsub(ignore_subscribe_messages=True) as pubsub:
+        with self._client.pubsub() as pubsub:
             while not self._closed.is_set():
                 with self._lock:
                     fresh = self._channels - subscribed
@@ -69,7 +69,12 @@ class CancelListener:
                     pubsub.subscribe(*fresh)
                     subscribed |= fresh
                 message = pubsub.get_message(timeout=LISTEN_S)
-                if message is not None and message["type"] == "message":
+                if message is None:
+                    continue
+                if message["type"] == "subscribe":
+                    # What was said before, or while the connection was gone, was heard by nobody here.
+                    self._keeper.renew_soon()
+                elif message["type"] == "message":
                     job = self._keeper.find(message["data"].decode())
                     if job is not None:
                         job.stop(StopReason.CANCEL)

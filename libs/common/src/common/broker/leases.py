@@ -89,6 +89,10 @@ class LeaseKeeper:
         """The threads run, or were never needed."""
         return self._thread is None or (self._thread.is_alive() and self._fence.alive)
 
+    def renew_soon(self) -> None:
+        """Renew all leases now, which brings the cancels that nobody heard of."""
+        self._wake.set()
+
     def close(self) -> None:
         """End the thread. Leases still held run out by themselves."""
         self._closed = True
@@ -102,7 +106,11 @@ class LeaseKeeper:
             return list(self._held.values())
 
     def _run(self) -> None:
-        while not self._wake.wait(self._lease_ms * RENEW_AT / 1000) and not self._closed:
+        while True:
+            self._wake.wait(self._lease_ms * RENEW_AT / 1000)
+            self._wake.clear()
+            if self._closed:
+                return
             try:
                 self._before_renewing()
                 self._renew_all()
