@@ -6,12 +6,13 @@ import logging
 import random
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from common.broker.interrupts import CancelInterrupt, Guard, JobInterrupt
+from common.broker.interrupts import CancelInterrupt, Guard, JobInterrupt, raise_missed_again
 from support.waiting import wait_until
 
 ROUNDS = 3_000
@@ -163,6 +164,54 @@ def test_logging_keeps_no_lock_of_a_thread_that_was_struck(hurried: None) -> Non
     other.start()
     wait_until(lambda: free)
     assert free == [True]
+
+
+class Seen:
+    """Something that weak references may point to."""
+
+
+def test_none_is_lost_in_a_weak_reference_that_is_dropped(hurried: None) -> None:
+    """Python prints what is raised in its callback, and forgets it: the code would run on for ever."""
+    raise_missed_again()
+    alive: weakref.WeakSet[Seen] = weakref.WeakSet()
+
+    def drop() -> None:
+        for _ in range(300):
+            alive.add(Seen())
+
+    struck = 0
+    with Striker() as striker:
+        for _ in range(1_000):
+            guard = striker.shown = Guard(threading.get_ident())
+            try:
+                guard.run(drop, (), {})
+            except CancelInterrupt:
+                struck += 1
+            else:
+                assert not guard.strike(CancelInterrupt), "it was struck, and nothing came of it"
+    assert struck > 0
+
+
+def test_what_is_entered_is_left(hurried: None) -> None:
+    """A condition takes its lock in a function of its own, before the block that gives it back."""
+    condition = threading.Condition(threading.Lock())
+
+    def enter() -> None:
+        for _ in range(20):
+            with condition:
+                spin(3)
+
+    struck = 0
+    with Striker() as striker:
+        for _ in range(ROUNDS):
+            guard = striker.shown = Guard(threading.get_ident())
+            try:
+                guard.run(enter, (), {})
+            except CancelInterrupt:
+                struck += 1
+            assert condition.acquire(blocking=False), "its lock is still taken"
+            condition.release()
+    assert struck > 0
 
 
 class Nowhere:

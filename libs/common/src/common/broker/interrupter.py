@@ -18,6 +18,7 @@ from common.broker.interrupts import (
     LeaseLostInterrupt,
     ShutdownInterrupt,
     TimeLimitInterrupt,
+    raise_missed_again,
 )
 from common.broker.running import NO_GUARD, RunningJob, StopReason
 
@@ -56,6 +57,7 @@ class Interrupter:
         """
         self._limits = limits
         if self._able and self._thread is None:
+            raise_missed_again()
             self._thread = threading.Thread(target=self._run, name="Interrupter", daemon=True)
             self._thread.start()
 
