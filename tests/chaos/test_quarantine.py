@@ -69,6 +69,8 @@ def test_a_job_that_kills_its_process_is_quarantined_and_its_63_neighbours_are_n
     # What waits too long before the threads of a busy machine is given back, which is no loss
     assert guilty.attempt >= 4
     innocent = [job_of(broker, message) for message in neighbours]
-    assert {(job.state, job.lost) for job in innocent} == {(JobState.SUCCEEDED, 2)}
+    assert {job.state for job in innocent} == {JobState.SUCCEEDED}
+    # As many losses as were seen at their side; those that a busy machine had not begun yet have fewer
+    assert max(job.lost for job in innocent) == 2
     assert sink.effects().keys() == {job.job_id for job in innocent}
     assert len(all_jobs(broker, QUEUE)) == NEIGHBOURS + 1

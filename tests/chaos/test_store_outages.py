@@ -42,7 +42,7 @@ def server() -> Iterator[EmbeddedServer]:
 def on_server(server: EmbeddedServer) -> Iterator[JobBroker]:
     """A broker with the client that the services use."""
     with redis_client(StoreSettings(server.url)) as client:
-        broker = JobBroker(client, namespace="outage", lease_ms=1_000)
+        broker = JobBroker(client, namespace="outage", lease_ms=4_000)
         yield broker
         broker.close()
 

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from google.protobuf.json_format import MessageToJson
 
+from support.debates import debate
 from support.processes import expect_none_left
 from support.running import running
 from support.waiting import wait_until
@@ -43,13 +45,20 @@ def test_an_interrupt_while_the_demo_starts_leaves_nothing(processes: int, tmp_p
         assert demo.leftovers() == []
 
 
+def long_debate(folder: Path) -> Path:
+    """Write a debate whose analysis lasts long enough to be interrupted, on a busy machine too."""
+    path = folder / "long.json"
+    path.write_text(MessageToJson(debate(800), preserving_proto_field_name=True))
+    return path
+
+
 @pytest.mark.parametrize(
     ("number", "moment"), [(signal.SIGINT, "Ready after"), (signal.SIGTERM, "Analysing")]
 )
 def test_an_interrupt_while_the_demo_analyses_leaves_nothing(
     number: signal.Signals, moment: str, tmp_path: Path
 ) -> None:
-    with running((*DEMO, "--file", EXAMPLES / "basic_income.json"), tmp_path) as demo:
+    with running((*DEMO, "--file", long_debate(tmp_path)), tmp_path) as demo:
         wait_until(lambda: moment in demo.output(), timeout_s=60)
         demo.process.send_signal(number)
         assert demo.end() in {130, 143}
@@ -58,7 +67,7 @@ def test_an_interrupt_while_the_demo_analyses_leaves_nothing(
 
 def test_a_demo_that_is_killed_while_it_analyses_leaves_no_process(tmp_path: Path) -> None:
     """Not even a process that computes on behalf of a worker."""
-    with running((*DEMO, "--file", EXAMPLES / "basic_income.json"), tmp_path) as demo:
+    with running((*DEMO, "--file", long_debate(tmp_path)), tmp_path) as demo:
         wait_until(lambda: "  tone: " in demo.output(), timeout_s=60)  # a first result of six
         demo.process.kill()
         demo.end()
