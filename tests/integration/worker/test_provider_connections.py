@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -107,6 +109,23 @@ async def test_who_closes_ends_the_calls_that_are_under_way(server: OpenAiServer
         with pytest.raises(errors.ConnectionFailed):
             await asking
     assert server.gone.wait(10)
+
+
+async def test_calls_that_are_cancelled_as_they_connect_leave_no_socket(server: OpenAiServer) -> None:
+    cancelled = 0
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        async with OpenAiAdapter("sk-x", base_url=server.url, timeout_s=10) as adapter:
+            for steps in range(60):
+                asking = asyncio.create_task(adapter.send(request()))
+                for _ in range(steps % 20):
+                    await asyncio.sleep(0)
+                cancelled += asking.cancel()
+                await asyncio.wait([asking])
+        gc.collect()
+        left = [str(each.message) for each in warned if each.category is ResourceWarning]
+    assert left == []
+    assert cancelled > 30
 
 
 def test_where_the_environment_names_a_proxy_the_package_makes_connections_itself(

@@ -32,7 +32,10 @@ _PORTS: Final = {"http": 80, "https": 443}
 #: The encoding of what is not packed.
 _AS_IT_IS: Final = "identity"
 _ENCODINGS: Final = b"accept-encoding"
+#: Who closes waits so long for connections that are being made and that nobody wants any more (s).
+_LAST_WAIT_S: Final = 1.0
 _Origin: TypeAlias = tuple[str, str, int]
+_Opening: TypeAlias = "asyncio.Future[tuple[asyncio.Transport, HttpConnection]]"
 
 
 class Client(httpx2.AsyncClient):
@@ -89,6 +92,8 @@ class Connections(httpx2.AsyncBaseTransport):
         self._idle: defaultdict[_Origin, deque[tuple[HttpConnection, float]]] = defaultdict(deque)
         #: An open one is held by the event loop.
         self._all: WeakSet[HttpConnection] = WeakSet()
+        #: Connections that are being made, and that nobody waits for any more.
+        self._unwanted: set[_Opening] = set()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send a request; its answer is there as a whole."""
@@ -112,6 +117,10 @@ class Connections(httpx2.AsyncBaseTransport):
     async def aclose(self) -> None:
         """End all, also those on which calls are under way."""
         self._idle.clear()
+        if self._unwanted:
+            await asyncio.wait(self._unwanted, timeout=_LAST_WAIT_S)
+            for opening in self._unwanted:
+                opening.cancel()
         for connection in tuple(self._all):
             await connection.aclose()
 
@@ -129,23 +138,42 @@ class Connections(httpx2.AsyncBaseTransport):
     async def _open(self, origin: _Origin, request: httpx2.Request) -> HttpConnection:
         scheme, host, port = origin
         secure = scheme == "https"
-        opening = asyncio.get_running_loop().create_connection(
-            HttpConnection,
-            host,
-            port,
-            ssl=self._ssl if secure else None,
-            server_hostname=host if secure else None,
-            happy_eyeballs_delay=_NEXT_ADDRESS_S,
+        opening: _Opening = asyncio.ensure_future(
+            asyncio.get_running_loop().create_connection(
+                HttpConnection,
+                host,
+                port,
+                ssl=self._ssl if secure else None,
+                server_hostname=host if secure else None,
+                happy_eyeballs_delay=_NEXT_ADDRESS_S,
+            )
         )
         try:
             async with asyncio.timeout(request.extensions.get("timeout", {}).get("connect")):
-                _, connection = await opening
+                # Addresses are tried side by side: a cancel as one answers would leave its socket open.
+                _, connection = await asyncio.shield(opening)
         except TimeoutError as error:
+            self._let_go(opening)
             raise httpx2.ConnectTimeout("no connection in time") from error
         except OSError as error:
             raise httpx2.ConnectError(f"no connection ({type(error).__name__})") from error
+        except asyncio.CancelledError:
+            self._let_go(opening)
+            raise
         self._all.add(connection)
         return connection
+
+    def _let_go(self, opening: _Opening) -> None:
+        """End a connection once it is made."""
+        self._unwanted.add(opening)
+        opening.add_done_callback(self._end_unwanted)
+
+    def _end_unwanted(self, opening: _Opening) -> None:
+        self._unwanted.discard(opening)
+        if not opening.cancelled() and opening.exception() is None:
+            _, connection = opening.result()
+            self._all.add(connection)
+            connection.close()
 
 
 def _spelled(request: httpx2.Request, body: bytes) -> bytes:
