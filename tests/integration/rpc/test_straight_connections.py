@@ -175,7 +175,9 @@ def test_no_more_are_kept_than_may_be(valkey: str, client: redis.Redis) -> None:
 
     with ThreadPoolExecutor(count) as threads:
         assert list(threads.map(ask, range(count))) == [[None]] * count
-    wait_until(lambda: connections(client) == FREE_MAX)
+    # Two threads that give one back in the same moment may both find one too many
+    wait_until(lambda: connections(client) <= FREE_MAX)
+    assert connections(client) > FREE_MAX // 2
 
 
 def test_a_forked_process_has_its_own(valkey: str) -> None:

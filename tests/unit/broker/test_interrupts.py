@@ -87,6 +87,7 @@ def test_what_is_kept_together_is_not_torn(hurried: None) -> None:
                 spin(20)
                 with guard:  # as a report does while a message is sent
                     ended += 1
+            spin(40)
 
     with Striker() as striker:
         for _ in range(ROUNDS):

@@ -40,7 +40,7 @@ PASSED_ON = {
         "the name of an exception"
     ),
     ("middleware.py", "shown(exception.reason, REASON_LENGTH)"): "an AttemptFailed",
-    ("record.py", "body.get('reason', '')"): "read back",
+    ("spelling.py", "body.get('reason', '')"): "read back",
     ("analyses.py", "error.reason"): "store",
     ("store.py", "error.reason"): "store",
 }
