@@ -12,7 +12,19 @@ from typing import Final
 
 from analysis_worker.privacy.check_digits import is_dni, is_vin
 from analysis_worker.privacy.kinds import Kind
-from analysis_worker.privacy.nearby import around
+from analysis_worker.privacy.rarer_places import (
+    BORN,
+    defanged,
+    of_accounts,
+    of_births,
+    of_hosts,
+    of_ip6,
+    of_long_numbers,
+    of_passwords,
+    of_users,
+    wide,
+    written_apart,
+)
 from analysis_worker.privacy.signs import AskedText
 
 Check = Callable[[str], bool]
@@ -28,20 +40,10 @@ _BIRTHDATE: Final = (
     rf"|\d{{1,2}}(?:st|nd|rd|th|er|\.)?(?: of| de)? {_MONTH},?(?: of| de)? \d{{4}}"
     rf"|{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}})(?!\d)"
 )
-_BORN: Final = (
-    r"(?:born|birth ?dates?|dates? of birth|birthday|d\.?o\.?b\.?|geboren|geburtsdatum|geburtstag|née?"
-    r"|nacid[oa]|nat[oa]|nascid[oa]|date de naissance|fecha de nacimiento|data di nascita)"
-)
 _OPENS: Final = (
     r"(?:password|pass ?phrase|passcode|passwort|kennwort|mot de passe|contraseña|wachtwoord|senha|hasło)"
 )
 _QUOTES: Final = '"“”„«»‘’'
-#: Beside a number (code points): no form is longer on either side of one.
-_REACH: Final = 60
-_BIRTH: Final = re.compile(_BORN, re.IGNORECASE)
-_RUN: Final = re.compile(r"\d+")
-_HOST_AND_PORT: Final = re.compile(r"\w:\d\d")
-_WIDE: Final = re.compile("[０-９－ー‐‑〒]")
 
 
 def _always(_: str) -> bool:
@@ -64,122 +66,6 @@ def _is_no_round_number(text: str) -> bool:
     return not text.endswith("00")
 
 
-def _whole(of: AskedText) -> list[tuple[int, int]]:
-    return [(0, len(of.text))]
-
-
-def _written_apart(of: AskedText) -> list[tuple[int, int]]:
-    text = of.text
-    return _whole(of) if "@" in text and ('"@' in text or "@ " in text or " @" in text) else []
-
-
-def _defanged(of: AskedText) -> list[tuple[int, int]]:
-    """A letter that is seldom said is looked for first: that costs a hundredth of looking for two."""
-    text, lower = of.text, of.lower
-    some = (
-        ("[" in text and ("[.]" in text or "[dot]" in lower or "[:]" in text))
-        or ("(" in text and ("(.)" in text or "(dot)" in lower))
-        or ("{" in text and "{.}" in text)
-        or (":" in text and "/" in text and ("hxxp" in lower or "h**p" in lower))
-    )
-    return _whole(of) if some else []
-
-
-def _of_hosts(of: AskedText) -> list[tuple[int, int]]:
-    lower = of.lower
-    some = of.dotted and (
-        ".internal" in lower
-        or ".local" in lower
-        or ".lan" in lower
-        or ".corp" in lower
-        or ".intranet" in lower
-        or ".onion" in lower
-        or "xn--" in lower
-        or ".gg/" in lower
-    )
-    with_port = of.digits and ":" in lower and _HOST_AND_PORT.search(lower) is not None
-    return _whole(of) if some or with_port else []
-
-
-def _of_users(of: AskedText) -> list[tuple[int, int]]:
-    text = of.text
-    return _whole(of) if "/" in text and ("u/" in text or "r/" in text) else []
-
-
-def _of_ip6(of: AskedText) -> list[tuple[int, int]]:
-    text = of.text
-    return _whole(of) if ":" in text and ("::" in text or text.count(":") >= 7) else []
-
-
-def _of_accounts(of: AskedText) -> list[tuple[int, int]]:
-    lower = of.lower
-    some = of.digits and (
-        "0x" in lower or "bc1" in lower or "tb1" in lower or "ltc1" in lower or "addr1" in lower
-    )
-    return _whole(of) if some else []
-
-
-def _of_long_numbers(of: AskedText) -> list[tuple[int, int]]:
-    """Where digits stand as not in years and amounts: more than four, or beside a capital or a sign."""
-    if not of.digits:
-        return []
-    text, places = of.text, []
-    for run in _RUN.finditer(text):
-        start, end = run.span()
-        long = end - start > 4
-        if not long:
-            after = text[end : end + 2]
-            sign = after[:1]
-            long = (
-                "A" <= sign <= "Z"
-                or (end - start > 1 and sign in (".", "-") and after[1:].isalnum())
-                or (end - start == 4 and sign == " " and text[start - 1 : start] == "-")
-            )
-        if long or (text[start - 1 : start].isupper() and "VIN" in text):
-            places.append((max(0, start - _REACH), min(len(text), end + _REACH)))
-    return places
-
-
-def _of_births(of: AskedText) -> list[tuple[int, int]]:
-    lower = of.lower
-    some = of.digits and (
-        "born" in lower
-        or "birth" in lower
-        or "dob" in lower
-        or "d.o.b" in lower
-        or "gebor" in lower
-        or "geburt" in lower
-        or "né" in lower
-        or "naci" in lower
-        or "nasci" in lower
-        or "nato " in lower
-        or "nata " in lower
-        or "naiss" in lower
-    )
-    return around(of.text, _BIRTH) if some else []
-
-
-def _of_passwords(of: AskedText) -> list[tuple[int, int]]:
-    text, lower = of.text, of.lower
-    some = ('"' in text or "“" in text or "„" in text or "«" in text or "‘" in text) and (
-        "passw" in lower
-        or "passp" in lower
-        or "pass p" in lower
-        or "passc" in lower
-        or "kennw" in lower
-        or "mot de" in lower
-        or "contras" in lower
-        or "wachtw" in lower
-        or "senha" in lower
-        or "hasło" in lower
-    )
-    return _whole(of) if some else []
-
-
-def _wide(of: AskedText) -> list[tuple[int, int]]:
-    return _whole(of) if not of.text.isascii() and _WIDE.search(of.text) is not None else []
-
-
 _HIDDEN_HOST: Final = re.compile(
     rf"\b[\w-]+(?:{_DOT}[\w-]+)+(?:\.[\w-]+)*(?::\d{{2,5}})?(?:{_PATH})?", re.IGNORECASE
 )
@@ -189,7 +75,7 @@ _Form = tuple[Kind, re.Pattern[str], Check]
 #: PATTERNS.
 RARER: Final[tuple[tuple[Callable[[AskedText], list[tuple[int, int]]], tuple[_Form, ...]], ...]] = (
     (
-        _written_apart,
+        written_apart,
         (
             (
                 Kind.EMAIL,
@@ -204,7 +90,7 @@ RARER: Final[tuple[tuple[Callable[[AskedText], list[tuple[int, int]]], tuple[_Fo
         ),
     ),
     (
-        _defanged,
+        defanged,
         (
             (
                 Kind.EMAIL,
@@ -223,7 +109,7 @@ RARER: Final[tuple[tuple[Callable[[AskedText], list[tuple[int, int]]], tuple[_Fo
         ),
     ),
     (
-        _of_hosts,
+        of_hosts,
         (
             (
                 Kind.URL,
@@ -253,11 +139,11 @@ RARER: Final[tuple[tuple[Callable[[AskedText], list[tuple[int, int]]], tuple[_Fo
         ),
     ),
     (
-        _of_users,
+        of_users,
         ((Kind.HANDLE, re.compile(r"(?<![\w/.:-])/?[ur]/[A-Za-z0-9_-]{3,21}(?![\w/-])"), _always),),
     ),
     (
-        _of_ip6,
+        of_ip6,
         (
             (
                 Kind.IP,
@@ -270,7 +156,7 @@ RARER: Final[tuple[tuple[Callable[[AskedText], list[tuple[int, int]]], tuple[_Fo
         ),
     ),
     (
-        _of_accounts,
+        of_accounts,
         (
             (
                 Kind.ACCOUNT,
@@ -280,7 +166,7 @@ RARER: Final[tuple[tuple[Callable[[AskedText], list[tuple[int, int]]], tuple[_Fo
         ),
     ),
     (
-        _of_long_numbers,
+        of_long_numbers,
         (
             (
                 Kind.CARD,
@@ -324,12 +210,12 @@ RARER: Final[tuple[tuple[Callable[[AskedText], list[tuple[int, int]]], tuple[_Fo
         ),
     ),
     (
-        _of_births,
+        of_births,
         (
             (
                 Kind.BIRTHDATE,
                 re.compile(
-                    rf"\b(?=[bdfgn]){_BORN}(?!\w)\W{{0,3}}(?:(?:is|was|on|the|am|ist|war|le|el|il|em|op)\b\W{{1,2}}){{0,3}}"
+                    rf"\b(?=[bdfgn]){BORN}(?!\w)\W{{0,3}}(?:(?:is|was|on|the|am|ist|war|le|el|il|em|op)\b\W{{1,2}}){{0,3}}"
                     rf"(?P<it>{_BIRTHDATE})",
                     re.IGNORECASE,
                 ),
@@ -343,7 +229,7 @@ RARER: Final[tuple[tuple[Callable[[AskedText], list[tuple[int, int]]], tuple[_Fo
         ),
     ),
     (
-        _of_passwords,
+        of_passwords,
         (
             (
                 Kind.SECRET,
@@ -358,7 +244,7 @@ RARER: Final[tuple[tuple[Callable[[AskedText], list[tuple[int, int]]], tuple[_Fo
         ),
     ),
     (
-        _wide,
+        wide,
         (
             (
                 Kind.PHONE,
