@@ -168,8 +168,7 @@ def test_an_actor_may_say_that_it_is_not_to_be_interrupted(broker: JobBroker) ->
         job = current_job()
         assert job is not None
         begun.set()
-        while not job.cancel_requested or not job.overdue_ms:
-            time.sleep(0.001)
+        wait_until(lambda: job.cancel_requested and job.overdue_ms)
         return "done all the same"
 
     with working(broker, threads=1):

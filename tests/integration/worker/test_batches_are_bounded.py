@@ -11,6 +11,7 @@ import pytest
 from bothsides.jobs import v1 as pb
 from support.openai_author import honest
 from support.openai_server import OpenAiServer, openai_server
+from support.prices import COST, PRICES, USAGE
 from support.scheduler import Served, serving
 from support.waiting import wait_until_async
 from support.worker_program import worker_program
@@ -18,16 +19,6 @@ from support.worker_program import worker_program
 pytestmark = pytest.mark.timeout(200)
 Spec = pb.TranscriptAnalysisSpec
 MEMBERS: Final = 8
-#: What a call costs (millionths of a dollar): 1,000 tokens in and 200 out, at these prices.
-COST: Final = 10_000
-PRICES: Final = """
-["priced"]
-price_input = 5_000_000
-price_output = 25_000_000
-max_output_tokens = 400
-fallbacks = []
-"""
-USAGE: Final = {"prompt_tokens": 1_000, "completion_tokens": 200}
 LIMIT: Final = 50_000
 
 

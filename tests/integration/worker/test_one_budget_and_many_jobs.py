@@ -25,6 +25,7 @@ from common.provider.models import ModelCard
 from support.llmock import llmock
 from support.openai_author import honest
 from support.openai_server import OpenAiServer, openai_server
+from support.prices import COST, PRICES, USAGE
 from support.scheduler import Served, analysis_of, serving
 from support.waiting import wait_until_async
 from support.worker_program import worker_program
@@ -34,17 +35,7 @@ pytestmark = pytest.mark.timeout(400)
 Spec = pb.TranscriptAnalysisSpec
 JOBS: Final = 200
 LIMIT: Final = 1_000_000
-#: What a call costs (millionths of a dollar): 1,000 tokens in and 200 out, at these prices.
-COST: Final = 10_000
-PRICES: Final = """
-["priced"]
-price_input = 5_000_000
-price_output = 25_000_000
-max_output_tokens = 400
-fallbacks = []
-"""
 CARD: Final = ModelCard("priced", price_input=5_000_000, price_output=25_000_000)
-USAGE: Final = {"prompt_tokens": 1_000, "completion_tokens": 200}
 #: How long the provider thinks (s), so that many calls are under way at once.
 THINKS_S: Final = 0.3
 

@@ -13,23 +13,14 @@ import pytest
 from bothsides.jobs import v1 as pb
 from support.openai_author import honest
 from support.openai_server import Fault, OpenAiServer, openai_server
+from support.prices import COST, PRICES, USAGE
 from support.scheduler import Served, serving
 from support.waiting import wait_until_async
 from support.worker_program import worker_program
 
 pytestmark = pytest.mark.timeout(200)
-#: What a call costs (millionths of a dollar): 1,000 tokens in and 200 out, at these prices.
-COST: Final = 10_000
-PRICES: Final = """
-["priced"]
-price_input = 5_000_000
-price_output = 25_000_000
-max_output_tokens = 400
-fallbacks = []
-"""
 #: Enough for one call, for which more is set aside than it costs, and not for two.
 BOUND: Final = 22_000
-USAGE: Final = {"prompt_tokens": 1_000, "completion_tokens": 200}
 
 
 class Provider:
@@ -113,7 +104,7 @@ def added(one: pb.PaidUsage, other: pb.PaidUsage) -> pb.PaidUsage:
     )
 
 
-def figures(told: pb.PaidUsage) -> dict[str, int]:
+def figures(told: pb.PaidUsage | pb.Spending) -> dict[str, int]:
     return {
         "calls": told.call_count,
         "reused": told.reused_call_count,
@@ -127,16 +118,7 @@ def figures(told: pb.PaidUsage) -> dict[str, int]:
 
 
 def booked(told: pb.Spending) -> dict[str, int]:
-    return {
-        "calls": told.call_count + told.lapsed_call_count,
-        "reused": told.reused_call_count,
-        "in": told.input_tokens,
-        "cached": told.cached_input_tokens,
-        "out": told.output_tokens,
-        "cost": told.cost_micro_usd,
-        "saved": told.saved_micro_usd,
-        "wasted": told.wasted_micro_usd,
-    }
+    return {**figures(told), "calls": told.call_count + told.lapsed_call_count}
 
 
 async def all_tell_the_same(scheduler: Served, *batch_ids: str) -> bool:
